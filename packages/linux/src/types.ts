@@ -1,0 +1,78 @@
+import type { Cidr, Ip, Mac } from "@switchyard/base";
+
+/** A named network namespace (`/run/netns/<name>`), the one of a process, or the caller's own. */
+export type NamespaceRef = { readonly name: string } | { readonly pid: number } | "self";
+
+/** One change to the links, addresses and routes of a namespace; the field names are iproute2's. */
+export type LinkOp =
+  | {
+      readonly op: "veth";
+      readonly name: string;
+      readonly alias?: string;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly peer: { readonly name: string; readonly namespace: NamespaceRef; readonly mac?: Mac; readonly alias?: string };
+    }
+  | {
+      readonly op: "set";
+      readonly name: string;
+      readonly up?: boolean;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly alias?: string;
+      readonly rename?: string;
+      readonly namespace?: NamespaceRef;
+    }
+  | { readonly op: "delete"; readonly name: string }
+  | { readonly op: "address-add" | "address-delete"; readonly name: string; readonly address: Cidr }
+  | { readonly op: "route-add" | "route-delete"; readonly route: Route };
+
+/** A route as far as we make them; those of ours carry {@link ROUTE_PROTOCOL}. */
+export interface Route {
+  /** Destination network, or `default` of the family of `via`. */
+  readonly to: Cidr | "default4" | "default6";
+  readonly via?: Ip;
+  readonly dev?: string;
+  readonly metric?: number;
+}
+
+/** What went wrong with one operation of a batch; the others were still tried. */
+export interface LinkFailure {
+  readonly op: LinkOp;
+  /** The kernel's errno name, `EEXIST`, and its extended acknowledgement when it gave one. */
+  readonly errno: string;
+  readonly message: string;
+}
+
+/** The operations of one namespace, in order. */
+export interface NamespaceBatch {
+  readonly namespace: NamespaceRef;
+  readonly ops: readonly LinkOp[];
+}
+
+/** A link as the kernel reports it. */
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  readonly kind: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly carrier: boolean;
+  readonly alias: string;
+  /** ifindex of the other end of a veth; 0 for other kinds. */
+  readonly peerIndex: number;
+  readonly addresses: readonly LinkAddress[];
+}
+
+export interface LinkAddress {
+  readonly address: Cidr;
+  /** Marked as ours by IFA_PROTO (Linux 5.18); where the kernel has no mark, every permanent global address is. */
+  readonly ours: boolean;
+}
+
+/** What a namespace holds: its links by name, and the routes that carry our protocol number. */
+export interface NamespaceView {
+  readonly links: ReadonlyMap<string, Link>;
+  readonly routes: readonly Route[];
+}

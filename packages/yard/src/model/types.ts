@@ -1,0 +1,149 @@
+/**
+ * The one model: what a door produces and the store holds. Everything here is checked and expanded: names obey their
+ * grammar, `count` is unrolled, defaults are merged, shorthands are spelled out, paths are absolute.
+ */
+import type { Cidr, Ip, Mac } from "@switchyard/base";
+
+/** A lab as its file declares it. */
+export interface Lab {
+  readonly name: string;
+  /** The lab file, absolute; empty when it came from elsewhere. */
+  readonly file: string;
+  /** In file order. */
+  readonly networks: readonly NetworkSpec[];
+  readonly nodes: readonly NodeSpec[];
+  readonly links: readonly LinkSpec[];
+  readonly checks: readonly CheckSpec[];
+}
+
+/** How a network is made. */
+export type NetworkType = "lan";
+
+/** A layer-2 segment. */
+export interface NetworkSpec {
+  readonly name: string;
+  readonly type: NetworkType;
+  /** The subnets that addresses of its nics are taken from, at most one a family; the host bits are zero. */
+  readonly cidr: readonly Cidr[];
+  /** Addresses of the segment on the host, each within a `cidr`: the host reaches the lan, nics route through it. */
+  readonly gateway: readonly Ip[];
+  /** Bytes; undefined is the kernel's 1500. */
+  readonly mtu: number | undefined;
+}
+
+export type NodeKind = "netns" | "container";
+export type ContainerRuntime = "docker" | "podman" | "oci";
+export type PullPolicy = "missing" | "always" | "never";
+
+interface NodeCommon {
+  readonly name: string;
+  /** In order: nic n is port `_k_<obj_id>_<n>`. Those of links follow those of networks unless the file names them. */
+  readonly nics: readonly NicSpec[];
+  readonly routes: readonly RouteSpec[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  /** Published ports of the host. */
+  readonly ports: readonly PortForward[];
+  /** Commands run in the node once it is up, each an argument vector; a failing one is the node's error. */
+  readonly exec: readonly (readonly string[])[];
+}
+
+/** A bare network namespace. */
+export interface NetnsSpec extends NodeCommon {
+  readonly kind: "netns";
+}
+
+/** A container of one of the engines. */
+export interface ContainerSpec extends NodeCommon {
+  readonly kind: "container";
+  readonly runtime: ContainerRuntime;
+  /** An image name, or for the oci runtime also the name of a root made on demand (`busybox`). */
+  readonly image: string | undefined;
+  /** A folder used as root file system instead of an image; absolute. */
+  readonly rootfs: string | undefined;
+  readonly pull: PullPolicy;
+  readonly command: readonly string[];
+  readonly entrypoint: readonly string[] | undefined;
+  readonly user: string | undefined;
+  readonly hostname: string | undefined;
+  readonly privileged: boolean;
+  readonly capAdd: readonly string[];
+  readonly devices: readonly string[];
+  /** `source:target[:ro|rw]`, source absolute. */
+  readonly binds: readonly string[];
+  /** Processors, fractions allowed; undefined is no limit. */
+  readonly cpus: number | undefined;
+  /** Bytes; undefined is no limit. */
+  readonly memory: number | undefined;
+  /** The engine's address as the caller had it (`DOCKER_HOST`, `CONTAINER_HOST`); undefined is the engine's default. */
+  readonly engine: string | undefined;
+}
+
+export type NodeSpec = NetnsSpec | ContainerSpec;
+
+/** One interface of a node. Exactly one of `network` and `link` is given. */
+export interface NicSpec {
+  /** Its name inside the node, `eth0` by default. */
+  readonly name: string;
+  readonly network: string | undefined;
+  /** The name of the link it is an end of. */
+  readonly link: string | undefined;
+  /** Undefined: derived from the node's obj_id, or from the slot. */
+  readonly mac: Mac | undefined;
+  /** Undefined: taken from the network's `cidr` by slot or by the allocator; empty: none. */
+  readonly ip: readonly Cidr[] | undefined;
+  /** A small number that fixes MAC and IP within the network's cidr. */
+  readonly slot: number | undefined;
+  /** Next hops of the default route, at most one a family; undefined: the network's. */
+  readonly gateway: readonly Ip[] | undefined;
+  readonly dns: readonly Ip[];
+  readonly mtu: number | undefined;
+  /** Access VLAN, 1..4094. With `trunks` too it is the native VLAN. */
+  readonly vlan: number | undefined;
+  readonly trunks: readonly number[];
+  readonly routes: readonly RouteSpec[];
+  readonly spy: boolean;
+}
+
+/** A route of a node; of a nic, `dev` is that nic. */
+export interface RouteSpec {
+  /** A network or `default`. */
+  readonly to: Cidr | "default";
+  readonly via: Ip | undefined;
+  readonly dev: string | undefined;
+  readonly metric: number | undefined;
+}
+
+/** A wire between two nics: every frame passes, link-local ones too. */
+export interface LinkSpec {
+  /** `<node>:<nic>--<node>:<nic>` in file order. */
+  readonly name: string;
+  readonly endpoints: readonly [LinkEnd, LinkEnd];
+  readonly mtu: number | undefined;
+}
+export interface LinkEnd {
+  readonly node: string;
+  readonly nic: string;
+}
+
+/** A published port. */
+export interface PortForward {
+  /** The host's address; undefined is every address. */
+  readonly address: Ip | undefined;
+  readonly hostPort: number;
+  readonly nodePort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** What must be so once the lab is up. */
+export type CheckSpec = (
+  | { readonly type: "ping"; readonly from: string; readonly to: string }
+  | { readonly type: "tcp"; readonly from: string; readonly to: string; readonly port: number }
+  | { readonly type: "exec"; readonly node: string; readonly command: readonly string[] }
+) & {
+  readonly expect: "pass" | "fail";
+  /** For people. */
+  readonly name: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+};
