@@ -1,11 +1,15 @@
 /**
  * What a yard's host is like, as far as the agent makes it. The desired state (derived from the store) and the actual
  * one (observed) have this one shape, so that the plan is their difference and a model of applying it is a few lines.
+ *
+ * Only what is ours is ever in a State: the observer leaves out what bears no mark of this yard, and the plan knows
+ * nothing else.
  */
+import type { ContainerConfig } from "@switchyard/runtime";
 import type { ContainerRuntime } from "../model/types.ts";
 
 export interface State {
-  /** By name, `_b_<lan>`. */
+  /** By name, `_b_<lan>`, `_w_<obj_id>_<n>`. */
   readonly bridges: ReadonlyMap<string, BridgeState>;
   /** By name, `_k_<obj_id>_<n>`. */
   readonly ports: ReadonlyMap<string, PortState>;
@@ -18,7 +22,9 @@ export interface State {
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
   /** By absolute path: hosts and resolv.conf files. */
-  readonly files: ReadonlyMap<string, string>;
+  readonly files: ReadonlyMap<string, FileState>;
+  /** By node name: its commands that have been run in its present life. */
+  readonly exec: ReadonlyMap<string, ExecState>;
 }
 
 export interface BridgeState {
@@ -27,7 +33,7 @@ export interface BridgeState {
   readonly otherConfig: Readonly<Record<string, string>>;
   /** No MAC learning on any VLAN: the bridge of a wire. */
   readonly hub: boolean;
-  /** What it is for, written to external_ids beside the owner. */
+  /** What it is for (see subject.ts), written to external_ids beside the owner. Not compared. */
   readonly purpose: string;
 }
 
@@ -36,43 +42,108 @@ export interface PortState {
   /** Interface.type: `` for a system device. */
   readonly type: string;
   readonly tag: number | undefined;
+  /** Ascending. */
   readonly trunks: readonly number[];
   readonly vlanMode: "access" | "trunk" | "native-untagged" | undefined;
   readonly options: Readonly<Record<string, string>>;
-  /** external_ids of the Interface beside the owner: node, nic. */
+  /** What it is for (see subject.ts), in external_ids of the Interface beside the owner. Not compared. */
   readonly purpose: string;
 }
 
 /** A namespace of a node. `routes` and `sysctls` are ours only, not all that are in it. */
 export interface NamespaceState {
-  /** `<to> [via <ip>] [dev <name>] [metric <n>]`, in that order. */
+  readonly node: string;
+  /** Canonical texts, see route.ts: `<to> [via <ip>] [dev <name>] [metric <n>]`, sorted. */
   readonly routes: readonly string[];
+  /**
+   * By name, `net.ipv4.ip_forward`. The actual state holds those names that the desired one asks for; what is asked for
+   * no longer keeps its value (there is no default to go back to).
+   */
   readonly sysctls: Readonly<Record<string, string>>;
-  /** The container whose namespace it is, where the engine makes it (docker); undefined: made by us. */
+  /**
+   * The node whose running container made this namespace (docker); undefined: made by us. Observed: set only while the
+   * name in `/run/netns` stands for the namespace of the running container; after a restart by the engine the name
+   * stands for a dead one, and this is undefined.
+   */
   readonly container: string | undefined;
 }
 
-/** A veth whose far end is the nic of a node. */
+/** A veth whose far end is the nic of a node, or the gateway of a network. */
 export interface VethState {
-  /** The namespace of the far end, or `host` for the host's own. */
+  /** The name of the namespace of the far end, or {@link HOST} for the host's own. */
   readonly namespace: string;
   /** The far end's name. */
   readonly name: string;
+  /** Of the far end, lower case; empty: the kernel's choice, not compared. */
   readonly mac: string;
+  /** Bytes, of both ends. */
   readonly mtu: number;
-  /** Ours, in canonical form, sorted. */
+  /** Both ends are up. */
+  readonly up: boolean;
+  /** Ours, of the far end, in canonical form, sorted. */
   readonly addresses: readonly string[];
+  /** What it is for (see subject.ts), in the alias of the near end behind the owner's mark. Not compared. */
+  readonly purpose: string;
 }
+
+/** Stands for the host's own namespace in {@link VethState}: no namespace of a node can have this name. */
+export const HOST = "host";
 
 export interface ContainerNodeState {
   readonly runtime: ContainerRuntime;
   readonly engine: string | undefined;
-  /** Hash of all that can only be changed by making it anew. */
+  /** Hash of all that can only be changed by making it anew; also a label of the container. */
   readonly fingerprint: string;
-  readonly running: boolean;
+  /** `created`: made but never started. `exited`: its first process has ended. */
+  readonly status: "created" | "running" | "exited";
+  /** Its name in `/run/netns`. */
+  readonly namespace: string;
+  /** What to make it from; undefined in an observed state, where the fingerprint stands for it. Not compared. */
+  readonly config: ContainerConfig | undefined;
 }
 
 export interface ServiceState {
   readonly argv: readonly string[];
+  /** Observed: false too when it has entered a namespace that is no longer the one of that name. */
   readonly running: boolean;
+  /** The node that it serves; with that node's namespace made anew it is started anew. */
+  readonly node: string;
+  /** The name of the namespace that it enters. */
+  readonly namespace: string;
 }
+
+/** A file with its whole text (0644), or a symbolic link. */
+export type FileState = (
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "symlink"; readonly target: string }
+) & {
+  /** What it is for (see subject.ts); empty in an observed state. Not compared. */
+  readonly purpose: string;
+};
+
+/**
+ * A node's commands. They are run once in each life of the node: of its namespace, or of its container's first process
+ * where it has one. The observer ties its mark to that life and leaves the node out when it has begun another.
+ */
+export interface ExecState {
+  /** Of the commands and their environment. */
+  readonly hash: string;
+  /** One of them failed; the rest was not run. They are tried again only when the caller revives. */
+  readonly failed: boolean;
+  /** What to run; empty in an observed state. Not compared. */
+  readonly commands: readonly (readonly string[])[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly namespace: string;
+}
+
+/** A host on which we have made nothing. */
+export const EMPTY: State = {
+  bridges: new Map(),
+  ports: new Map(),
+  namespaces: new Map(),
+  veths: new Map(),
+  containers: new Map(),
+  services: new Map(),
+  files: new Map(),
+  exec: new Map(),
+};

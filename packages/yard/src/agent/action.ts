@@ -1,0 +1,155 @@
+/**
+ * What the agent can do to a host: a closed set of small steps. All are idempotent for whoever carries them out: what
+ * is already so (a namespace that exists, a route that is gone) is success.
+ */
+import type {
+  BridgeState,
+  ContainerNodeState,
+  ExecState,
+  FileState,
+  PortState,
+  ServiceState,
+  VethState,
+} from "./state.ts";
+import type { Subject } from "./subject.ts";
+
+export type Action = { readonly subject: Subject } & /** End a supervised process. */
+(
+  | { readonly do: "service-stop"; readonly id: string }
+  /** Kill and remove a container; its docker namespace dies with it, but a name in `/run/netns` keeps it alive. */
+  | { readonly do: "container-remove"; readonly node: string; readonly container: ContainerNodeState }
+  /** End what runs in a namespace, unmount and remove its name. The veths that end in it die with it. */
+  | { readonly do: "namespace-delete"; readonly namespace: string }
+  /** Remove a veth by its near end. */
+  | { readonly do: "veth-delete"; readonly veth: string }
+  | { readonly do: "file-delete"; readonly path: string }
+  /** Write a text in place (containers bind the file: its inode must stay), or make the symbolic link anew. */
+  | { readonly do: "file-write"; readonly path: string; readonly file: FileState }
+  /** Make a namespace of that name, lo up. */
+  | { readonly do: "namespace-create"; readonly namespace: string; readonly node: string }
+  /** Make a container, not started. Its namespace is there unless its runtime makes its own. */
+  | { readonly do: "container-create"; readonly node: string; readonly container: ContainerNodeState }
+  /** Start a container that is made or has exited. */
+  | { readonly do: "container-start"; readonly node: string; readonly container: ContainerNodeState }
+  /** Give the namespace of a running container its name in `/run/netns`. */
+  | { readonly do: "namespace-adopt"; readonly namespace: string; readonly node: string }
+  /** Make a veth with both ends' MTU and the far end's MAC, move the far end, set both up. Addresses come apart. */
+  | { readonly do: "veth-create"; readonly veth: string; readonly state: VethState }
+  /** Change of a veth only what is given. */
+  | {
+      readonly do: "veth-set";
+      readonly veth: string;
+      /** Of the far end. */
+      readonly namespace: string;
+      readonly name: string;
+      readonly mac?: string;
+      readonly mtu?: number;
+      readonly up?: true;
+    }
+  | { readonly do: "port-delete"; readonly port: string }
+  | { readonly do: "bridge-delete"; readonly bridge: string }
+  /** Make a bridge or change it to this. */
+  | { readonly do: "bridge-set"; readonly bridge: string; readonly state: BridgeState }
+  /** Make a port or change it to this, to another bridge too. */
+  | { readonly do: "port-set"; readonly port: string; readonly state: PortState }
+  | { readonly do: "sysctl-set"; readonly namespace: string; readonly name: string; readonly value: string }
+  /** `route` is a text of route.ts. */
+  | { readonly do: "route-delete"; readonly namespace: string; readonly route: string }
+  | {
+      readonly do: "address-delete";
+      readonly veth: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly address: string;
+    }
+  | {
+      readonly do: "address-add";
+      readonly veth: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly address: string;
+    }
+  | { readonly do: "route-add"; readonly namespace: string; readonly route: string }
+  /** Start a supervised process. */
+  | { readonly do: "service-start"; readonly id: string; readonly state: ServiceState }
+  /** Drop the mark that says which commands a node has run. Deleting its namespace or container drops it too. */
+  | { readonly do: "exec-forget"; readonly node: string }
+  /** Run the commands of a node in order until one fails, then leave the mark. */
+  | { readonly do: "exec"; readonly node: string; readonly state: ExecState }
+);
+
+/**
+ * The order of work. A phase needs the ones before it and is one batch: the actions in it are done side by side, in one
+ * call of the drivers where they have one (a `NamespaceBatch` a namespace keeps their order; the switch takes all in one
+ * transaction). A failure of a node in one phase makes its actions in the later ones pointless, and nobody else's.
+ */
+export const PHASES = [
+  "stop services",
+  "remove containers",
+  "delete namespaces",
+  "delete links",
+  "files",
+  "namespaces",
+  "create containers",
+  /** Those whose runtime makes the namespace: it is there only once they run. */
+  "start containers with a namespace of their own",
+  "adopt namespaces",
+  "links",
+  "switch",
+  /** Kernel parameters, addresses, routes. */
+  "configure",
+  /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
+  "start containers",
+  "services",
+  "exec",
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** The phase that an action belongs to. */
+export function phaseOf(action: Action): Phase {
+  switch (action.do) {
+    case "service-stop":
+      return "stop services";
+    case "container-remove":
+      return "remove containers";
+    case "namespace-delete":
+      return "delete namespaces";
+    case "veth-delete":
+      return "delete links";
+    case "file-delete":
+    case "file-write":
+    case "exec-forget":
+      return "files";
+    case "namespace-create":
+      return "namespaces";
+    case "container-create":
+      return "create containers";
+    case "container-start":
+      return ownsNamespace(action.container) ? "start containers with a namespace of their own" : "start containers";
+    case "namespace-adopt":
+      return "adopt namespaces";
+    case "veth-create":
+    case "veth-set":
+      return "links";
+    case "port-delete":
+    case "bridge-delete":
+    case "bridge-set":
+    case "port-set":
+      return "switch";
+    case "sysctl-set":
+    case "route-delete":
+    case "address-delete":
+    case "address-add":
+    case "route-add":
+      return "configure";
+    case "service-start":
+      return "services";
+    case "exec":
+      return "exec";
+  }
+}
+
+/** Whether a container's runtime makes its network namespace, instead of living in one of ours. */
+export function ownsNamespace(container: Pick<ContainerNodeState, "runtime">): boolean {
+  return container.runtime === "docker";
+}

@@ -1,0 +1,42 @@
+/** Whether parts of two states are alike, so far as the plan goes: what is only for people is left out. */
+import type { BridgeState, ContainerNodeState, FileState, PortState, ServiceState } from "./state.ts";
+
+export function sameBridge(a: BridgeState, b: BridgeState): boolean {
+  return a.datapath === b.datapath && a.hub === b.hub && sameRecord(a.otherConfig, b.otherConfig);
+}
+
+export function samePort(a: PortState, b: PortState): boolean {
+  return (
+    a.bridge === b.bridge &&
+    a.type === b.type &&
+    a.tag === b.tag &&
+    a.vlanMode === b.vlanMode &&
+    sameList(a.trunks, b.trunks) &&
+    sameRecord(a.options, b.options)
+  );
+}
+
+/** Whether one can go on as the other, whatever its status is. */
+export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boolean {
+  return (
+    a.runtime === b.runtime && a.engine === b.engine && a.fingerprint === b.fingerprint && a.namespace === b.namespace
+  );
+}
+
+/** Whether one can go on as the other, running or not. */
+export function sameService(a: ServiceState, b: ServiceState): boolean {
+  return a.node === b.node && a.namespace === b.namespace && sameList(a.argv, b.argv);
+}
+
+export function sameFile(a: FileState, b: FileState): boolean {
+  return a.type === "text" ? b.type === "text" && a.text === b.text : b.type === "symlink" && a.target === b.target;
+}
+
+export function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
+export function sameRecord(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

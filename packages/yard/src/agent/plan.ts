@@ -1,0 +1,299 @@
+/**
+ * The difference between what shall be and what is, as actions. Pure: the same two states always give the same plan,
+ * and carrying it out gives the desired state (model.ts, and the properties that plan.test.ts checks).
+ */
+import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
+import { sameBridge, sameContainer, sameFile, sameList, samePort, sameService } from "./compare.ts";
+import { routeDevice } from "./route.ts";
+import type { ContainerNodeState, NamespaceState, State, VethState } from "./state.ts";
+import { parsePurpose, type Subject } from "./subject.ts";
+
+export interface PlanOptions {
+  /** Start containers that have exited, and run commands again that have failed: what `up` asks for. */
+  readonly revive: boolean;
+}
+
+/** The actions that lead from `actual` to `desired`, in the order of their phases; none when there is no difference. */
+export function plan(desired: State, actual: State, options: PlanOptions): Action[] {
+  const actions: Action[] = [];
+  const nodes = planNodes(desired, actual, options, actions);
+  planServices(desired, actual, nodes, actions);
+  planFiles(desired, actual, actions);
+  planVeths(desired, actual, nodes, actions);
+  planSwitch(desired, actual, nodes, actions);
+  for (const [name, namespace] of desired.namespaces) {
+    if (nodes.dormant.has(name)) continue;
+    const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
+    planSysctls(name, namespace, present, actions);
+  }
+  planExec(desired, actual, options, nodes, actions);
+  return inPhases(actions);
+}
+
+/** What becomes of the nodes, which the rest of the plan hangs on. */
+interface Nodes {
+  /** Namespaces that are made or adopted by this plan: nothing is in them yet. */
+  readonly fresh: ReadonlySet<string>;
+  /** Namespaces that go away, maybe to come again: what is in them goes too. */
+  readonly lost: ReadonlySet<string>;
+  /** Namespaces that cannot be had now, as their container has exited: all that hangs on them stays as it is. */
+  readonly dormant: ReadonlySet<string>;
+  /** Nodes that begin a new life. */
+  readonly reborn: ReadonlySet<string>;
+  /** Nodes whose container has exited and stays so. */
+  readonly asleep: ReadonlySet<string>;
+}
+
+function planNodes(desired: State, actual: State, options: PlanOptions, actions: Action[]): Nodes {
+  const fresh = new Set<string>();
+  const lost = new Set<string>();
+  const dormant = new Set<string>();
+  const reborn = new Set<string>();
+  const asleep = new Set<string>();
+
+  /** Containers as far as they do not hang on a namespace of ours. */
+  const fate = new Map<string, Fate>();
+  for (const [node, container] of desired.containers) {
+    const present = actual.containers.get(node);
+    let next = containerFate(container, present, options);
+    const wanted = desired.namespaces.get(container.namespace);
+    const there = actual.namespaces.get(container.namespace);
+    // What lives in a namespace of ours cannot move to another one: with a new namespace comes a new container.
+    if (present && wanted && !ownsNamespace(container) && there?.container !== wanted.container) next = "remake";
+    if (present && !ownsNamespace(container) && there === undefined) next = "remake";
+    fate.set(node, next);
+  }
+  for (const [node, container] of actual.containers) {
+    if (desired.containers.has(node) && fate.get(node) !== "remake") continue;
+    actions.push({ do: "container-remove", node, container, subject: { kind: "node", node } });
+  }
+
+  for (const [name, namespace] of desired.namespaces) {
+    const node = namespace.node;
+    const present = actual.namespaces.get(name);
+    const own = namespace.container === undefined ? undefined : fate.get(namespace.container);
+    if (own === "sleep") {
+      dormant.add(name);
+      continue;
+    }
+    const moves = own === "start" || own === "remake";
+    if (present && present.container === namespace.container && !moves) continue;
+    if (present) {
+      lost.add(name);
+      actions.push({ do: "namespace-delete", namespace: name, subject: { kind: "node", node } });
+    }
+    fresh.add(name);
+    reborn.add(node);
+    const how = namespace.container === undefined ? "namespace-create" : "namespace-adopt";
+    actions.push({ do: how, namespace: name, node, subject: { kind: "node", node } });
+  }
+  for (const [name, namespace] of actual.namespaces) {
+    if (desired.namespaces.has(name)) continue;
+    lost.add(name);
+    actions.push({ do: "namespace-delete", namespace: name, subject: { kind: "node", node: namespace.node } });
+  }
+
+  for (const [node, container] of desired.containers) {
+    const subject: Subject = { kind: "node", node };
+    const next = fate.get(node);
+    if (next === "sleep") asleep.add(node);
+    if (next === "remake") actions.push({ do: "container-create", node, container, subject });
+    if (next === "remake" || next === "start") {
+      reborn.add(node);
+      actions.push({ do: "container-start", node, container, subject });
+    }
+  }
+  return { fresh, lost, dormant, reborn, asleep };
+}
+
+/** `remake` also when there is none; `sleep` leaves an exited one alone. */
+type Fate = "keep" | "start" | "remake" | "sleep";
+
+function containerFate(
+  wanted: ContainerNodeState,
+  present: ContainerNodeState | undefined,
+  options: PlanOptions,
+): Fate {
+  if (present === undefined || !sameContainer(wanted, present)) return "remake";
+  switch (present.status) {
+    case "running":
+      return "keep";
+    case "created":
+      return "start";
+    case "exited":
+      return options.revive ? "start" : "sleep";
+  }
+}
+
+function planServices(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+  for (const [id, service] of actual.services) {
+    const wanted = desired.services.get(id);
+    const stays = wanted && sameService(wanted, service) && service.running && !nodes.fresh.has(wanted.namespace);
+    const waits = wanted && sameService(wanted, service) && nodes.dormant.has(wanted.namespace);
+    if (!stays && !waits) actions.push({ do: "service-stop", id, subject: { kind: "node", node: service.node } });
+  }
+  for (const [id, state] of desired.services) {
+    if (nodes.dormant.has(state.namespace)) continue;
+    const present = actual.services.get(id);
+    if (present?.running && sameService(state, present) && !nodes.fresh.has(state.namespace)) continue;
+    actions.push({ do: "service-start", id, state, subject: { kind: "node", node: state.node } });
+  }
+}
+
+function planFiles(desired: State, actual: State, actions: Action[]): void {
+  for (const [path, file] of actual.files) {
+    if (!desired.files.has(path)) actions.push({ do: "file-delete", path, subject: parsePurpose(file.purpose) });
+  }
+  for (const [path, file] of desired.files) {
+    const present = actual.files.get(path);
+    if (present === undefined || !sameFile(file, present))
+      actions.push({ do: "file-write", path, file, subject: parsePurpose(file.purpose) });
+  }
+}
+
+function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+  for (const [veth, present] of actual.veths) {
+    // The far end's namespace takes it along.
+    if (desired.veths.has(veth) || nodes.lost.has(present.namespace)) continue;
+    actions.push({ do: "veth-delete", veth, subject: parsePurpose(present.purpose) });
+  }
+  /** Of each namespace, the nics whose routes are gone once the plan's earlier actions are done. */
+  const unrouted = new Map<string, Set<string>>();
+  for (const [veth, state] of desired.veths) {
+    if (nodes.dormant.has(state.namespace)) continue;
+    const present = actual.veths.get(veth);
+    const lostRoutes = planVeth(veth, state, present, nodes, actions);
+    if (lostRoutes) unrouted.set(state.namespace, (unrouted.get(state.namespace) ?? new Set()).add(state.name));
+  }
+  for (const [name, namespace] of desired.namespaces) {
+    if (nodes.dormant.has(name)) continue;
+    const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
+    planRoutes(name, namespace, present, unrouted.get(name), actions);
+  }
+}
+
+/** @returns whether the kernel drops routes over this nic in the course */
+function planVeth(
+  veth: string,
+  state: VethState,
+  present: VethState | undefined,
+  nodes: Nodes,
+  actions: Action[],
+): boolean {
+  const subject = parsePurpose(state.purpose);
+  const { namespace, name } = state;
+  const fits = present && present.namespace === namespace && present.name === name && !nodes.fresh.has(namespace);
+  if (present === undefined || !fits) {
+    // Also where its old namespace goes: a namespace dies in its own time, and the name must be free at once.
+    if (present) actions.push({ do: "veth-delete", veth, subject });
+    actions.push({ do: "veth-create", veth, state, subject });
+    for (const address of state.addresses) actions.push({ do: "address-add", veth, namespace, name, address, subject });
+    return true;
+  }
+  const mac = state.mac !== "" && state.mac !== present.mac;
+  const mtu = state.mtu !== present.mtu;
+  const up = state.up && !present.up;
+  if (mac || mtu || up) {
+    actions.push({
+      do: "veth-set",
+      veth,
+      namespace,
+      name,
+      ...(mac ? { mac: state.mac } : {}),
+      ...(mtu ? { mtu: state.mtu } : {}),
+      ...(up ? { up } : {}),
+      subject,
+    });
+  }
+  if (sameList(state.addresses, present.addresses)) return up;
+  const gone = present.addresses.filter((address) => !state.addresses.includes(address));
+  for (const address of gone) actions.push({ do: "address-delete", veth, namespace, name, address, subject });
+  // An IPv4 address takes its secondaries with it (promote_secondaries in ip-sysctl.rst), so all are added again.
+  const added = gone.length > 0 ? state.addresses : state.addresses.filter((it) => !present.addresses.includes(it));
+  for (const address of added) actions.push({ do: "address-add", veth, namespace, name, address, subject });
+  return up || gone.length > 0;
+}
+
+function planRoutes(
+  namespace: string,
+  wanted: NamespaceState,
+  present: NamespaceState | undefined,
+  unrouted: ReadonlySet<string> | undefined,
+  actions: Action[],
+): void {
+  const subject: Subject = { kind: "node", node: wanted.node };
+  const there = new Set(present?.routes);
+  for (const route of there) {
+    if (!wanted.routes.includes(route)) actions.push({ do: "route-delete", namespace, route, subject });
+  }
+  for (const route of wanted.routes) {
+    const dropped = unrouted?.has(routeDevice(route) ?? "");
+    if (!there.has(route) || dropped) actions.push({ do: "route-add", namespace, route, subject });
+  }
+}
+
+function planSysctls(
+  namespace: string,
+  wanted: NamespaceState,
+  present: NamespaceState | undefined,
+  actions: Action[],
+): void {
+  for (const [name, value] of Object.entries(wanted.sysctls)) {
+    if (present?.sysctls[name] !== value)
+      actions.push({ do: "sysctl-set", namespace, name, value, subject: { kind: "node", node: wanted.node } });
+  }
+}
+
+function planSwitch(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+  for (const [port, present] of actual.ports) {
+    if (!desired.ports.has(port)) actions.push({ do: "port-delete", port, subject: parsePurpose(present.purpose) });
+  }
+  for (const [bridge, state] of desired.bridges) {
+    const present = actual.bridges.get(bridge);
+    if (present === undefined || !sameBridge(state, present))
+      actions.push({ do: "bridge-set", bridge, state, subject: parsePurpose(state.purpose) });
+  }
+  for (const [port, state] of desired.ports) {
+    const veth = desired.veths.get(port);
+    if (veth && nodes.dormant.has(veth.namespace)) continue;
+    const present = actual.ports.get(port);
+    if (present === undefined || !samePort(state, present))
+      actions.push({ do: "port-set", port, state, subject: parsePurpose(state.purpose) });
+  }
+  for (const [bridge, present] of actual.bridges) {
+    if (!desired.bridges.has(bridge))
+      actions.push({ do: "bridge-delete", bridge, subject: parsePurpose(present.purpose) });
+  }
+}
+
+function planExec(desired: State, actual: State, options: PlanOptions, nodes: Nodes, actions: Action[]): void {
+  for (const node of actual.exec.keys()) {
+    if (!desired.exec.has(node)) actions.push({ do: "exec-forget", node, subject: { kind: "node", node } });
+  }
+  for (const [node, state] of desired.exec) {
+    if (nodes.asleep.has(node) || nodes.dormant.has(state.namespace)) continue;
+    const done = actual.exec.get(node);
+    const again = done === undefined || done.hash !== state.hash || (done.failed && options.revive);
+    if (again || nodes.reborn.has(node)) actions.push({ do: "exec", node, state, subject: { kind: "node", node } });
+  }
+}
+
+/** Sorted by phase, and within "configure" by what the kernel needs first; otherwise in the order given. */
+function inPhases(actions: readonly Action[]): Action[] {
+  const buckets = PHASES.map((): Action[] => []);
+  for (const action of actions) buckets[PHASES.indexOf(phaseOf(action))]?.push(action);
+  return buckets.flatMap((bucket) => (bucket.some((it) => it.do in STEPS) ? bySteps(bucket) : bucket));
+}
+
+/** Old routes go while their device still has its address, new ones come when it has. */
+const STEPS: Readonly<Record<string, number>> = {
+  "sysctl-set": 0,
+  "route-delete": 1,
+  "address-delete": 2,
+  "address-add": 3,
+  "route-add": 4,
+};
+
+function bySteps(actions: readonly Action[]): Action[] {
+  return actions.toSorted((a, b) => (STEPS[a.do] ?? 0) - (STEPS[b.do] ?? 0));
+}
