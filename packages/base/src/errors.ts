@@ -6,6 +6,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Where: a `file:line:column`, a row, a path. */
   readonly where?: string;
+  /** The text at fault with a caret under it, several lines, for a terminal's fixed pitch. */
+  readonly excerpt?: string;
 }
 
 /**
@@ -19,6 +21,7 @@ export class YardError extends Error {
   readonly code: string;
   readonly hint: string | undefined;
   readonly where: string | undefined;
+  readonly excerpt: string | undefined;
 
   constructor(code: string, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -26,15 +29,27 @@ export class YardError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.where = details.where;
+    this.excerpt = details.excerpt;
+  }
+
+  /** The same failure, told with its place: what a reader adds that knows where the words came from. */
+  located(where: string, excerpt: string): YardError {
+    return new YardError(this.code, this.message, {
+      where,
+      excerpt,
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      ...(this.cause === undefined ? {} : { cause: this.cause }),
+    });
   }
 
   /** The form that crosses a process boundary: `--json` output, status rows, sockets. */
-  toJSON(): { code: string; message: string; hint?: string; where?: string } {
+  toJSON(): { code: string; message: string; hint?: string; where?: string; excerpt?: string } {
     return {
       code: this.code,
       message: this.message,
       ...(this.hint === undefined ? {} : { hint: this.hint }),
       ...(this.where === undefined ? {} : { where: this.where }),
+      ...(this.excerpt === undefined ? {} : { excerpt: this.excerpt }),
     };
   }
 }
