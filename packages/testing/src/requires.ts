@@ -1,0 +1,102 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+
+/** What a test may need of the machine it runs on. */
+export type Need =
+  | "root"
+  | "openvswitch"
+  | "docker-engine"
+  | "podman"
+  | "runc"
+  | "conmon"
+  | "busybox"
+  | "iproute2"
+  | "nftables"
+  | "iperf3"
+  | "ping"
+  | "tcpdump"
+  | "mininet"
+  | "node"
+  | "openssl"
+  | "fish"
+  | "zsh"
+  | "python3-openvswitch";
+
+const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch">, readonly string[]>> = {
+  openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
+  "docker-engine": ["dockerd", "containerd"],
+  podman: ["podman", "conmon", "runc"],
+  runc: ["runc"],
+  conmon: ["conmon"],
+  busybox: ["busybox"],
+  iproute2: ["ip"],
+  nftables: ["nft"],
+  iperf3: ["iperf3"],
+  ping: ["ping"],
+  tcpdump: ["tcpdump"],
+  mininet: ["mn"],
+  node: ["node"],
+  openssl: ["openssl"],
+  fish: ["fish"],
+  zsh: ["zsh"],
+};
+
+/** Begins the line that says why tests were skipped; `scripts/test.ts` collects these lines. */
+export const SKIP_LINE = "skipped here:";
+
+const told = new Set<string>();
+
+/**
+ * Whether this machine has all that is needed: `describe.skipIf(!requires("root", "openvswitch"))("…", …)`.
+ *
+ * @returns false, having said what is missing on standard error, on a developer's machine
+ * @throws Error under `CI=true`: there a missing prerequisite is a failure
+ */
+export function requires(...needs: readonly Need[]): boolean {
+  const missing = needs.flatMap((need) => lacks(need) ?? []);
+  if (missing.length === 0) return true;
+  const reason = `needs ${missing.join(", ")}`;
+  if (process.env.CI === "true") throw new Error(`these tests cannot run: ${reason}`);
+  if (!told.has(reason)) process.stderr.write(`${SKIP_LINE} ${reason}\n`);
+  told.add(reason);
+  return false;
+}
+
+/** What is missing for `need`, in words; undefined when nothing is. */
+function lacks(need: Need): string | undefined {
+  switch (need) {
+    case "root":
+      return isRoot() ? undefined : "root (CAP_SYS_ADMIN)";
+    case "python3-openvswitch":
+      return pythonHasOvs() ? undefined : "the Debian package python3-openvswitch";
+    default: {
+      const absent = programs[need].filter((program) => !isInstalled(program));
+      return absent.length === 0 ? undefined : `the program ${absent.join(", ")}`;
+    }
+  }
+}
+
+function isRoot(): boolean {
+  // CAP_SYS_ADMIN is bit 21 (capabilities(7)); uid 0 in a locked-down container is not enough.
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return process.getuid?.() === 0 && (BigInt(`0x${effective}`) & (1n << 21n)) !== 0n;
+}
+
+function pythonHasOvs(): boolean {
+  return spawnSync("/usr/bin/python3", ["-c", "import ovs.db.idl"], { stdio: "ignore" }).status === 0;
+}
+
+/** Daemons live in `sbin`, which an ordinary user's PATH leaves out. */
+function isInstalled(program: string): boolean {
+  const folders = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`
+    .split(":")
+    .filter((folder) => folder !== "");
+  return folders.some((folder) => {
+    try {
+      accessSync(`${folder}/${program}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
