@@ -13,8 +13,7 @@ import type {
 } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
-export type Action = { readonly subject: Subject } & /** End a supervised process. */
-(
+export type Action = { readonly subject: Subject } /** End a supervised process. */ & (
   | { readonly do: "service-stop"; readonly id: string }
   /** Kill and remove a container; its docker namespace dies with it, but a name in `/run/netns` keeps it alive. */
   | { readonly do: "container-remove"; readonly node: string; readonly container: ContainerNodeState }
@@ -23,7 +22,7 @@ export type Action = { readonly subject: Subject } & /** End a supervised proces
   /** Remove a veth by its near end. */
   | { readonly do: "veth-delete"; readonly veth: string }
   | { readonly do: "file-delete"; readonly path: string }
-  /** Write a text in place (containers bind the file: its inode must stay), or make the symbolic link anew. */
+  /** Write a text, in place where containers bind it; or make a symbolic link. Folders on the way are made. */
   | { readonly do: "file-write"; readonly path: string; readonly file: FileState }
   /** Make a namespace of that name, lo up. */
   | { readonly do: "namespace-create"; readonly namespace: string; readonly node: string }

@@ -25,7 +25,7 @@ export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boo
 
 /** Whether one can go on as the other, running or not. */
 export function sameService(a: ServiceState, b: ServiceState): boolean {
-  return a.node === b.node && a.namespace === b.namespace && sameList(a.argv, b.argv);
+  return sameList(a.argv, b.argv);
 }
 
 export function sameFile(a: FileState, b: FileState): boolean {

@@ -17,7 +17,7 @@ export interface PlanOptions {
 export function plan(desired: State, actual: State, options: PlanOptions): Action[] {
   const actions: Action[] = [];
   const nodes = planNodes(desired, actual, options, actions);
-  planServices(desired, actual, nodes, actions);
+  planServices(desired, actual, actions);
   planFiles(desired, actual, actions);
   planVeths(desired, actual, nodes, actions);
   planSwitch(desired, actual, nodes, actions);
@@ -65,6 +65,7 @@ function planNodes(desired: State, actual: State, options: PlanOptions, actions:
   }
   for (const [node, container] of actual.containers) {
     if (desired.containers.has(node) && fate.get(node) !== "remake") continue;
+    reborn.add(node);
     actions.push({ do: "container-remove", node, container, subject: { kind: "node", node } });
   }
 
@@ -125,18 +126,16 @@ function containerFate(
   }
 }
 
-function planServices(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
-  for (const [id, service] of actual.services) {
+function planServices(desired: State, actual: State, actions: Action[]): void {
+  const subject: Subject = { kind: "yard" };
+  for (const [id, present] of actual.services) {
     const wanted = desired.services.get(id);
-    const stays = wanted && sameService(wanted, service) && service.running && !nodes.fresh.has(wanted.namespace);
-    const waits = wanted && sameService(wanted, service) && nodes.dormant.has(wanted.namespace);
-    if (!stays && !waits) actions.push({ do: "service-stop", id, subject: { kind: "node", node: service.node } });
+    if (wanted === undefined || !sameService(wanted, present)) actions.push({ do: "service-stop", id, subject });
   }
   for (const [id, state] of desired.services) {
-    if (nodes.dormant.has(state.namespace)) continue;
     const present = actual.services.get(id);
-    if (present?.running && sameService(state, present) && !nodes.fresh.has(state.namespace)) continue;
-    actions.push({ do: "service-start", id, state, subject: { kind: "node", node: state.node } });
+    if (present?.running && sameService(state, present)) continue;
+    actions.push({ do: "service-start", id, state, subject });
   }
 }
 
@@ -226,7 +225,9 @@ function planRoutes(
   for (const route of there) {
     if (!wanted.routes.includes(route)) actions.push({ do: "route-delete", namespace, route, subject });
   }
-  for (const route of wanted.routes) {
+  // A next hop may be reached over a route that names only a device: those first.
+  const onLinkFirst = wanted.routes.toSorted((a, b) => Number(a.includes(" via ")) - Number(b.includes(" via ")));
+  for (const route of onLinkFirst) {
     const dropped = unrouted?.has(routeDevice(route) ?? "");
     if (!there.has(route) || dropped) actions.push({ do: "route-add", namespace, route, subject });
   }

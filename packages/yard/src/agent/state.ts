@@ -21,7 +21,7 @@ export interface State {
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
-  /** By absolute path: hosts and resolv.conf files. */
+  /** By absolute path: hosts and resolv.conf files, configurations of services. */
   readonly files: ReadonlyMap<string, FileState>;
   /** By node name: its commands that have been run in its present life. */
   readonly exec: ReadonlyMap<string, ExecState>;
@@ -104,17 +104,17 @@ export interface ContainerNodeState {
 
 export interface ServiceState {
   readonly argv: readonly string[];
-  /** Observed: false too when it has entered a namespace that is no longer the one of that name. */
   readonly running: boolean;
-  /** The node that it serves; with that node's namespace made anew it is started anew. */
-  readonly node: string;
-  /** The name of the namespace that it enters. */
-  readonly namespace: string;
 }
 
 /** A file with its whole text (0644), or a symbolic link. */
 export type FileState = (
-  | { readonly type: "text"; readonly text: string }
+  | {
+      readonly type: "text";
+      readonly text: string;
+      /** Containers bind it: it is written in place, as its inode must stay. Others are replaced. Not compared. */
+      readonly bound: boolean;
+    }
   | { readonly type: "symlink"; readonly target: string }
 ) & {
   /** What it is for (see subject.ts); empty in an observed state. Not compared. */

@@ -1,0 +1,189 @@
+/** Arbitrary states of a host for property tests: small worlds, in which names meet often. */
+import fc from "fast-check";
+import { ownsNamespace } from "./action.ts";
+import type {
+  BridgeState,
+  ContainerNodeState,
+  ExecState,
+  FileState,
+  NamespaceState,
+  PortState,
+  ServiceState,
+  State,
+  VethState,
+} from "./state.ts";
+import { purposeOf } from "./subject.ts";
+
+const LANS = ["a", "b", "c"];
+const NODES = ["n1", "n2", "n3"];
+
+interface NicSeed {
+  readonly lan: string;
+  readonly name: string;
+  readonly mac: string;
+  readonly mtu: number;
+  readonly addresses: readonly string[];
+  readonly tag: number | undefined;
+  readonly routes: readonly string[];
+}
+interface NodeSeed {
+  readonly name: string;
+  readonly kind: "netns" | "docker" | "podman" | "oci";
+  readonly fingerprint: string;
+  readonly nics: readonly NicSeed[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly exec: string | undefined;
+}
+interface Seed {
+  readonly lans: readonly string[];
+  readonly datapath: string;
+  readonly nodes: readonly NodeSeed[];
+  readonly files: readonly (readonly [string, FileState])[];
+  readonly relay: string | undefined;
+}
+
+const address = fc.constantFrom("10.0.0.1/24", "10.0.0.2/24", "10.0.1.1/24", "fd01::1/64");
+const nicSeed: fc.Arbitrary<NicSeed> = fc.record({
+  lan: fc.constantFrom(...LANS),
+  name: fc.constantFrom("eth0", "eth1", "eth2"),
+  mac: fc.constantFrom("", "02:00:00:00:00:01", "02:00:00:00:00:02"),
+  mtu: fc.constantFrom(1500, 9000),
+  addresses: fc.uniqueArray(address, { maxLength: 3 }).map((list) => list.toSorted()),
+  tag: fc.constantFrom(undefined, 7),
+  routes: fc.uniqueArray(fc.constantFrom("default4 via 10.0.0.9", "10.9.0.0/16 via 10.0.0.8", "10.8.0.0/16"), {
+    maxLength: 2,
+  }),
+});
+const nodeSeed: fc.Arbitrary<NodeSeed> = fc.record({
+  name: fc.constantFrom(...NODES),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci"),
+  fingerprint: fc.constantFrom("f1", "f2"),
+  nics: fc.uniqueArray(nicSeed, { maxLength: 3, selector: (nic) => nic.name }),
+  sysctls: fc.dictionary(fc.constantFrom("net.a", "net.b"), fc.constantFrom("0", "1"), { noNullPrototype: true }),
+  exec: fc.constantFrom(undefined, "h1", "h2"),
+});
+const file: fc.Arbitrary<FileState> = fc.oneof(
+  fc.record({
+    type: fc.constant("text" as const),
+    text: fc.constantFrom("x", "y"),
+    bound: fc.boolean(),
+    purpose: fc.constant(""),
+  }),
+  fc.record({ type: fc.constant("symlink" as const), target: fc.constantFrom("/x", "/y"), purpose: fc.constant("") }),
+);
+const seed: fc.Arbitrary<Seed> = fc.record({
+  lans: fc.uniqueArray(fc.constantFrom(...LANS)),
+  datapath: fc.constantFrom("netdev", "system"),
+  nodes: fc.uniqueArray(nodeSeed, { selector: (node) => node.name }),
+  files: fc.uniqueArray(fc.tuple(fc.constantFrom("/p", "/q"), file), { selector: ([path]) => path }),
+  relay: fc.constantFrom(undefined, "r1", "r2"),
+});
+
+/** A state that a store can ask for: whole and without contradictions. */
+export const desiredState: fc.Arbitrary<State> = seed.map(grow);
+
+/** A state that can be met on a host: once whole, then left by a crash, by engines and by people. */
+export const actualState: fc.Arbitrary<State> = fc
+  .tuple(seed.map(grow), fc.infiniteStream(fc.nat({ max: 9 })))
+  .map(([state, dice]) => damage(state, () => (dice.next().value ?? 0) === 0));
+
+function grow(from: Seed): State {
+  const bridges = new Map<string, BridgeState>();
+  const ports = new Map<string, PortState>();
+  const namespaces = new Map<string, NamespaceState>();
+  const veths = new Map<string, VethState>();
+  const containers = new Map<string, ContainerNodeState>();
+  const exec = new Map<string, ExecState>();
+  for (const lan of from.lans)
+    bridges.set(`_b_${lan}`, { datapath: from.datapath, otherConfig: {}, hub: false, purpose: `network ${lan}` });
+  for (const node of from.nodes) {
+    const namespace = `yard_t_${node.name}`;
+    const nics = node.nics.filter((nic) => from.lans.includes(nic.lan));
+    if (node.kind !== "netns")
+      containers.set(node.name, {
+        runtime: node.kind,
+        engine: undefined,
+        fingerprint: node.fingerprint,
+        status: "running",
+        namespace,
+        config: undefined,
+      });
+    namespaces.set(namespace, {
+      node: node.name,
+      container: node.kind === "docker" ? node.name : undefined,
+      routes: nics.flatMap((nic) => nic.routes.map((route) => `${route} dev ${nic.name}`)).toSorted(),
+      sysctls: node.sysctls,
+    });
+    for (const [n, nic] of nics.entries()) {
+      const port = `_k_${NODES.indexOf(node.name) + 1}_${n}`;
+      const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
+      const { name, mac, mtu, addresses } = nic;
+      veths.set(port, { namespace, name, mac, mtu, up: true, addresses, purpose });
+      ports.set(port, {
+        bridge: `_b_${nic.lan}`,
+        type: "",
+        tag: nic.tag,
+        trunks: [],
+        vlanMode: undefined,
+        options: {},
+        purpose,
+      });
+    }
+    if (node.exec !== undefined)
+      exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
+  }
+  const services = new Map<string, ServiceState>();
+  if (from.relay !== undefined) services.set("relay", { argv: [from.relay], running: true });
+  return { bridges, ports, namespaces, veths, containers, services, files: new Map(from.files), exec };
+}
+
+function damage(state: State, unlucky: () => boolean): State {
+  const keep = <T>(map: ReadonlyMap<string, T>, change: (value: T) => T) =>
+    new Map([...map].filter(() => !unlucky()).map(([key, value]): [string, T] => [key, change(value)]));
+  const containers = keep(state.containers, (it): ContainerNodeState => {
+    if (!unlucky()) return it;
+    return { ...it, status: unlucky() ? "created" : "exited" };
+  });
+  const namespaces = keep(state.namespaces, (it) => {
+    const alive = it.container !== undefined && containers.get(it.container)?.status === "running" && !unlucky();
+    return { ...it, container: alive ? it.container : undefined, routes: it.routes.filter(() => !unlucky()) };
+  });
+  const veths = keep(state.veths, (it) => ({
+    ...it,
+    namespace: namespaces.has(it.namespace) ? it.namespace : "",
+    up: !unlucky(),
+    addresses: it.addresses.filter(() => !unlucky()),
+    mtu: unlucky() ? 1280 : it.mtu,
+  }));
+  for (const [name, it] of namespaces) {
+    const devices = new Set([...veths.values()].filter((veth) => veth.namespace === name).map((veth) => veth.name));
+    namespaces.set(name, { ...it, routes: it.routes.filter((route) => devices.has(route.split(" dev ")[1] ?? "")) });
+  }
+  const bridges = keep(state.bridges, (it) => (unlucky() ? { ...it, datapath: "other" } : it));
+  const ports = new Map(
+    [...keep(state.ports, (it) => (unlucky() ? { ...it, tag: 99 } : it))].filter(([, port]) =>
+      bridges.has(port.bridge),
+    ),
+  );
+  const living = (node: string, namespace: string) => {
+    const container = containers.get(node);
+    const whole = container === undefined || container.status === "running";
+    return (
+      whole &&
+      namespaces.has(namespace) &&
+      !(container && ownsNamespace(container) && !namespaces.get(namespace)?.container)
+    );
+  };
+  return {
+    bridges,
+    ports,
+    namespaces,
+    veths,
+    containers,
+    services: keep(state.services, (it) => ({ ...it, running: !unlucky() })),
+    files: keep(state.files, (it) => it),
+    exec: new Map(
+      [...keep(state.exec, (it) => ({ ...it, failed: unlucky() }))].filter(([node, it]) => living(node, it.namespace)),
+    ),
+  };
+}

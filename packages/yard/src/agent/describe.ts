@@ -1,0 +1,129 @@
+import type { Action } from "./action.ts";
+import { HOST } from "./state.ts";
+import type { Subject } from "./subject.ts";
+
+/** An action as one line for people, `+` for what is made, `-` for what goes, `~` for what changes. */
+export function describe(action: Action): string {
+  return `${SIGNS[action.do]} ${subjectText(action.subject)}: ${what(action)}`;
+}
+
+const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
+  "service-stop": "-",
+  "container-remove": "-",
+  "namespace-delete": "-",
+  "veth-delete": "-",
+  "file-delete": "-",
+  "file-write": "+",
+  "exec-forget": "-",
+  "namespace-create": "+",
+  "container-create": "+",
+  "container-start": "+",
+  "namespace-adopt": "+",
+  "veth-create": "+",
+  "veth-set": "~",
+  "port-delete": "-",
+  "bridge-delete": "-",
+  "bridge-set": "+",
+  "port-set": "+",
+  "sysctl-set": "~",
+  "route-delete": "-",
+  "address-delete": "-",
+  "address-add": "+",
+  "route-add": "+",
+  "service-start": "+",
+  exec: "+",
+};
+
+/** The subject as a person names it: `node web`, `web:eth0`, `network lan01`. */
+export function subjectText(subject: Subject): string {
+  switch (subject.kind) {
+    case "network":
+      return `network ${subject.network}`;
+    case "link":
+      return `link ${subject.link}`;
+    case "node":
+      return `node ${subject.node}`;
+    case "nic":
+      return `nic ${subject.node}:${subject.nic}`;
+    case "lab":
+      return `lab ${subject.lab}`;
+    case "yard":
+      return "yard";
+  }
+}
+
+function what(action: Action): string {
+  switch (action.do) {
+    case "service-stop":
+      return `stop ${action.id}`;
+    case "service-start":
+      return `start ${action.id}`;
+    case "container-remove":
+      return `remove the ${action.container.runtime} container`;
+    case "container-create":
+      return `create a ${action.container.runtime} container from ${sourceOf(action.container.config)}`;
+    case "container-start":
+      return "start the container";
+    case "namespace-delete":
+      return `delete namespace ${action.namespace}`;
+    case "namespace-create":
+      return `create namespace ${action.namespace}`;
+    case "namespace-adopt":
+      return `name the container's namespace ${action.namespace}`;
+    case "veth-delete":
+      return `delete link ${action.veth}`;
+    case "veth-create":
+      return `create link ${action.veth} to ${action.state.name} in ${placeText(action.state.namespace)}`;
+    case "veth-set":
+      return `set ${[
+        ...(action.mac === undefined ? [] : [`address ${action.mac}`]),
+        ...(action.mtu === undefined ? [] : [`mtu ${action.mtu}`]),
+        ...(action.up ? ["up"] : []),
+      ].join(", ")} on ${action.name}`;
+    case "file-delete":
+      return `delete ${action.path}`;
+    case "file-write":
+      return action.file.type === "text" ? `write ${action.path}` : `link ${action.path} to ${action.file.target}`;
+    case "exec-forget":
+      return "forget which commands have run";
+    case "port-delete":
+      return `delete port ${action.port}`;
+    case "port-set":
+      return `port ${action.port} on bridge ${action.state.bridge}${vlanText(action.state)}`;
+    case "bridge-delete":
+      return `delete bridge ${action.bridge}`;
+    case "bridge-set":
+      return `bridge ${action.bridge} (datapath ${action.state.datapath})`;
+    case "sysctl-set":
+      return `${action.name} = ${action.value}`;
+    case "route-delete":
+      return `remove route ${routeText(action.route)}`;
+    case "route-add":
+      return `route ${routeText(action.route)}`;
+    case "address-delete":
+      return `remove address ${action.address} from ${action.name}`;
+    case "address-add":
+      return `address ${action.address} on ${action.name}`;
+    case "exec":
+      return `run ${action.state.commands.length === 1 ? "1 command" : `${action.state.commands.length} commands`}`;
+  }
+}
+
+function sourceOf(
+  config: { readonly image: string | undefined; readonly rootfs: string | undefined } | undefined,
+): string {
+  return config?.image ?? config?.rootfs ?? "its image";
+}
+
+function placeText(namespace: string): string {
+  return namespace === HOST ? "the host" : namespace;
+}
+
+function vlanText(port: { readonly tag: number | undefined; readonly trunks: readonly number[] }): string {
+  const tag = port.tag === undefined ? "" : `, vlan ${port.tag}`;
+  return port.trunks.length === 0 ? tag : `${tag}, trunks ${port.trunks.join(" ")}`;
+}
+
+function routeText(route: string): string {
+  return route.replace(/^default[46]/, "default");
+}

@@ -1,0 +1,208 @@
+/**
+ * A host that exists in thought only: what becomes of a state when actions are carried out on it, one after the other.
+ * An action whose ground is missing (an address for a nic that is not there) fails as it would on a real host, which
+ * here means that it changes nothing. Where the kernel may take more away than was asked for, the model takes it.
+ */
+import { type Action, ownsNamespace } from "./action.ts";
+import { routeDevice } from "./route.ts";
+import type {
+  BridgeState,
+  ContainerNodeState,
+  ExecState,
+  FileState,
+  NamespaceState,
+  PortState,
+  ServiceState,
+  State,
+  VethState,
+} from "./state.ts";
+import { HOST } from "./state.ts";
+
+/** The state that `actions`, in their order, lead to from `state`. */
+export function applyToModel(state: State, actions: readonly Action[]): State {
+  const host = new Host(state);
+  for (const action of actions) host.act(action);
+  return host.state();
+}
+
+class Host {
+  readonly #bridges: Map<string, BridgeState>;
+  readonly #ports: Map<string, PortState>;
+  readonly #namespaces: Map<string, NamespaceState>;
+  readonly #veths: Map<string, VethState>;
+  readonly #containers: Map<string, ContainerNodeState>;
+  readonly #services: Map<string, ServiceState>;
+  readonly #files: Map<string, FileState>;
+  readonly #exec: Map<string, ExecState>;
+
+  constructor(state: State) {
+    this.#bridges = new Map(state.bridges);
+    this.#ports = new Map(state.ports);
+    this.#namespaces = new Map(state.namespaces);
+    this.#veths = new Map(state.veths);
+    this.#containers = new Map(state.containers);
+    this.#services = new Map(state.services);
+    this.#files = new Map(state.files);
+    this.#exec = new Map(state.exec);
+  }
+
+  state(): State {
+    return {
+      bridges: this.#bridges,
+      ports: this.#ports,
+      namespaces: this.#namespaces,
+      veths: this.#veths,
+      containers: this.#containers,
+      services: this.#services,
+      files: this.#files,
+      exec: this.#exec,
+    };
+  }
+
+  act(action: Action): void {
+    switch (action.do) {
+      case "service-stop":
+        this.#services.delete(action.id);
+        return;
+      case "service-start":
+        this.#services.set(action.id, action.state);
+        return;
+      case "container-remove":
+        this.#containers.delete(action.node);
+        this.#endLife(action.node);
+        return;
+      case "container-create":
+        if (this.#containers.has(action.node)) return;
+        if (!ownsNamespace(action.container) && !this.#namespaces.has(action.container.namespace)) return;
+        this.#containers.set(action.node, { ...action.container, status: "created" });
+        return;
+      case "container-start": {
+        const container = this.#containers.get(action.node);
+        if (container === undefined || container.status === "running") return;
+        this.#endLife(action.node);
+        this.#containers.set(action.node, { ...container, status: "running" });
+        return;
+      }
+      case "namespace-create":
+        if (!this.#namespaces.has(action.namespace)) this.#addNamespace(action.namespace, action.node, undefined);
+        return;
+      case "namespace-adopt":
+        if (this.#namespaces.has(action.namespace) || this.#containers.get(action.node)?.status !== "running") return;
+        this.#addNamespace(action.namespace, action.node, action.node);
+        return;
+      case "namespace-delete": {
+        const namespace = this.#namespaces.get(action.namespace);
+        this.#namespaces.delete(action.namespace);
+        if (namespace) this.#exec.delete(namespace.node);
+        for (const [name, veth] of this.#veths) if (veth.namespace === action.namespace) this.#veths.delete(name);
+        return;
+      }
+      case "veth-delete":
+        this.#deleteVeth(action.veth);
+        return;
+      case "veth-create": {
+        const { namespace } = action.state;
+        if (this.#veths.has(action.veth) || (namespace !== HOST && !this.#namespaces.has(namespace))) return;
+        for (const veth of this.#veths.values())
+          if (veth.namespace === namespace && veth.name === action.state.name) return;
+        this.#veths.set(action.veth, { ...action.state, addresses: [] });
+        return;
+      }
+      case "veth-set": {
+        const veth = this.#veths.get(action.veth);
+        if (veth === undefined) return;
+        const { mac = veth.mac, mtu = veth.mtu, up = veth.up } = action;
+        this.#veths.set(action.veth, { ...veth, mac, mtu, up });
+        return;
+      }
+      case "address-add": {
+        const veth = this.#veths.get(action.veth);
+        if (veth === undefined || veth.addresses.includes(action.address)) return;
+        this.#veths.set(action.veth, { ...veth, addresses: [...veth.addresses, action.address].toSorted() });
+        return;
+      }
+      case "address-delete": {
+        const veth = this.#veths.get(action.veth);
+        if (!veth?.addresses.includes(action.address)) return;
+        // The kernel takes an address's secondaries and the routes over its network along: here, all of the nic.
+        this.#veths.set(action.veth, { ...veth, addresses: [] });
+        this.#dropRoutes(veth.namespace, (route) => routeDevice(route) !== veth.name);
+        return;
+      }
+      case "route-add": {
+        const namespace = this.#namespaces.get(action.namespace);
+        if (namespace === undefined || namespace.routes.includes(action.route)) return;
+        if (!this.#hasDevice(action.namespace, routeDevice(action.route))) return;
+        const routes = [...namespace.routes, action.route].toSorted();
+        this.#namespaces.set(action.namespace, { ...namespace, routes });
+        return;
+      }
+      case "route-delete":
+        this.#dropRoutes(action.namespace, (route) => route !== action.route);
+        return;
+      case "sysctl-set": {
+        const namespace = this.#namespaces.get(action.namespace);
+        if (namespace === undefined) return;
+        const sysctls = { ...namespace.sysctls, [action.name]: action.value };
+        this.#namespaces.set(action.namespace, { ...namespace, sysctls });
+        return;
+      }
+      case "file-delete":
+        this.#files.delete(action.path);
+        return;
+      case "file-write":
+        this.#files.set(action.path, action.file);
+        return;
+      case "port-delete":
+        this.#ports.delete(action.port);
+        return;
+      case "port-set":
+        if (this.#bridges.has(action.state.bridge)) this.#ports.set(action.port, action.state);
+        return;
+      case "bridge-set":
+        this.#bridges.set(action.bridge, action.state);
+        return;
+      case "bridge-delete":
+        this.#bridges.delete(action.bridge);
+        for (const [name, port] of this.#ports) if (port.bridge === action.bridge) this.#ports.delete(name);
+        return;
+      case "exec-forget":
+        this.#exec.delete(action.node);
+        return;
+      case "exec": {
+        const container = this.#containers.get(action.node);
+        if (!this.#namespaces.has(action.state.namespace) || (container && container.status !== "running")) return;
+        this.#exec.set(action.node, action.state);
+        return;
+      }
+    }
+  }
+
+  /** Its commands have to be run again, and its own namespace is a dead one that only its name keeps. */
+  #endLife(node: string): void {
+    this.#exec.delete(node);
+    for (const [name, namespace] of this.#namespaces)
+      if (namespace.container === node) this.#namespaces.set(name, { ...namespace, container: undefined });
+  }
+
+  #addNamespace(name: string, node: string, container: string | undefined): void {
+    this.#namespaces.set(name, { node, container, routes: [], sysctls: {} });
+    this.#exec.delete(node);
+  }
+
+  #deleteVeth(name: string): void {
+    const veth = this.#veths.get(name);
+    this.#veths.delete(name);
+    if (veth) this.#dropRoutes(veth.namespace, (route) => routeDevice(route) !== veth.name);
+  }
+
+  #dropRoutes(name: string, keep: (route: string) => boolean): void {
+    const namespace = this.#namespaces.get(name);
+    if (namespace) this.#namespaces.set(name, { ...namespace, routes: namespace.routes.filter(keep) });
+  }
+
+  #hasDevice(namespace: string, device: string | undefined): boolean {
+    for (const veth of this.#veths.values()) if (veth.namespace === namespace && veth.name === device) return true;
+    return false;
+  }
+}

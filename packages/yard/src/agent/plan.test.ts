@@ -1,0 +1,243 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Action } from "./action.ts";
+import { PHASES, phaseOf } from "./action.ts";
+import { actualState, desiredState } from "./arbitrary.ts";
+import { describe as describeAction } from "./describe.ts";
+import { applyToModel } from "./model.ts";
+import { plan } from "./plan.ts";
+import { EMPTY, type State } from "./state.ts";
+
+const revive = { revive: true };
+
+/** A state as plain sorted data, less what is not compared; sysctls as far as `like` asks for them. */
+function plain(state: State, like: State) {
+  const sorted = <T, R>(map: ReadonlyMap<string, T>, pick: (value: T, key: string) => R) =>
+    [...map].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => [key, pick(value, key)] as const);
+  return {
+    bridges: sorted(state.bridges, ({ purpose: _, ...it }) => it),
+    ports: sorted(state.ports, ({ purpose: _, ...it }) => it),
+    namespaces: sorted(state.namespaces, (it, key) => {
+      const asked = Object.keys(like.namespaces.get(key)?.sysctls ?? {}).toSorted();
+      return { ...it, sysctls: asked.map((name) => `${name}=${it.sysctls[name]}`) };
+    }),
+    veths: sorted(state.veths, ({ purpose: _, ...it }, key) =>
+      like.veths.get(key)?.mac === "" ? { ...it, mac: "" } : it,
+    ),
+    containers: sorted(state.containers, ({ config: _, ...it }) => it),
+    services: sorted(state.services, (it) => it),
+    files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
+    exec: sorted(state.exec, (it) => [it.hash, it.failed]),
+  };
+}
+
+function expectReached(actual: State, desired: State) {
+  expect(plain(actual, desired)).toEqual(plain(desired, desired));
+}
+
+describe("the plan", () => {
+  test("carried out, leads to the desired state, and then there is nothing to do", () => {
+    fc.assert(
+      fc.property(desiredState, actualState, (desired, actual) => {
+        const after = applyToModel(actual, plan(desired, actual, revive));
+        expectReached(after, desired);
+        expect(plan(desired, after, revive)).toEqual([]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("converges from wherever it was interrupted, and whatever part of it failed", () => {
+    fc.assert(
+      fc.property(
+        desiredState,
+        actualState,
+        fc.infiniteStream(fc.integer({ min: 0, max: 2 })),
+        fc.nat({ max: 60 }),
+        (desired, actual, dice, cut) => {
+          const actions = plan(desired, actual, revive);
+          const prefix = applyToModel(actual, actions.slice(0, cut));
+          expectReached(applyToModel(prefix, plan(desired, prefix, revive)), desired);
+          const some = actions.filter(() => dice.next().value !== 0);
+          const partly = applyToModel(actual, some);
+          expectReached(applyToModel(partly, plan(desired, partly, revive)), desired);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("touches only what is declared or ours", () => {
+    fc.assert(
+      fc.property(desiredState, actualState, (desired, actual) => {
+        for (const action of plan(desired, actual, revive)) {
+          const [kind, name] = target(action);
+          expect(desired[kind].has(name) || actual[kind].has(name)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test("from nothing to nothing is empty, and taking all away leaves nothing", () => {
+    expect(plan(EMPTY, EMPTY, revive)).toEqual([]);
+    fc.assert(
+      fc.property(actualState, (actual) => {
+        expectReached(applyToModel(actual, plan(EMPTY, actual, revive)), EMPTY);
+      }),
+    );
+  });
+
+  test("is in the order of the phases", () => {
+    fc.assert(
+      fc.property(desiredState, actualState, (desired, actual) => {
+        const order = plan(desired, actual, revive).map((action) => PHASES.indexOf(phaseOf(action)));
+        expect(order).toEqual(order.toSorted((a, b) => a - b));
+      }),
+    );
+  });
+
+  test("leaves a container that has exited, and all that hangs on it, alone unless asked to revive", () => {
+    fc.assert(
+      fc.property(desiredState, fc.constantFrom("created" as const, "exited" as const), (desired, status) => {
+        // A whole host on which all containers have ended by themselves.
+        const actual: State = {
+          ...desired,
+          containers: new Map([...desired.containers].map(([node, it]) => [node, { ...it, status }])),
+          namespaces: new Map([...desired.namespaces].map(([name, it]) => [name, { ...it, container: undefined }])),
+          exec: new Map([...desired.exec].filter(([node]) => !desired.containers.has(node))),
+        };
+        const actions = plan(desired, actual, { revive: false });
+        if (status === "exited") expect(actions).toEqual([]);
+        else expect(actions.filter((it) => it.do === "container-start")).toHaveLength(desired.containers.size);
+      }),
+    );
+  });
+});
+
+function target(action: Action): [kind: keyof State, name: string] {
+  switch (action.do) {
+    case "service-stop":
+    case "service-start":
+      return ["services", action.id];
+    case "container-remove":
+    case "container-create":
+    case "container-start":
+      return ["containers", action.node];
+    case "namespace-create":
+    case "namespace-adopt":
+    case "namespace-delete":
+    case "sysctl-set":
+    case "route-add":
+    case "route-delete":
+      return ["namespaces", action.namespace];
+    case "veth-create":
+    case "veth-delete":
+    case "veth-set":
+    case "address-add":
+    case "address-delete":
+      return ["veths", action.veth];
+    case "file-delete":
+    case "file-write":
+      return ["files", action.path];
+    case "port-delete":
+    case "port-set":
+      return ["ports", action.port];
+    case "bridge-delete":
+    case "bridge-set":
+      return ["bridges", action.bridge];
+    case "exec":
+    case "exec-forget":
+      return ["exec", action.node];
+  }
+}
+
+describe("a single change", () => {
+  const base = small();
+
+  test("a nic moved to another network keeps its veth: only its port changes", () => {
+    const port = base.ports.get("_k_1_0");
+    if (!port) throw new Error("the port is part of the example");
+    const desired = { ...base, ports: new Map(base.ports).set("_k_1_0", { ...port, bridge: "_b_b" }) };
+    expect(plan(desired, base, revive).map(describeAction)).toEqual(["+ nic n1:eth0: port _k_1_0 on bridge _b_b"]);
+  });
+
+  test("a changed fingerprint makes a container anew, in the same namespace with the same nics where that is ours", () => {
+    const desired = withContainer(base, "f2");
+    expect(plan(desired, withContainer(base, "f1"), revive).map((it) => it.do)).toEqual([
+      "container-remove",
+      "container-create",
+      "container-start",
+      "exec",
+    ]);
+  });
+
+  test("a docker container that its engine restarted gets its nics again in its new namespace", () => {
+    const docker = (container: string | undefined): State => ({
+      ...withContainer(base, "f1", "docker"),
+      namespaces: new Map([
+        ["yard_t_n1", { node: "n1", container, routes: ["default4 via 10.0.0.9 dev eth0"], sysctls: {} }],
+      ]),
+    });
+    const actions = plan(docker("n1"), { ...docker(undefined), exec: new Map() }, { revive: false });
+    expect(actions.map((it) => it.do)).toEqual([
+      "namespace-delete",
+      "veth-delete",
+      "namespace-adopt",
+      "veth-create",
+      "address-add",
+      "route-add",
+      "exec",
+    ]);
+  });
+
+  test("a new address replaces the old one, and the routes that went with it come back", () => {
+    const veth = base.veths.get("_k_1_0");
+    if (!veth) throw new Error("the veth is part of the example");
+    const desired = { ...base, veths: new Map([["_k_1_0", { ...veth, addresses: ["10.0.0.2/24"] }]]) };
+    expect(plan(desired, base, revive).map(describeAction)).toEqual([
+      "- nic n1:eth0: remove address 10.0.0.1/24 from eth0",
+      "+ nic n1:eth0: address 10.0.0.2/24 on eth0",
+      "+ node n1: route default via 10.0.0.9 dev eth0",
+    ]);
+  });
+
+  test("a node that is gone costs its namespace: its veth goes with it", () => {
+    const actions = plan({ ...EMPTY, bridges: base.bridges }, base, revive);
+    expect(actions.map((it) => it.do)).toEqual(["namespace-delete", "exec-forget", "port-delete"]);
+  });
+});
+
+function small(): State {
+  const bridge = { datapath: "netdev", otherConfig: {}, hub: false, purpose: "" };
+  const purpose = "nic n1 eth0";
+  return {
+    ...EMPTY,
+    bridges: new Map([
+      ["_b_a", bridge],
+      ["_b_b", bridge],
+    ]),
+    namespaces: new Map([
+      ["yard_t_n1", { node: "n1", container: undefined, routes: ["default4 via 10.0.0.9 dev eth0"], sysctls: {} }],
+    ]),
+    veths: new Map([
+      [
+        "_k_1_0",
+        { namespace: "yard_t_n1", name: "eth0", mac: "", mtu: 1500, up: true, addresses: ["10.0.0.1/24"], purpose },
+      ],
+    ]),
+    ports: new Map([
+      ["_k_1_0", { bridge: "_b_a", type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {}, purpose }],
+    ]),
+    exec: new Map([["n1", { hash: "h", failed: false, commands: [["true"]], env: {}, namespace: "yard_t_n1" }]]),
+  };
+}
+
+function withContainer(state: State, fingerprint: string, runtime: "oci" | "docker" = "oci"): State {
+  const namespace = "yard_t_n1";
+  return {
+    ...state,
+    containers: new Map([
+      ["n1", { runtime, engine: undefined, fingerprint, status: "running", namespace, config: undefined }],
+    ]),
+  };
+}
