@@ -11,7 +11,15 @@ export type LinkOp =
       readonly alias?: string;
       readonly mtu?: number;
       readonly mac?: Mac;
-      readonly peer: { readonly name: string; readonly namespace: NamespaceRef; readonly mac?: Mac; readonly alias?: string };
+      readonly up?: boolean;
+      /** The other end, made in its namespace at once; it has the same MTU. `self` means the caller's own namespace. */
+      readonly peer: {
+        readonly name: string;
+        readonly namespace: NamespaceRef;
+        readonly mac?: Mac;
+        readonly alias?: string;
+        readonly up?: boolean;
+      };
     }
   | {
       readonly op: "set";
@@ -27,7 +35,10 @@ export type LinkOp =
   | { readonly op: "address-add" | "address-delete"; readonly name: string; readonly address: Cidr }
   | { readonly op: "route-add" | "route-delete"; readonly route: Route };
 
-/** A route as far as we make them; those of ours carry {@link ROUTE_PROTOCOL}. */
+/**
+ * A route as far as we make them; those of ours carry ROUTE_PROTOCOL. The kernel always tells `dev`, also where it was
+ * chosen by `via`; IPv6's metric 1024, which it takes where none is given, is told as none.
+ */
 export interface Route {
   /** Destination network, or `default` of the family of `via`. */
   readonly to: Cidr | "default4" | "default6";
@@ -38,8 +49,17 @@ export interface Route {
 
 /** What went wrong with one operation of a batch; the others were still tried. */
 export interface LinkFailure {
+  readonly namespace: NamespaceRef;
   readonly op: LinkOp;
   /** The kernel's errno name, `EEXIST`, and its extended acknowledgement when it gave one. */
+  readonly errno: string;
+  readonly message: string;
+}
+
+/** Why a namespace could not be made or deleted. */
+export interface NamespaceFailure {
+  readonly name: string;
+  /** The kernel's errno name, `EEXIST`. */
   readonly errno: string;
   readonly message: string;
 }

@@ -1,0 +1,27 @@
+/** Every code that this room throws, and what to do about it; `docs/errors.md` is generated from such lists. */
+export const codes = {
+  "linux.call-failed": "The kernel refused a system call; the message names the call and the kernel's reason.",
+  "linux.no-ffi":
+    "System calls cannot be made directly here and the operation has no other way. Run yard on Linux with glibc, as the released executable.",
+  "linux.namespace-lost":
+    "The process could not return to its own network namespace and must not go on. Start it again.",
+  "linux.asynchronous-body":
+    "Code that runs inside another network namespace must be synchronous, but it returned a promise. This is a defect of the program.",
+  "netlink.malformed":
+    "The kernel's netlink answer could not be understood. Please report it with the kernel's version.",
+  "netlink.request-failed": "The kernel refused a netlink request; the message has its reason.",
+  "namespace.bad-name":
+    "A network namespace's name has 1 to 200 letters, digits and `_ . : @ + -`, and starts with a letter, a digit or `_`.",
+  "namespace.missing":
+    "There is no network namespace of that name or process. Create it, or look for the right name with `ip netns list`.",
+  "namespace.not-permitted": "Network namespaces can be entered and made by root only. Run the command as root.",
+  "namespace.adopt-failed":
+    "A process's network namespace could not be given a name; the message has the kernel's reason.",
+  "link.bad-name":
+    "An interface's name has 1 to 15 printable characters without space, `/`, `:` and `%`, and is not `.` or `..`.",
+  "link.bad-value": "An interface's MTU lies between 68 and 65535, its alias has at most 255 bytes.",
+  "sysctl.bad-name":
+    "A sysctl of a network namespace is called `net.…`, with letters, digits, `_`, `-`, and dots or slashes between.",
+  "process.still-alive":
+    "A process did not end after SIGKILL within the time given; it may wait for a device. Look at it with ps.",
+} as const;

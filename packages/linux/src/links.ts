@@ -1,0 +1,232 @@
+/** Links, addresses and routes changed in bulk, over many namespaces, by rtnetlink. */
+import { YardError } from "@switchyard/base";
+import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
+import { checkLinkOp } from "./link-op.ts";
+import { Excursion, namespaceKey } from "./namespaces.ts";
+import { addAddress, deleteAddress } from "./netlink/address.ts";
+import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
+import { addRoute, deleteRoute } from "./netlink/route.ts";
+import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
+import type { LinkFailure, LinkOp, NamespaceBatch, NamespaceRef } from "./types.ts";
+
+/** Open descriptors of far namespaces at a time; a process has 1,024 by default. */
+const mostDescriptors = 256;
+
+/**
+ * What a veth's far end still needs in the far namespace: the kernel takes no alias when it makes a link, and opens no
+ * veth whose other end is not there yet.
+ */
+interface FarEnd {
+  readonly namespace: NamespaceRef;
+  readonly near: NamespaceRef;
+  readonly op: LinkOp;
+  readonly name: string;
+  readonly settings: LinkSettings;
+}
+
+/**
+ * Applies batches in order by rtnetlink; each operation is tried whatever became of those before it.
+ *
+ * @throws YardError `link.bad-name`, `link.bad-value`, `namespace.bad-name` before anything is done
+ */
+export function applyLinksByNetlink(batches: readonly NamespaceBatch[]): LinkFailure[] {
+  for (const batch of batches) for (const op of batch.ops) checkLinkOp(op);
+  const failures = new Failures();
+  const farEnds = new Map<string, FarEnd[]>();
+  using excursion = new Excursion();
+  for (const { namespace, ops } of batches) {
+    const key = namespaceKey(namespace);
+    const due = farEnds.get(key) ?? [];
+    farEnds.delete(key);
+    visit(excursion, namespace, ops, due, failures, (later) => {
+      const farKey = namespaceKey(later.namespace);
+      const list = farEnds.get(farKey);
+      if (list === undefined) farEnds.set(farKey, [later]);
+      else list.push(later);
+    });
+  }
+  for (const due of farEnds.values()) {
+    const first = due[0];
+    if (first !== undefined) visit(excursion, first.namespace, [], due, failures, () => {});
+  }
+  return failures.list;
+}
+
+class Failures {
+  readonly list: LinkFailure[] = [];
+  readonly #failed = new Set<LinkOp>();
+
+  /** One operation may be several requests; its first failure tells. */
+  add(namespace: NamespaceRef, op: LinkOp, errno: string, message: string): void {
+    if (this.#failed.has(op)) return;
+    this.#failed.add(op);
+    this.list.push({ namespace, op, errno, message });
+  }
+
+  has(op: LinkOp): boolean {
+    return this.#failed.has(op);
+  }
+}
+
+function visit(
+  excursion: Excursion,
+  namespace: NamespaceRef,
+  ops: readonly LinkOp[],
+  due: readonly FarEnd[],
+  failures: Failures,
+  later: (end: FarEnd) => void,
+): void {
+  try {
+    excursion.enter(namespace);
+  } catch (error) {
+    const { errno, message } = reason(error);
+    for (const op of ops) failures.add(namespace, op, errno, message);
+    for (const end of due) failures.add(end.near, end.op, errno, message);
+    return;
+  }
+  using socket = NetlinkSocket.open();
+  using queue = new Queue(socket, excursion, failures);
+  for (const { near, op, name, settings } of due) if (!failures.has(op)) queue.push(near, op, setLink(name, settings));
+  for (const op of ops) {
+    try {
+      enqueue(queue, namespace, op, later);
+    } catch (error) {
+      const { errno, message } = reason(error);
+      failures.add(namespace, op, errno, message);
+    }
+  }
+  queue.flush();
+}
+
+function reason(error: unknown): { errno: string; message: string } {
+  if (error instanceof SystemCallError) return { errno: error.errno, message: error.message };
+  if (error instanceof YardError && error.code === "namespace.missing")
+    return { errno: "ENOENT", message: error.message };
+  if (error instanceof YardError && error.code === "namespace.not-permitted")
+    return { errno: "EPERM", message: error.message };
+  throw error;
+}
+
+/** No link has the name; thrown while a request is put together. */
+class NoSuchLink extends SystemCallError {
+  constructor(name: string) {
+    super("lookup", 19, `of the link ${name}`);
+    this.message = `there is no link ${name} (ENODEV)`;
+  }
+}
+
+function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarEnd) => void): void {
+  switch (op.op) {
+    case "veth": {
+      const { peer, mtu } = op;
+      const near = { name: op.name, up: op.up, mtu, mac: op.mac };
+      const far = { name: peer.name, mtu, mac: peer.mac };
+      queue.push(here, op, createVeth(near, far, queue.namespace(peer.namespace)), true);
+      if (op.alias !== undefined) queue.push(here, op, setLink(op.name, { alias: op.alias }));
+      if (peer.alias !== undefined || peer.up !== undefined) {
+        const settings = { alias: peer.alias, up: peer.up };
+        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings });
+      }
+      return;
+    }
+    case "set": {
+      const { up, mtu, mac, alias, rename } = op;
+      if (rename === undefined && op.namespace === undefined) {
+        queue.push(here, op, setLink(op.name, { up, mtu, mac, alias }));
+        return;
+      }
+      // In this order: looking up may send what waits, which closes descriptors.
+      const index = queue.index(op.name);
+      const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
+      queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace }), true);
+      return;
+    }
+    case "delete":
+      queue.push(here, op, deleteLink(op.name), true);
+      return;
+    case "address-add":
+      queue.push(here, op, addAddress(queue.index(op.name), op.address));
+      return;
+    case "address-delete":
+      queue.push(here, op, deleteAddress(queue.index(op.name), op.address));
+      return;
+    case "route-add":
+    case "route-delete": {
+      const { dev } = op.route;
+      const request = op.op === "route-add" ? addRoute : deleteRoute;
+      queue.push(here, op, request(op.route, dev === undefined ? 0 : queue.index(dev)));
+      return;
+    }
+  }
+}
+
+/** Requests of one namespace that wait to be sent together, and what they need until then. */
+class Queue implements Disposable {
+  readonly #socket: NetlinkSocket;
+  readonly #excursion: Excursion;
+  readonly #failures: Failures;
+  #waiting: { readonly near: NamespaceRef; readonly op: LinkOp; readonly request: NetlinkRequest }[] = [];
+  /** Whether what waits gives names to links, or takes them. */
+  #renames = false;
+  readonly #indexes = new Map<string, number>();
+  readonly #namespaces = new Map<string, number>();
+
+  constructor(socket: NetlinkSocket, excursion: Excursion, failures: Failures) {
+    this.#socket = socket;
+    this.#excursion = excursion;
+    this.#failures = failures;
+  }
+
+  push(near: NamespaceRef, op: LinkOp, request: NetlinkRequest, renames = false): void {
+    this.#waiting.push({ near, op, request });
+    if (renames) this.#renames = true;
+  }
+
+  /** The ifindex of a name as it will be after all that waits. @throws SystemCallError with ENODEV */
+  index(name: string): number {
+    if (this.#renames) this.flush();
+    let index = this.#indexes.get(name) ?? 0;
+    if (index === 0) {
+      index = this.#socket.indexOf(name);
+      if (index === 0) throw new NoSuchLink(name);
+      this.#indexes.set(name, index);
+    }
+    return index;
+  }
+
+  /** A descriptor of a namespace, good until the next flush. */
+  namespace(ref: NamespaceRef): number {
+    const key = namespaceKey(ref);
+    let fd = this.#namespaces.get(key);
+    if (fd === undefined) {
+      if (this.#namespaces.size >= mostDescriptors) this.flush();
+      fd = this.#excursion.open(ref);
+      this.#namespaces.set(key, fd);
+    }
+    return fd;
+  }
+
+  flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#indexes.clear();
+    this.#renames = false;
+    const answers = this.#socket.request(waiting.map(({ request }) => request));
+    for (const [i, { near, op }] of waiting.entries()) {
+      const answer = answers[i];
+      if (answer === undefined || answer.errno === 0) continue;
+      const errno = errnoName(answer.errno);
+      this.#failures.add(near, op, errno, answer.text === "" ? errnoText(errno) : `${answer.text} (${errno})`);
+    }
+    this.#close();
+  }
+
+  #close(): void {
+    for (const fd of this.#namespaces.values()) libc().close(fd);
+    this.#namespaces.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}

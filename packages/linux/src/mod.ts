@@ -1,0 +1,20 @@
+export { codes } from "./codes.ts";
+export { bootId, isRoot, kernelRelease } from "./kernel.ts";
+export { lockFile } from "./lock.ts";
+export { checkLinkName, checkNamespaceName } from "./names.ts";
+export { adoptNamespace, inNamespace, listNamespaces, NETNS_DIR, namespaceId, namespaceKey } from "./namespaces.ts";
+export { ROUTE_PROTOCOL } from "./netlink/address.ts";
+export {
+  applyLinks,
+  applyLinksInSlices,
+  createNamespaces,
+  createNamespacesInSlices,
+  deleteNamespaces,
+  deleteNamespacesInSlices,
+  viewNamespace,
+  viewNamespaces,
+  viewNamespacesInSlices,
+} from "./network.ts";
+export * from "./processes.ts";
+export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
+export * from "./types.ts";

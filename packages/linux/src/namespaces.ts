@@ -1,0 +1,332 @@
+/** Named network namespaces as ip-netns(8) keeps them, and the way into and out of any namespace. */
+import { mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { YardError } from "@switchyard/base";
+import {
+  CLONE_NEWNET,
+  checked,
+  cstring,
+  errno,
+  errnoName,
+  LOCK_EX,
+  libc,
+  MNT_DETACH,
+  MS_BIND,
+  MS_REC,
+  MS_SHARED,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_RDONLY,
+  SystemCallError,
+} from "./ffi.ts";
+import { checkNamespaceName } from "./names.ts";
+import { NetlinkSocket } from "./netlink/socket.ts";
+import type { NamespaceFailure, NamespaceRef } from "./types.ts";
+
+/** Where ip-netns(8) keeps them. */
+export const NETNS_DIR = "/run/netns";
+/** The calling thread's own: `/proc/self` would be that of the process's first thread. */
+const OWN = "/proc/thread-self/ns/net";
+const NSFS_MAGIC = 0x6e736673;
+
+/** `alpha`, `pid:42` or `self`: what a namespace is called in maps and messages. */
+export function namespaceKey(ref: NamespaceRef): string {
+  if (ref === "self") return "self";
+  return "name" in ref ? ref.name : `pid:${ref.pid}`;
+}
+
+/** The file that stands for a namespace. @throws YardError `namespace.bad-name` */
+export function namespacePath(ref: NamespaceRef): string {
+  if (ref === "self") return OWN;
+  if ("name" in ref) return `${NETNS_DIR}/${checkNamespaceName(ref.name)}`;
+  return `/proc/${ref.pid}/ns/net`;
+}
+
+/**
+ * Opens a namespace; the descriptor keeps it alive until it is closed.
+ *
+ * @throws YardError `namespace.missing`, `namespace.not-permitted`, `namespace.bad-name`, `linux.call-failed`
+ */
+export function openNamespace(ref: NamespaceRef): number {
+  const path = namespacePath(ref);
+  const fd = libc().open(cstring(path), O_RDONLY | O_CLOEXEC, 0);
+  if (fd >= 0) return fd;
+  throw entryFailed(ref, "open", errno());
+}
+
+function entryFailed(ref: NamespaceRef, call: string, number: number): YardError {
+  const key = namespaceKey(ref);
+  switch (errnoName(number)) {
+    case "ENOENT":
+    case "ESRCH":
+    // What ip-netns left behind when it was interrupted: a file that is no namespace.
+    case "EINVAL":
+      return new YardError("namespace.missing", `there is no network namespace ${key}`);
+    case "EPERM":
+    case "EACCES":
+      return new YardError("namespace.not-permitted", `not permitted to enter the network namespace ${key}`, {
+        hint: "run the command as root",
+      });
+    default:
+      return new SystemCallError(call, number, key);
+  }
+}
+
+/**
+ * A stay of the thread in other namespaces, one after the other. Disposing it leads home; in between nothing may be
+ * awaited, since all else that runs on the thread would run abroad.
+ */
+export class Excursion implements Disposable {
+  readonly #home = checked(libc().open(cstring(OWN), O_RDONLY | O_CLOEXEC, 0), "open", OWN);
+  #away = false;
+
+  /** @throws as {@link openNamespace}; the thread is then where it was */
+  enter(ref: NamespaceRef): void {
+    if (ref === "self") {
+      this.return();
+      return;
+    }
+    const fd = openNamespace(ref);
+    const result = libc().setns(fd, CLONE_NEWNET);
+    const number = result < 0 ? errno() : 0;
+    libc().close(fd);
+    if (result < 0) throw entryFailed(ref, "setns", number);
+    this.#away = true;
+  }
+
+  /** A descriptor of a namespace, `self` being the one that the stay began in. @throws as {@link openNamespace} */
+  open(ref: NamespaceRef): number {
+    if (ref !== "self") return openNamespace(ref);
+    return checked(libc().open(cstring(`/proc/thread-self/fd/${this.#home}`), O_RDONLY | O_CLOEXEC, 0), "open", OWN);
+  }
+
+  /** The thread gets a new, nameless namespace. @throws SystemCallError */
+  enterNew(): void {
+    checked(libc().unshare(CLONE_NEWNET), "unshare", "of the network namespace");
+    this.#away = true;
+  }
+
+  /** @throws YardError `linux.namespace-lost` */
+  return(): void {
+    if (!this.#away) return;
+    if (libc().setns(this.#home, CLONE_NEWNET) < 0) {
+      const cause = new SystemCallError("setns", errno(), "to the own namespace");
+      throw new YardError("linux.namespace-lost", "the way back to the own network namespace is barred", { cause });
+    }
+    this.#away = false;
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      this.return();
+    } finally {
+      libc().close(this.#home);
+    }
+  }
+}
+
+/**
+ * Runs `body` inside a namespace and returns to the own one, also when it throws. It must be synchronous. What it
+ * reads below `/proc/sys/net` and the sockets it opens belong to that namespace; `/proc/net` does not, as it means
+ * the process's first thread, nor do processes that it starts through Bun.
+ *
+ * @throws YardError `namespace.missing`, `namespace.not-permitted`, `linux.asynchronous-body`, and what `body` throws
+ */
+export function inNamespace<R>(ref: NamespaceRef, body: () => R): R {
+  if (ref === "self") return body();
+  using excursion = new Excursion();
+  excursion.enter(ref);
+  const result = body();
+  if (result instanceof Promise)
+    throw new YardError("linux.asynchronous-body", "code inside a namespace must not be asynchronous");
+  return result;
+}
+
+/**
+ * Makes named namespaces with their loopback up; one that exists already is left as it is, one half-made is
+ * completed. `ip netns exec` can enter them.
+ *
+ * @returns those that failed, with the reason; the others are made
+ * @throws YardError `namespace.bad-name` before anything is done, `linux.call-failed` when /run/netns cannot be made
+ */
+export function createNamespaces(names: readonly string[]): NamespaceFailure[] {
+  for (const name of names) checkNamespaceName(name);
+  if (names.length === 0) return [];
+  const failures: NamespaceFailure[] = [];
+  using _lock = netnsDirectory();
+  using excursion = new Excursion();
+  for (const name of names) {
+    try {
+      createOne(excursion, name);
+    } catch (error) {
+      failures.push(namespaceFailure(name, error));
+    }
+  }
+  return failures;
+}
+
+function createOne(excursion: Excursion, name: string): void {
+  const path = `${NETNS_DIR}/${name}`;
+  const fd = libc().open(cstring(path), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+  if (fd >= 0) libc().close(fd);
+  else if (errnoName(errno()) !== "EEXIST") throw new SystemCallError("open", errno(), path);
+  else if (isNamespaceFile(path)) {
+    // Its maker may have been killed just before its last step.
+    excursion.enter({ name });
+    raiseLoopback();
+    return;
+  }
+  try {
+    excursion.enterNew();
+    mountNamespace(OWN, path);
+  } catch (error) {
+    unlinkSync(path);
+    throw error;
+  }
+  raiseLoopback();
+}
+
+function raiseLoopback(): void {
+  using socket = NetlinkSocket.open();
+  socket.raiseLoopback();
+}
+
+function mountNamespace(source: string, path: string): void {
+  checked(libc().mount(cstring(source), cstring(path), cstring("none"), BigInt(MS_BIND), null), "mount", path);
+}
+
+function isNamespaceFile(path: string): boolean {
+  return statfsSync(path).type === NSFS_MAGIC;
+}
+
+/**
+ * /run/netns as ip-netns(8) has it: a shared mount, so that a namespace made or deleted in one mount namespace is so
+ * in all of them. Locked while it is held, as ip does itself.
+ */
+function netnsDirectory(): Disposable {
+  mkdirSync(NETNS_DIR, { recursive: true, mode: 0o755 });
+  const directory = cstring(NETNS_DIR);
+  const fd = checked(libc().open(directory, O_RDONLY | O_CLOEXEC, 0), "open", NETNS_DIR);
+  try {
+    checked(libc().flock(fd, LOCK_EX), "flock", NETNS_DIR);
+    const none = cstring("none");
+    const share = () => libc().mount(cstring(""), directory, none, BigInt(MS_SHARED | MS_REC), null);
+    if (share() < 0) {
+      // Not a mount point yet.
+      if (errnoName(errno()) !== "EINVAL") throw new SystemCallError("mount --make-shared", errno(), NETNS_DIR);
+      checked(libc().mount(directory, directory, none, BigInt(MS_BIND | MS_REC), null), "mount --bind", NETNS_DIR);
+      checked(share(), "mount --make-shared", NETNS_DIR);
+    }
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+  return { [Symbol.dispose]: () => libc().close(fd) };
+}
+
+/**
+ * Gives the network namespace of a process a name, so that `ip netns exec` and this room can use it. A name that
+ * means another namespace from then on means this one.
+ *
+ * @throws YardError `namespace.bad-name`, `namespace.missing` when there is no such process, `namespace.adopt-failed`
+ */
+export function adoptNamespace(name: string, pid: number): void {
+  checkNamespaceName(name);
+  const source = `/proc/${pid}/ns/net`;
+  const path = `${NETNS_DIR}/${name}`;
+  const wanted = inodeOf(source);
+  if (wanted === undefined) throw new YardError("namespace.missing", `there is no process ${pid}`);
+  try {
+    using _lock = netnsDirectory();
+    if (inodeOf(path) === wanted && isNamespaceFile(path)) return;
+    unmountAll(path);
+    const fd = checked(libc().open(cstring(path), O_RDONLY | O_CREAT | O_CLOEXEC, 0), "open", path);
+    libc().close(fd);
+    try {
+      mountNamespace(source, path);
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new YardError(
+      "namespace.adopt-failed",
+      `the namespace of process ${pid} cannot be called ${name}: ${reason}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+/**
+ * Takes the names of namespaces away; the namespaces and all their links go with them unless a process still uses
+ * them. A name that does not exist is no failure. The kernel clears up in the background: a veth's other end may be
+ * seen for a moment longer.
+ *
+ * @throws YardError `namespace.bad-name` before anything is done
+ */
+export function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
+  for (const name of names) checkNamespaceName(name);
+  const failures: NamespaceFailure[] = [];
+  for (const name of names) {
+    const path = `${NETNS_DIR}/${name}`;
+    try {
+      unmountAll(path);
+      unlinkSync(path);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT"))
+        failures.push(namespaceFailure(name, error));
+    }
+  }
+  return failures;
+}
+
+/** Two makers at once may have mounted twice. */
+function unmountAll(path: string): void {
+  const file = cstring(path);
+  for (;;) {
+    if (libc().umount2(file, MNT_DETACH) === 0) continue;
+    const name = errnoName(errno());
+    if (name === "EINVAL" || name === "ENOENT") return;
+    throw new SystemCallError("umount", errno(), path);
+  }
+}
+
+function namespaceFailure(name: string, error: unknown): NamespaceFailure {
+  if (error instanceof SystemCallError) return { name, errno: error.errno, message: error.message };
+  if (error instanceof Error)
+    return { name, errno: "code" in error && typeof error.code === "string" ? error.code : "", message: error.message };
+  return { name, errno: "", message: String(error) };
+}
+
+/** The names in /run/netns, sorted; among them may be one that was left half-made or half-deleted. */
+export function listNamespaces(): string[] {
+  try {
+    return readdirSync(NETNS_DIR).sort();
+  } catch {
+    // None was ever made on this host.
+    return [];
+  }
+}
+
+/**
+ * The number that tells namespaces apart (the inode in nsfs); two names of one namespace have the same.
+ *
+ * @returns undefined when there is no such namespace
+ * @throws YardError `namespace.bad-name`
+ */
+export function namespaceId(ref: NamespaceRef): number | undefined {
+  const path = namespacePath(ref);
+  try {
+    if (ref !== "self" && "name" in ref && !isNamespaceFile(path)) return undefined;
+  } catch {
+    return undefined;
+  }
+  return inodeOf(path);
+}
