@@ -1,0 +1,45 @@
+/** Every failure that the executable itself reports; those of the rooms below are listed there. */
+export const codes = {
+  "usage.wrong":
+    "The command line is not one that the verb understands. `yard help VERB` shows what it takes, with examples.",
+  "yard.two-names": "`-y NAME` and `--system` name two yards, or `-y` was given twice with different names. Give one.",
+  "yard.not-running":
+    "The yard has no database to ask: nothing was started in it yet, or it was taken down. `yard up` starts it.",
+  "yard.no-access":
+    "The yard's database socket may only be used by root and the group `yard`. Run the command with sudo, or join the group.",
+  "privilege.root-needed":
+    "The command changes the kernel or enters namespaces, which only root may. Run it with sudo.",
+  "lab.file-missing":
+    "The folder has no `*.yard.yaml`, or the named lab file cannot be read. `yard init` writes one to begin with.",
+  "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",
+  "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
+  "lab.not-up":
+    "The lab of that file is not in the yard, so there is nothing to do it to. `yard up FILE` brings it up.",
+  "up.failed":
+    "The lab is declared but something in it could not be brought up; each failure is named. The agent keeps trying, and `yard up` may be repeated.",
+  "up.interrupted":
+    "`up` was interrupted. The lab stays declared and the agent goes on; `yard ps` shows how far it is, `yard down` takes it away.",
+  "agent.died": "The yard's agent ended while it was waited for. `yard agent` in the foreground shows why.",
+  "command.failed-in-node":
+    "A node that was added command by command could not be brought up, so it was withdrawn again.",
+  "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
+  "node.not-running":
+    "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
+  "node.no-logs": "A bare namespace has no first process whose output could be kept. Only containers have logs.",
+  "node.no-address": "The node has no IP address that the other end could be reached by.",
+  "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
+  "network.unknown": "The yard has no network of that name. `yard ps` lists them.",
+  "cp.bad-path":
+    "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",
+  "cp.missing": "The file or folder to copy does not exist.",
+  "check.failed": "At least one check did not come out as expected.",
+  "check.bad-target": "A check names something that is neither a node of the yard nor an IP address.",
+  "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
+  "iperf.missing": "The program iperf3 is not installed on the host. `apt-get install iperf3`.",
+  "iperf.failed": "iperf3 could not measure between the two nodes; its own message is given.",
+  "internal.unexpected":
+    "Something that should not happen. Please report it with the command and the output of `SWITCHYARD_LOG=debug`.",
+} as const;
+
+/** A code of {@link codes}. */
+export type Code = keyof typeof codes;

@@ -1,0 +1,50 @@
+import { writeFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { YardError } from "@switchyard/base";
+import type { Command } from "commander";
+import { examples } from "../help.ts";
+import { labTemplate } from "../lab-template.ts";
+import { shownPath } from "../labfile.ts";
+import { print, type Session } from "../session.ts";
+
+/** `yard init [FILE]` */
+export function define(command: Command, session: Session): void {
+  command
+    .description("Write a commented lab file that comes up as it is: change it to what you need.")
+    .argument("[file]", "the file to write (default: <folder>.yard.yaml)")
+    .action((given: string | undefined) => init(session, given));
+  examples(
+    command,
+    ["yard init && yard up", "write a lab file and bring it up"],
+    ["yard init office.yard.yaml", "name it; the lab is called office"],
+  );
+}
+
+function init(session: Session, given: string | undefined): void {
+  const file = resolve(session.cwd, given ?? `${labNameOf(basename(session.cwd))}.yard.yaml`);
+  const shown = shownPath(session.cwd, file);
+  try {
+    writeFileSync(file, labTemplate(labNameOf(basename(file).replace(/(\.yard)?\.ya?ml$/, ""))), { flag: "wx" });
+  } catch (cause) {
+    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST")
+      throw new YardError("lab.file-exists", `${shown} exists already`, {
+        hint: "name another file, or remove it first",
+      });
+    throw new YardError(
+      "lab.file-missing",
+      `${shown} cannot be written: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+  print(session, `wrote ${shown}`, "bring it up: yard up, prove it: yard check, take it away: yard down");
+}
+
+/** A name that the grammar of labs takes, as near as may be to the folder's. */
+export function labNameOf(text: string): string {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, "-")
+    .replace(/^[^a-z]+|-+$/g, "")
+    .slice(0, 20);
+  return name === "" ? "lab" : name;
+}

@@ -1,0 +1,163 @@
+import { open, readFile } from "node:fs/promises";
+import { tryRun } from "@switchyard/base";
+import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
+import { isRoot } from "../session.ts";
+import type { Examination, Finding, Outcome } from "./finding.ts";
+import { examine } from "./finding.ts";
+
+const notRoot: Outcome = { ok: false, found: "not tried: needs root", remedy: "sudo yard doctor", limited: true };
+
+/** What can be seen without changing anything. */
+export const hostExaminations: readonly Examination[] = [
+  {
+    name: "root",
+    purpose: "everything that changes the kernel",
+    essential: true,
+    examine: async () =>
+      isRoot()
+        ? { ok: true, found: "yes" }
+        : { ok: false, found: `user ${process.getuid?.()}`, remedy: "sudo yard doctor" },
+  },
+  {
+    name: "kvm",
+    purpose: "virtual machines at full speed",
+    examine: async () => {
+      try {
+        await (await open("/dev/kvm", "r+")).close();
+        return { ok: true, found: "/dev/kvm opens (whether a guest boots shows when one is started)" };
+      } catch {
+        return {
+          ok: false,
+          limited: true,
+          found: "no /dev/kvm: QEMU emulates instead",
+          remedy: "modprobe kvm_intel or kvm_amd; enable virtualisation in the firmware",
+        };
+      }
+    },
+  },
+  {
+    name: "hugepages",
+    purpose: "DPDK ports",
+    examine: async () => {
+      const total = Number(/^HugePages_Total:\s*(\d+)/m.exec(await readFile("/proc/meminfo", "utf8"))?.[1] ?? 0);
+      const mounted = / hugetlbfs /.test(await readFile("/proc/mounts", "utf8"));
+      if (total > 0 && mounted) return { ok: true, found: `${total} reserved` };
+      return {
+        ok: false,
+        limited: true,
+        found: total === 0 ? "none reserved" : "hugetlbfs is not mounted",
+        remedy: total === 0 ? "sysctl vm.nr_hugepages=512" : "mount -t hugetlbfs nodev /dev/hugepages",
+      };
+    },
+  },
+  {
+    name: "open files",
+    purpose: "a thousand nodes on one switch",
+    examine: async () => {
+      const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(await readFile("/proc/self/limits", "utf8"))?.[1] ?? "0";
+      const enough = hard === "unlimited" || Number(hard) >= 16_384;
+      return enough
+        ? { ok: true, found: `${hard} at most` }
+        : {
+            ok: false,
+            limited: true,
+            found: `${hard} at most`,
+            remedy: "raise it: ulimit -Hn 65536 (LimitNOFILE= of a service)",
+          };
+    },
+  },
+];
+
+/** A kernel feature that is found out by using it in a namespace that is thrown away. */
+interface Attempt {
+  readonly name: string;
+  readonly purpose: string;
+  readonly essential?: boolean;
+  readonly argv: readonly [string, ...string[]];
+  readonly works: string;
+  readonly lacks: string;
+  readonly remedy: string;
+}
+
+const attempts: readonly Attempt[] = [
+  {
+    name: "veth",
+    purpose: "the links between nodes and the switch",
+    essential: true,
+    argv: ["ip", "link", "add", "doctor0", "type", "veth", "peer", "name", "doctor1"],
+    works: "pairs can be made",
+    lacks: "the kernel makes no veth pair",
+    remedy: "modprobe veth",
+  },
+  {
+    name: "tun",
+    purpose: "the userspace datapath, taps of virtual machines",
+    argv: ["ip", "tuntap", "add", "dev", "doctor2", "mode", "tap"],
+    works: "taps can be made",
+    lacks: "no tap device can be made",
+    remedy: "modprobe tun",
+  },
+  {
+    name: "kernel datapath",
+    purpose: "the switch at the kernel's speed",
+    argv: ["ovs-dpctl", "add-dp", "doctor"],
+    works: "openvswitch module",
+    lacks: "the kernel has no openvswitch module: the userspace datapath is used, with TSO",
+    remedy: "modprobe openvswitch (a kernel with CONFIG_OPENVSWITCH)",
+  },
+  {
+    name: "netem",
+    purpose: "delay and loss on links",
+    argv: ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
+    works: "delay and loss can be made by the kernel",
+    lacks: "the kernel has no sch_netem",
+    remedy: "modprobe sch_netem",
+  },
+  {
+    name: "nft tables",
+    purpose: "address translation of networks",
+    argv: ["nft", "add", "table", "inet", "doctor"],
+    works: "tables can be made",
+    lacks: "the kernel takes no nftables table",
+    remedy: "modprobe nf_tables",
+  },
+];
+
+/** Tries the kernel's features in a namespace of their own, which is removed again whatever happens. */
+export async function examineKernel(): Promise<Finding[]> {
+  const name = `yard-doctor-${process.pid}`;
+  if (!isRoot())
+    return Promise.all(
+      attempts.map(({ name: feature, purpose }) => examine({ name: feature, purpose, examine: async () => notRoot })),
+    );
+  const failure = createNamespaces([name])[0];
+  const namespaces = await examine({
+    name: "namespaces",
+    purpose: "every node",
+    essential: true,
+    examine: async () =>
+      failure === undefined
+        ? { ok: true, found: "network namespaces can be made" }
+        : {
+            ok: false,
+            found: "no network namespace can be made",
+            remedy: "run on the host, or in a container with CAP_SYS_ADMIN",
+          },
+  });
+  if (failure !== undefined) return [namespaces];
+  try {
+    const tried = await Promise.all(
+      attempts.map((attempt) => examine({ ...attempt, examine: () => tryIn(name, attempt) })),
+    );
+    return [namespaces, ...tried];
+  } finally {
+    deleteNamespaces([name]);
+  }
+}
+
+async function tryIn(namespace: string, { argv, works, lacks, remedy }: Attempt): Promise<Outcome> {
+  const { code, stderr } = await tryRun(["ip", "netns", "exec", namespace, ...argv], { timeout: 10_000 });
+  if (code === 0) return { ok: true, found: works };
+  const said = stderr.trim().split("\n").at(-1) ?? "";
+  return { ok: false, limited: true, found: said === "" ? lacks : `${lacks} (${said})`, remedy };
+}

@@ -1,0 +1,63 @@
+#!/usr/bin/env bun
+import { basename } from "node:path";
+import { isUsageError, runProgram } from "./program.ts";
+import { jsonErrors, renderErrors } from "./render/error.ts";
+import { createSession, Interrupted, type Session } from "./session.ts";
+
+/** A command that this executable is when called by that name (a symbolic link to it). */
+type Personality = (session: Session, argv: readonly string[]) => Promise<void>;
+
+/** By the base name of `argv[0]`; any other name is `yard`. */
+const personalities: Readonly<Record<string, Personality>> = { yard: runProgram };
+
+// A reader that has seen enough (`yard ps | head -1`) is no failure.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+
+const argv = process.argv.slice(2);
+const interruption = new AbortController();
+const session = createSession(process, process.env, process.cwd(), interruption.signal);
+
+let signals = 0;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(name, () => {
+    const reason = new Interrupted(name);
+    interruption.abort(reason);
+    // The second one is for whoever does not want to wait for an orderly end.
+    if (++signals > 1) process.exit(reason.exitCode);
+  });
+
+process.on("uncaughtException", (error) => process.exit(report(error)));
+process.on("unhandledRejection", (error) => process.exit(report(error)));
+
+const personality = personalities[basename(process.argv0)] ?? runProgram;
+try {
+  await personality(session, argv);
+  process.exitCode = session.exitCode;
+} catch (error) {
+  process.exitCode = report(error);
+}
+// Sockets that are still closing must not hold the process; what was written is flushed first.
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit();
+
+/** Tells what went wrong. @returns the exit code that it means */
+function report(error: unknown): number {
+  if (error instanceof Interrupted) return error.exitCode;
+  const json = argv.slice(0, argv.includes("--") ? argv.indexOf("--") : undefined).includes("--json");
+  const debug = process.env.SWITCHYARD_LOG === "debug" || process.env.SWITCHYARD_LOG === "trace";
+  process.stderr.write(
+    json ? `${jsonErrors(error)}\n` : `${renderErrors(error, session.errorStyle, { debug }).join("\n")}\n`,
+  );
+  return isUsageError(error) ? 2 : 1;
+}
+
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0) resolve();
+    else stream.write("", () => resolve());
+  });
+}

@@ -1,0 +1,127 @@
+import { YardError } from "@switchyard/base";
+import { Command, CommanderError, Option } from "commander";
+import type { Session } from "./session.ts";
+import { hiddenVerbs, verbOf, verbs } from "./verbs.ts";
+import { version } from "./version.ts";
+
+/**
+ * The whole command line as commander knows it. Every verb is there for the help, but only the one that `argv` calls
+ * has been loaded.
+ */
+export async function createProgram(session: Session, argv: readonly string[]): Promise<Command> {
+  const program = new Command("yard");
+  configure(program, session);
+  program
+    .summary("Open vSwitch networking for containers and virtual machines")
+    .description(
+      "Switchyard gives containers and virtual machines Open vSwitch networking: from one nic on one\n" +
+        "bridge to a thousand-node lab, declared in a file or built command by command.",
+    )
+    .usage("[-y NAME | --system] VERB …")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [verb]", "show help for a verb")
+    .enablePositionalOptions()
+    .addHelpText(
+      "after",
+      `
+Examples:
+  yard init && yard up && yard check      write a lab, bring it up, prove that it works
+  yard ps                                 what runs, with addresses
+  yard exec web -- ip address             run a command in a node
+  yard down                               take all labs of the yard away
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`,
+    );
+  common(program);
+  const called = wanted(argv);
+  for (const verb of [...verbs, ...hiddenVerbs]) {
+    const command = new Command(verb.name);
+    configure(command, session);
+    command.summary(verb.summary).description(sentence(verb.summary)).helpGroup(verb.group);
+    command.helpOption("-h, --help", "show help");
+    common(command);
+    if (called.has(verb.name)) {
+      const module = await verb.load();
+      module.define(command, session);
+    }
+    program.addCommand(command, { hidden: hiddenVerbs.includes(verb) });
+  }
+  return program;
+}
+
+/** All verbs with their arguments and options, for completion and for the reference. */
+export async function describeProgram(session: Session): Promise<Command> {
+  return createProgram(session, ["help", ...verbs.map(({ name }) => name)]);
+}
+
+/**
+ * Runs a command line.
+ *
+ * @throws YardError `usage.wrong`, and whatever the verb throws
+ */
+export async function runProgram(session: Session, argv: readonly string[]): Promise<void> {
+  const program = await createProgram(session, argv);
+  try {
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version end the parse this way too, having printed.
+    if (error.exitCode === 0) return;
+    throw usageError(error, argv);
+  }
+}
+
+/** A wrong command line: exit code 2. */
+export function isUsageError(error: unknown): boolean {
+  return error instanceof YardError && usageCodes.has(error.code);
+}
+const usageCodes = new Set(["usage.wrong", "yard.two-names", "yard.bad-name", "cp.bad-path"]);
+
+function usageError(error: CommanderError, argv: readonly string[]): YardError {
+  const verb = verbOf(argv);
+  const known = verbs.some(({ name }) => name === verb);
+  const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
+  const see = known ? `\`yard help ${verb}\` shows what it takes` : "`yard help` lists the verbs";
+  const meant =
+    suggestion === undefined ? undefined : suggestion.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
+  return new YardError("usage.wrong", message, { hint: meant === undefined ? see : `${meant} ${see}` });
+}
+
+/** Which verbs must be loaded: the one called, or those that help is asked for. */
+function wanted(argv: readonly string[]): ReadonlySet<string> {
+  const verb = verbOf(argv);
+  if (verb === undefined) return new Set();
+  return verb === "help" ? new Set(argv) : new Set([verb]);
+}
+
+function configure(command: Command, session: Session): void {
+  const { streams, style, errorStyle } = session;
+  command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .allowExcessArguments(false)
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+      // The session renders the error, in its own form.
+      outputError: () => {},
+      getOutHelpWidth: () => Math.min(streams.stdout.columns ?? 100, 120),
+      getErrHelpWidth: () => Math.min(streams.stderr.columns ?? 100, 120),
+      getOutHasColors: () => style.bold("x") !== "x",
+      getErrHasColors: () => errorStyle.bold("x") !== "x",
+    })
+    .configureHelp({ showGlobalOptions: false, styleTitle: (title) => style.bold(title) });
+}
+
+/** `-y` and `--system` stand before or after the verb. */
+function common(command: Command): void {
+  command
+    .addOption(new Option("-y, --yard <name>", "the yard to work on (SWITCHYARD_YARD, else main)").helpGroup("Yard:"))
+    .addOption(new Option("--system", "work on the host's own Open vSwitch").helpGroup("Yard:"));
+}
+
+function sentence(summary: string): string {
+  return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+}

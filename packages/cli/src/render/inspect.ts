@@ -1,0 +1,80 @@
+import type { NicView, NodeView, YardView } from "../view/types.ts";
+import { age } from "./duration.ts";
+import { stateText } from "./ps.ts";
+import type { Style } from "./style.ts";
+import { pairs, table } from "./table.ts";
+
+/** `yard inspect`: all there is to know about a node. */
+export function renderNode(view: YardView, node: NodeView, now: number, style: Style): string[] {
+  const text = (value: number | string | null) => (value === null ? undefined : String(value));
+  return [
+    ...pairs(
+      [
+        ["node", style.bold(node.name)],
+        ["lab", text(node.lab)],
+        ["kind", node.runtime === null ? node.kind : `${node.kind}/${node.runtime}`],
+        ["state", stateText(node, style)],
+        [
+          "up",
+          node.since === null ? undefined : `${age(now - node.since)}, since ${new Date(node.since).toISOString()}`,
+        ],
+        ["error", node.error === null ? undefined : style.red(`${node.error.message} [${node.error.code}]`)],
+        ["image", text(node.image)],
+        ["command", node.command.join(" ")],
+        ["ports", node.ports.join(", ")],
+        ["pid", text(node.pid)],
+        ["obj_id", String(node.objId)],
+        ["namespace", node.namespace],
+        ["datapath", datapathText(view.datapath)],
+      ],
+      style,
+    ),
+    "",
+    ...renderNics(node.nics, style),
+  ];
+}
+
+function renderNics(nics: readonly NicView[], style: Style): string[] {
+  if (nics.length === 0) return ["no nics"];
+  return table(
+    [
+      { heading: "nic", cell: ({ name }) => style.bold(name) },
+      { heading: "network", cell: ({ network, link }) => network ?? (link === null ? "-" : `wire ${link}`) },
+      { heading: "address", cell: ({ addresses }) => addresses },
+      { heading: "mac", cell: ({ mac }) => mac },
+      { heading: "mtu", cell: ({ mtu }) => (mtu === null ? "" : String(mtu)), optional: true, align: "right" },
+      { heading: "vlan", cell: vlanText, optional: true },
+      { heading: "port", cell: ({ port }) => port },
+      { heading: "bridge", cell: ({ bridge }) => bridge },
+      {
+        heading: "ofport",
+        cell: ({ ofport }) => (ofport === null ? "" : String(ofport)),
+        optional: true,
+        align: "right",
+      },
+      { heading: "error", cell: ({ error }) => (error === null ? "" : style.red(error.message)), optional: true },
+    ],
+    nics,
+    style,
+  );
+}
+
+function vlanText({ vlan, trunks }: NicView): string {
+  const parts = [
+    ...(vlan === null ? [] : [String(vlan)]),
+    ...(trunks.length === 0 ? [] : [`trunk ${trunks.join(",")}`]),
+  ];
+  return parts.join(" + ");
+}
+
+/** What runs the datapath, in words. */
+export function datapathText(datapath: string): string {
+  switch (datapath) {
+    case "system":
+      return "system (the kernel's openvswitch module)";
+    case "netdev":
+      return "netdev (userspace, in ovs-vswitchd)";
+    default:
+      return datapath;
+  }
+}

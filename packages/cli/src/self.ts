@@ -1,0 +1,14 @@
+import { fileURLToPath } from "node:url";
+
+/**
+ * The argument vector that runs this program once more: the executable itself when it is the compiled one, else the
+ * runtime with the source file. For the agent, which outlives the command that starts it.
+ */
+export function selfCommand(): [string, ...string[]] {
+  return isCompiled() ? [process.execPath] : [process.execPath, fileURLToPath(new URL("./main.ts", import.meta.url))];
+}
+
+/** Whether this is the compiled executable: its modules then live in Bun's own file system. */
+export function isCompiled(): boolean {
+  return import.meta.url.includes("/$bunfs/") || import.meta.url.includes("/~BUN/");
+}

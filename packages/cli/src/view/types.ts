@@ -1,0 +1,77 @@
+/** What the yard looks like to people: the store's rows with the references followed. All of it is what `--json` prints. */
+export interface YardView {
+  readonly yard: string;
+  /** Process id of the agent, or null when none runs. */
+  readonly agent: number | null;
+  /** `system` (the kernel's) or `netdev` (userspace); empty until the agent has found out. */
+  readonly datapath: string;
+  readonly error: Failure | null;
+  readonly labs: readonly LabView[];
+  readonly networks: readonly NetworkView[];
+  readonly nodes: readonly NodeView[];
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface LabView {
+  readonly name: string;
+  /** The lab file; empty when there is none. */
+  readonly file: string;
+  /** Whether all of it is as declared. */
+  readonly state: "up" | "pending" | "failed";
+}
+
+export interface NetworkView {
+  readonly name: string;
+  /** Null when it was added by a command of its own. */
+  readonly lab: string | null;
+  readonly type: string;
+  readonly cidr: readonly string[];
+  readonly gateway: readonly string[];
+  readonly mtu: number | null;
+  readonly bridge: string;
+  readonly state: string;
+  readonly error: Failure | null;
+}
+
+export interface NodeView {
+  readonly name: string;
+  readonly lab: string | null;
+  readonly kind: string;
+  /** Of containers. */
+  readonly runtime: string | null;
+  readonly state: string;
+  readonly error: Failure | null;
+  readonly pid: number | null;
+  readonly exitCode: number | null;
+  /** When it came up, in milliseconds since the epoch. */
+  readonly since: number | null;
+  readonly objId: number;
+  /** What `ip netns exec` calls its network namespace. */
+  readonly namespace: string;
+  readonly image: string | null;
+  readonly command: readonly string[];
+  readonly ports: readonly string[];
+  readonly nics: readonly NicView[];
+}
+
+export interface NicView {
+  readonly name: string;
+  readonly network: string | null;
+  /** The wire that it is an end of. */
+  readonly link: string | null;
+  readonly mac: string;
+  readonly addresses: readonly string[];
+  /** The port of the switch, and the bridge that it is on. */
+  readonly port: string;
+  readonly bridge: string;
+  readonly ofport: number | null;
+  readonly mtu: number | null;
+  readonly vlan: number | null;
+  readonly trunks: readonly number[];
+  readonly state: string;
+  readonly error: Failure | null;
+}
