@@ -10,6 +10,7 @@ import { YardError } from "@switchyard/base";
 const prototypes = {
   __errno_location: { args: [], returns: "ptr" },
   open: { args: ["buffer", "i32", "u32"], returns: "i32" },
+  linkat: { args: ["i32", "buffer", "i32", "buffer", "i32"], returns: "i32" },
   close: { args: ["i32"], returns: "i32" },
   setns: { args: ["i32", "i32"], returns: "i32" },
   unshare: { args: ["i32"], returns: "i32" },
@@ -142,6 +143,8 @@ export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
+export const AT_FDCWD = -100;
+export const AT_SYMLINK_FOLLOW = 0x400;
 export const CLONE_NEWNET = 0x40000000;
 export const MS_BIND = 4096;
 export const MS_REC = 16384;

@@ -2,6 +2,8 @@
 import { mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
   CLONE_NEWNET,
   checked,
   cstring,
@@ -155,9 +157,10 @@ export function createNamespaces(names: readonly string[]): NamespaceFailure[] {
   const failures: NamespaceFailure[] = [];
   using _lock = netnsDirectory();
   using excursion = new Excursion();
+  using places = new MountPoints();
   for (const name of names) {
     try {
-      createOne(excursion, name);
+      createOne(excursion, places, name);
     } catch (error) {
       failures.push(namespaceFailure(name, error));
     }
@@ -165,12 +168,9 @@ export function createNamespaces(names: readonly string[]): NamespaceFailure[] {
   return failures;
 }
 
-function createOne(excursion: Excursion, name: string): void {
+function createOne(excursion: Excursion, places: MountPoints, name: string): void {
   const path = `${NETNS_DIR}/${name}`;
-  const fd = libc().open(cstring(path), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-  if (fd >= 0) libc().close(fd);
-  else if (errnoName(errno()) !== "EEXIST") throw new SystemCallError("open", errno(), path);
-  else if (isNamespaceFile(path)) {
+  if (!places.make(path) && isNamespaceFile(path)) {
     // Its maker may have been killed just before its last step.
     excursion.enter({ name });
     raiseLoopback();
@@ -184,6 +184,39 @@ function createOne(excursion: Excursion, name: string): void {
     throw error;
   }
   raiseLoopback();
+}
+
+/**
+ * Makes empty files to mount upon. All of one batch are names of one file: a mount lies on the name, and a new file
+ * can cost a millisecond where /run is not a tmpfs (ext4 is slow to reuse the inodes of files just deleted).
+ */
+class MountPoints implements Disposable {
+  #file = -1;
+  #source = cstring("");
+
+  /** @returns whether there was none @throws SystemCallError */
+  make(path: string): boolean {
+    const target = cstring(path);
+    const { open, linkat, close } = libc();
+    if (this.#file >= 0) {
+      if (linkat(AT_FDCWD, this.#source, AT_FDCWD, target, AT_SYMLINK_FOLLOW) === 0) return true;
+      // Too many links, or the first name is gone again: then a file of its own.
+      if (errnoName(errno()) === "EEXIST") return false;
+    }
+    const fd = open(target, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+    if (fd < 0) {
+      if (errnoName(errno()) === "EEXIST") return false;
+      throw new SystemCallError("open", errno(), path);
+    }
+    if (this.#file >= 0) close(this.#file);
+    this.#file = fd;
+    this.#source = cstring(`/proc/thread-self/fd/${fd}`);
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file >= 0) libc().close(this.#file);
+  }
 }
 
 function raiseLoopback(): void {
