@@ -18,3 +18,4 @@ export {
 export * from "./processes.ts";
 export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
 export * from "./types.ts";
+export { type NamespaceEvent, peerNames, watchNamespaces } from "./watch.ts";

@@ -1,0 +1,227 @@
+/** Changes of namespaces as the kernel tells them (rtnetlink(7) multicast groups), waited for without polling. */
+import { ptr } from "bun:ffi";
+import {
+  AF_NETLINK,
+  checked,
+  errno,
+  errnoName,
+  libc,
+  littleEndian,
+  MSG_DONTWAIT,
+  SO_RCVBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_RAW,
+  SOL_SOCKET,
+  SystemCallError,
+} from "./ffi.ts";
+import { Excursion, inNamespace, namespaceKey } from "./namespaces.ts";
+import { RTM_DELADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
+import { RTM_DELLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
+import { Reader, type ReceivedMessage } from "./netlink/message.ts";
+import { RTM_DELROUTE, RTM_NEWROUTE } from "./netlink/route.ts";
+import { NETLINK_ROUTE, NetlinkSocket, SOL_NETLINK, setOption } from "./netlink/socket.ts";
+import { watchReadable } from "./readiness.ts";
+import type { NamespaceRef } from "./types.ts";
+
+/** One change, or the news that some were lost. */
+export type NamespaceEvent =
+  | {
+      readonly what: "link";
+      /** `new` also for a change of one that was there. */
+      readonly change: "new" | "gone";
+      /** Where: undefined in the watched namespace, else the number that it has for its peer, see {@link peerNames}. */
+      readonly peer: number | undefined;
+      readonly index: number;
+      readonly name: string;
+    }
+  | {
+      readonly what: "address";
+      readonly change: "new" | "gone";
+      readonly peer: number | undefined;
+      /** ifindex of the link that has, or had, it. */
+      readonly index: number;
+      readonly address: string;
+    }
+  | { readonly what: "route"; readonly change: "new" | "gone"; readonly peer: number | undefined }
+  /** Changes came faster than they were read, and some are lost: look at everything. */
+  | { readonly what: "overrun" };
+
+const NETLINK_LISTEN_ALL_NSID = 8;
+/** RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE as bits. */
+const groups = [1, 5, 7, 9, 11].reduce((bits, group) => bits | (1 << (group - 1)), 0);
+
+/**
+ * Calls `listener` for every change of links, addresses and routes in a namespace and in those that have a veth to
+ * it, until the signal aborts. The namespace lives as long as it is watched; its peers do not. The watch does not
+ * keep the process alive.
+ *
+ * @throws YardError `namespace.missing`, `namespace.not-permitted`, `linux.call-failed`, `linux.no-ffi`
+ */
+export function watchNamespaces(
+  ref: NamespaceRef,
+  listener: (event: NamespaceEvent) => void,
+  signal: AbortSignal,
+): void {
+  if (signal.aborted) return;
+  const fd = inNamespace(ref, openMulticast);
+  const receiver = new Receiver(fd);
+  let ended = false;
+  let watch: Disposable;
+  try {
+    watch = watchReadable(fd, () => {
+      receiver.drain((event) => {
+        if (!ended) listener(event);
+      });
+    });
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+  signal.addEventListener(
+    "abort",
+    () => {
+      ended = true;
+      watch[Symbol.dispose]();
+      libc().close(fd);
+    },
+    { once: true },
+  );
+}
+
+function openMulticast(): number {
+  const fd = checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "AF_NETLINK");
+  try {
+    // Before the groups are joined, so that nothing comes that cannot be placed.
+    if (!setOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1))
+      throw new SystemCallError("setsockopt", errno(), "NETLINK_LISTEN_ALL_NSID");
+    // A thousand namespaces made at once are some ten thousand messages of a kilobyte.
+    setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20);
+    const address = Buffer.alloc(12);
+    const view = new DataView(address.buffer, address.byteOffset, 12);
+    view.setUint16(0, AF_NETLINK, littleEndian);
+    view.setUint32(8, groups, littleEndian);
+    checked(libc().bind(fd, address, 12), "bind", "AF_NETLINK");
+    return fd;
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+}
+
+/** Reads datagrams with their control message, which tells the namespace that they come from. */
+class Receiver {
+  readonly #fd: number;
+  readonly #data = new Uint8Array(64 * 1024);
+  readonly #control = new Uint8Array(64);
+  readonly #iovec = new BigUint64Array(2);
+  /** `struct msghdr` of 64-bit Linux: name, its length, iovec, their number, control, its length, flags. */
+  readonly #header = new BigUint64Array(7);
+  readonly #headerBytes = new Uint8Array(this.#header.buffer);
+  readonly #reader = new Reader(this.#data);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#iovec[0] = BigInt(ptr(this.#data));
+    this.#iovec[1] = BigInt(this.#data.length);
+    this.#header[2] = BigInt(ptr(this.#iovec));
+    this.#header[3] = 1n;
+    this.#header[4] = BigInt(ptr(this.#control));
+  }
+
+  /** Reads until there is nothing more. */
+  drain(listener: (event: NamespaceEvent) => void): void {
+    for (;;) {
+      this.#header[5] = BigInt(this.#control.length);
+      const length = libc().recvmsg(this.#fd, this.#headerBytes, MSG_DONTWAIT);
+      if (length < 0) {
+        const name = errnoName(errno());
+        if (name === "ENOBUFS") listener({ what: "overrun" });
+        else if (name !== "EINTR") return;
+        continue;
+      }
+      const peer = this.#peer();
+      for (const message of this.#reader.messages(length)) {
+        const event = readEvent(message, peer);
+        if (event !== undefined) listener(event);
+      }
+    }
+  }
+
+  /** The control message is `struct cmsghdr` (length, level, type), then an int. */
+  #peer(): number | undefined {
+    if (Number(this.#header[5] ?? 0n) < 20) return undefined;
+    const view = new DataView(this.#control.buffer);
+    const level = view.getInt32(8, littleEndian);
+    const type = view.getInt32(12, littleEndian);
+    return level === SOL_NETLINK && type === NETLINK_LISTEN_ALL_NSID ? view.getInt32(16, littleEndian) : undefined;
+  }
+}
+
+function readEvent(message: ReceivedMessage, peer: number | undefined): NamespaceEvent | undefined {
+  switch (message.type) {
+    case RTM_NEWLINK:
+    case RTM_DELLINK: {
+      const { index, name } = readLink(message);
+      // A bridge tells of its ports in a family of its own (AF_BRIDGE); the links themselves come unspecified.
+      if (message.reader.u8(message.start) !== 0) return undefined;
+      return { what: "link", change: message.type === RTM_NEWLINK ? "new" : "gone", peer, index, name };
+    }
+    case RTM_NEWADDR:
+    case RTM_DELADDR: {
+      const record = readAddress(message);
+      if (record === undefined) return undefined;
+      const change = message.type === RTM_NEWADDR ? "new" : "gone";
+      return { what: "address", change, peer, index: record.index, address: record.address };
+    }
+    case RTM_NEWROUTE:
+    case RTM_DELROUTE:
+      return { what: "route", change: message.type === RTM_NEWROUTE ? "new" : "gone", peer };
+    default:
+      return undefined;
+  }
+}
+
+const RTM_GETNSID = 90;
+const NETNSA_NSID = 1;
+const NETNSA_FD = 3;
+
+/**
+ * The numbers that a namespace has for others, as {@link NamespaceEvent} tells them: a number is given when the first
+ * veth between the two is made. Those that have none, or do not exist, are left out.
+ *
+ * @returns {@link namespaceKey}s by number
+ * @throws YardError `namespace.missing` when `ref` does not exist
+ */
+export function peerNames(ref: NamespaceRef, others: readonly NamespaceRef[]): Map<number, string> {
+  const found = new Map<number, string>();
+  using excursion = new Excursion();
+  excursion.enter(ref);
+  using socket = NetlinkSocket.open();
+  for (const other of others) {
+    let fd: number;
+    try {
+      fd = excursion.open(other);
+    } catch {
+      continue;
+    }
+    try {
+      const id = socket.get(
+        RTM_GETNSID,
+        (writer) => writer.u32(0).attributeU32(NETNSA_FD, fd),
+        ({ reader, start, end }) => {
+          let value = -1;
+          // struct rtgenmsg is one byte, padded.
+          reader.attributes(start + 4, end, (type, from) => {
+            if (type === NETNSA_NSID) value = reader.i32(from);
+          });
+          return value;
+        },
+        ["EINVAL"],
+      );
+      if (id !== undefined && id >= 0) found.set(id, namespaceKey(other));
+    } finally {
+      libc().close(fd);
+    }
+  }
+  return found;
+}
