@@ -1,0 +1,156 @@
+import { encodeValue } from "./codec.ts";
+import type { Json, JsonObject } from "./json.ts";
+import { type Operation, whereUuid } from "./operation.ts";
+import type { ReplicaTable, RowWhere } from "./replica.ts";
+import type { BaseType, ColumnSchema } from "./schema.ts";
+import type { Row } from "./value.ts";
+
+interface TableReads {
+  readonly table: ReplicaTable;
+  /** Rows that were looked at, with the columns that were; a row that was not there is `undefined`. */
+  readonly rows: Map<string, { readonly row: Row | undefined; readonly columns: Set<string> }>;
+  /** Searches by equality, with the rows that they found. */
+  readonly queries: { readonly where: RowWhere; readonly found: readonly Row[] }[];
+  /** All rows that there were, once the reader has seen which there are. */
+  scanned: readonly Row[] | undefined;
+}
+
+/**
+ * What a transaction has read, as `wait` operations that fail when it is not so any more (RFC 7047 section 5.2.6):
+ * only the columns that were looked at count, so that a status column may change under a writer who does not care.
+ */
+export class Guards {
+  readonly #reads = new Map<string, TableReads>();
+
+  /** Notes that `uuid` is there, or is not. */
+  presence(table: ReplicaTable, uuid: string, row: Row | undefined): void {
+    this.#row(table, uuid, row);
+  }
+
+  /** Notes a search by equality. */
+  query(table: ReplicaTable, where: RowWhere, found: readonly Row[]): void {
+    this.#of(table).queries.push({ where, found });
+  }
+
+  /** Notes that all rows were seen. */
+  scan(table: ReplicaTable): void {
+    this.#of(table).scanned ??= [...table];
+  }
+
+  /**
+   * `row` for a reader whose looks are noted.
+   *
+   * @param shown the row as the transaction has changed it so far
+   * @param own columns whose value is the transaction's own, which nobody needs to guard
+   */
+  watch(table: ReplicaTable, row: Row, shown: Row = row, own: ReadonlySet<string> = new Set()): Row {
+    const uuid = String(row._uuid);
+    return new Proxy(shown, {
+      get: (target, column) => {
+        if (typeof column !== "string") return undefined;
+        if (column !== "_uuid" && table.columns.has(column) && !own.has(column))
+          this.#row(table, uuid, row).columns.add(column);
+        return target[column];
+      },
+    });
+  }
+
+  operations(): Operation[] {
+    return [...this.#reads.values()].flatMap(tableGuards);
+  }
+
+  #of(table: ReplicaTable): TableReads {
+    let reads = this.#reads.get(table.schema.name);
+    if (reads === undefined) {
+      reads = { table, rows: new Map(), queries: [], scanned: undefined };
+      this.#reads.set(table.schema.name, reads);
+    }
+    return reads;
+  }
+
+  #row(
+    table: ReplicaTable,
+    uuid: string,
+    row: Row | undefined,
+  ): { readonly row: Row | undefined; readonly columns: Set<string> } {
+    const { rows } = this.#of(table);
+    let read = rows.get(uuid);
+    if (read === undefined) {
+      read = { row, columns: new Set() };
+      rows.set(uuid, read);
+    }
+    return read;
+  }
+}
+
+function tableGuards({ table, rows, queries, scanned }: TableReads): Operation[] {
+  const guards: Operation[] = [];
+  const covered = scanned === undefined ? [] : sharedColumns(scanned, rows);
+  if (scanned !== undefined) guards.push(wait(table, [], covered, scanned));
+  for (const { where, found } of queries) {
+    const conditions = Object.keys(where).map((name) => [name, "==", encode(table, name, where[name])]);
+    guards.push(wait(table, conditions, [], found));
+  }
+  for (const [uuid, { row, columns }] of rows) {
+    const rest = [...columns].filter((name) => !covered.includes(name));
+    if (scanned !== undefined && row !== undefined && rest.length === 0) continue;
+    guards.push(wait(table, whereUuid(["uuid", uuid]), rest, row === undefined ? [] : [row]));
+  }
+  return guards;
+}
+
+/** The columns that were looked at in each and every row: one guard does for them. */
+function sharedColumns(scanned: readonly Row[], rows: TableReads["rows"]): string[] {
+  let shared: string[] | undefined;
+  for (const { _uuid } of scanned) {
+    const columns = rows.get(String(_uuid))?.columns;
+    if (columns === undefined) return [];
+    shared = shared === undefined ? [...columns] : shared.filter((name) => columns.has(name));
+  }
+  return shared ?? [];
+}
+
+function wait(
+  table: ReplicaTable,
+  where: readonly Json[],
+  columns: readonly string[],
+  rows: readonly Row[],
+): Operation {
+  const names = columns.length === 0 ? ["_uuid"] : columns;
+  // More than one row, or none perhaps: the rows must be told apart by what they are.
+  const identified = where.length !== 1 || columns.length === 0 || rows.length !== 1 ? ["_uuid", ...columns] : names;
+  return {
+    op: "wait",
+    table: table.schema.name,
+    timeout: 0,
+    where,
+    columns: identified,
+    until: "==",
+    rows: rows.map((row) => {
+      const wire: { [column: string]: Json } = {};
+      for (const name of identified) wire[name] = encode(table, name, row[name]);
+      return wire as JsonObject;
+    }),
+  };
+}
+
+const loosened = new WeakMap<ColumnSchema, ColumnSchema>();
+
+function encode(table: ReplicaTable, name: string, value: unknown): Json {
+  const column = table.columns.get(name);
+  if (column === undefined) return ["uuid", String(value)];
+  // The value is the server's own: a newer schema may allow what ours does not.
+  let loose = loosened.get(column);
+  if (loose === undefined) {
+    const base = ({ type }: BaseType): BaseType => ({ type });
+    loose = {
+      ...column,
+      key: base(column.key),
+      value: column.value && base(column.value),
+      min: 0,
+      max: Number.POSITIVE_INFINITY,
+    };
+    loosened.set(column, loose);
+  }
+  return encodeValue(loose, value);
+}

@@ -1,0 +1,43 @@
+import { pairsOf } from "./codec.ts";
+import type { ColumnSchema } from "./schema.ts";
+import type { AnyMutation } from "./transaction.ts";
+import { type Atom, frozenMap, frozenSet, type Value } from "./value.ts";
+
+/** What the server will make of `value` (RFC 7047 section 5.1, `<mutation>`), as far as a reader is shown it before. */
+export function mutated(column: ColumnSchema, value: Value, mutation: AnyMutation): Value {
+  switch (column.shape) {
+    case "map": {
+      const map = new Map(value instanceof Map ? (value as ReadonlyMap<Atom, Atom>) : []);
+      for (const key of mutation.delete ?? []) map.delete(key as Atom);
+      const pairs = (given: unknown) => pairsOf(column, given) as Map<Atom, Atom>;
+      if (mutation.insert !== undefined)
+        for (const [key, member] of pairs(mutation.insert)) if (!map.has(key)) map.set(key, member);
+      if (mutation.set !== undefined) for (const [key, member] of pairs(mutation.set)) map.set(key, member);
+      return frozenMap(map);
+    }
+    case "set":
+    case "optional": {
+      const old = value instanceof Set ? [...(value as ReadonlySet<Atom>)] : value === undefined ? [] : [value as Atom];
+      const set = new Set(old.map((item) => calculated(item, mutation)));
+      for (const item of mutation.delete ?? []) set.delete(item as Atom);
+      if (mutation.insert !== undefined) for (const item of mutation.insert as Iterable<Atom>) set.add(item);
+      return column.shape === "set" ? frozenSet(set) : [...set][0];
+    }
+    case "scalar":
+      return calculated(value as Atom, mutation);
+  }
+}
+
+function calculated(value: Atom, { add, subtract, multiply, divide, modulo }: AnyMutation): Atom {
+  if (typeof value !== "number" && typeof value !== "bigint") return value;
+  const integral = typeof value === "bigint" || Number.isInteger(value);
+  if (!integral || [add, subtract, multiply, divide, modulo].some((x) => typeof x === "number" && !Number.isInteger(x)))
+    return ((Number(value) + Number(add ?? 0) - Number(subtract ?? 0)) * Number(multiply ?? 1)) / Number(divide ?? 1);
+  let exact = BigInt(value) + BigInt(add ?? 0) - BigInt(subtract ?? 0);
+  exact *= BigInt(multiply ?? 1);
+  // A division by zero is the server's to refuse.
+  if (divide !== undefined && BigInt(divide) !== 0n) exact /= BigInt(divide);
+  if (modulo !== undefined && BigInt(modulo) !== 0n) exact %= BigInt(modulo);
+  const number = Number(exact);
+  return Number.isSafeInteger(number) ? number : exact;
+}

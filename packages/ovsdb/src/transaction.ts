@@ -1,0 +1,417 @@
+import { randomUUID } from "node:crypto";
+import { encodeAtom, encodeMap, encodeSet, encodeValue, pairsOf } from "./codec.ts";
+import { BadValueError, NoSuchRowError, SchemaMismatchError, UnreferencedRowError } from "./errors.ts";
+import { Guards } from "./guards.ts";
+import { isArray, isObject, type Json } from "./json.ts";
+import { mutated } from "./mutation.ts";
+import { type Operation, whereUuid } from "./operation.ts";
+import { matches, type ReplicaTable, type RowWhere } from "./replica.ts";
+import type { BaseType, ColumnSchema, DatabaseSchema, TableSchema } from "./schema.ts";
+import type { Row, Uuid, Value } from "./value.ts";
+
+/** The changes of one column by `mutate`, untyped. */
+export interface AnyMutation {
+  readonly insert?: unknown;
+  readonly set?: unknown;
+  readonly delete?: Iterable<unknown>;
+  readonly add?: number | bigint;
+  readonly subtract?: number | bigint;
+  readonly multiply?: number | bigint;
+  readonly divide?: number | bigint;
+  readonly modulo?: number | bigint;
+}
+
+type Columns = { readonly [column: string]: unknown };
+
+/** What a builder needs to know of its database. */
+export interface TransactionGround {
+  readonly schema: DatabaseSchema;
+  readonly tables: ReadonlyMap<string, ReplicaTable>;
+  /** Columns of our schema that the server has; of tables that it lacks nothing is here. */
+  readonly served: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Whether the server takes the uuid that we choose (OVS 2.13 and later), or a name for the transaction's length. */
+  readonly clientUuids: boolean;
+}
+
+/** A row as the transaction has made it so far: `undefined` once deleted. */
+interface Draft {
+  row: Row | undefined;
+  /** What its insert will say, as long as the row is the transaction's own. */
+  readonly inserted: { [column: string]: Json } | undefined;
+  /** Columns whose value is the transaction's own. */
+  readonly own: Set<string>;
+  mutated: boolean;
+}
+
+const ARITHMETIC = { add: "+=", subtract: "-=", multiply: "*=", divide: "/=", modulo: "%=" } as const;
+
+/** Collects one transaction. What it reads is guarded; it sees its own changes. */
+export class TransactionBuilder {
+  readonly #ground: TransactionGround;
+  readonly #guards = new Guards();
+  readonly #operations: Operation[] = [];
+  readonly #drafts = new Map<string, Map<string, Draft>>();
+  readonly #inserted = new Map<string, { readonly table: TableSchema; readonly at: number; final: Uuid }>();
+  readonly #referenced = new Set<string>();
+  readonly #comments: string[] = [];
+  readonly #selected: { readonly at: number; readonly column: string; value: Json | undefined }[] = [];
+  #aborted = false;
+
+  constructor(ground: TransactionGround) {
+    this.#ground = ground;
+  }
+
+  get(name: string, uuid: Uuid): Row | undefined {
+    const table = this.#table(name);
+    const draft = this.#drafts.get(name)?.get(uuid);
+    if (draft?.inserted !== undefined) return draft.row;
+    this.#guards.presence(table, uuid, table.get(uuid));
+    const row = table.get(uuid);
+    return row && this.#shown(table, row);
+  }
+
+  find(name: string, where: RowWhere): Row | undefined {
+    return this.filter(name, where)[0];
+  }
+
+  filter(name: string, where: RowWhere | ((row: Row) => boolean)): Row[] {
+    const table = this.#table(name);
+    const drafts = this.#drafts.get(name);
+    if (typeof where === "function") {
+      const rows: Row[] = [];
+      for (const row of this.rows(name)) if (where(row)) rows.push(row);
+      return rows;
+    }
+    const found = table.filter(where);
+    this.#guards.query(table, where, found);
+    const rows: Row[] = [];
+    for (const row of found) {
+      const draft = drafts?.get(String(row._uuid));
+      if (draft === undefined || (draft.row !== undefined && matches(draft.row, where)))
+        this.#push(rows, this.#shown(table, row));
+    }
+    for (const [uuid, draft] of drafts ?? []) {
+      if (draft.row === undefined || !matches(draft.row, where)) continue;
+      const base = table.get(uuid);
+      if (base === undefined) rows.push(draft.row);
+      else if (!found.includes(base)) this.#push(rows, this.#shown(table, base));
+    }
+    return rows;
+  }
+
+  single(name: string): Row | undefined {
+    for (const row of this.rows(name)) return row;
+    return undefined;
+  }
+
+  /** All rows of a table; that there are no others is guarded too. */
+  *rows(name: string): Generator<Row, void> {
+    const table = this.#table(name);
+    this.#guards.scan(table);
+    for (const row of table) {
+      const shown = this.#shown(table, row);
+      if (shown !== undefined) yield shown;
+    }
+    for (const draft of this.#drafts.get(name)?.values() ?? [])
+      if (draft.inserted !== undefined && draft.row !== undefined) yield draft.row;
+  }
+
+  insert(name: string, columns: Columns): Uuid {
+    const schema = this.#schema(name);
+    const uuid = randomUUID() as string as Uuid;
+    const wire: { [column: string]: Json } = {};
+    const at = this.#operations.length;
+    this.#inserted.set(uuid, { table: schema, at, final: uuid });
+    const row: { [column: string]: Value } = { _uuid: uuid };
+    for (const [column, definition] of schema.columns) {
+      if (!Object.hasOwn(columns, column) || (columns[column] === undefined && definition.shape !== "scalar")) continue;
+      wire[column] = this.#encode(definition, name, columns[column]);
+    }
+    this.#known(schema, columns);
+    const table = this.#ground.tables.get(name);
+    if (table !== undefined) Object.assign(row, table.build(uuid, this.#plain(wire)));
+    this.#draftsOf(name).set(uuid, { row: Object.freeze(row), inserted: wire, own: new Set(), mutated: false });
+    const identity: { readonly [name: string]: string } = this.#ground.clientUuids
+      ? { uuid }
+      : { "uuid-name": nameOf(uuid) };
+    this.#operations.push({ op: "insert", table: name, row: wire, ...identity });
+    return uuid;
+  }
+
+  update(name: string, uuid: Uuid, columns: Columns): void {
+    const schema = this.#schema(name);
+    this.#known(schema, columns);
+    const draft = this.#draft(name, uuid);
+    const wire: { [column: string]: Json } = {};
+    for (const column of Object.keys(columns)) {
+      const definition = this.#column(schema, column);
+      if (!definition.mutable && draft?.inserted === undefined)
+        throw new BadValueError(`${name}.${column} is fixed when its row is inserted`);
+      wire[column] = this.#encode(definition, name, columns[column]);
+    }
+    if (Object.keys(wire).length === 0) return;
+    if (draft?.row !== undefined) {
+      const table = this.#ground.tables.get(name);
+      const shown = table?.build(uuid, this.#plain(wire)) ?? {};
+      const next: { [column: string]: Value } = { ...draft.row };
+      for (const column of Object.keys(wire)) {
+        draft.own.add(column);
+        if (Object.hasOwn(shown, column)) next[column] = shown[column];
+      }
+      draft.row = Object.freeze(next);
+    }
+    // A row of our own takes the column in its insert, unless a mutation stands between.
+    if (draft?.inserted !== undefined && !draft.mutated) Object.assign(draft.inserted, wire);
+    else this.#operations.push({ op: "update", table: name, where: whereUuid(this.#reference(uuid)), row: wire });
+  }
+
+  mutate(name: string, uuid: Uuid, columns: { readonly [column: string]: AnyMutation | undefined }): void {
+    const schema = this.#schema(name);
+    this.#known(schema, columns);
+    const draft = this.#draft(name, uuid);
+    const mutations: Json[] = [];
+    const next: { [column: string]: Value } = { ...draft?.row };
+    for (const [column, mutation] of Object.entries(columns)) {
+      if (mutation === undefined) continue;
+      const definition = this.#column(schema, column);
+      if (!definition.mutable) throw new BadValueError(`${name}.${column} is fixed when its row is inserted`);
+      mutations.push(...this.#mutations(definition, mutation));
+      if (Object.hasOwn(next, column)) next[column] = mutated(definition, next[column], mutation);
+    }
+    if (mutations.length === 0) return;
+    if (draft?.row !== undefined) {
+      draft.row = Object.freeze(next);
+      draft.mutated = true;
+    }
+    this.#operations.push({ op: "mutate", table: name, where: whereUuid(this.#reference(uuid)), mutations });
+  }
+
+  delete(name: string, uuid: Uuid): void {
+    this.#schema(name);
+    const drafts = this.#draftsOf(name);
+    const draft = drafts.get(uuid);
+    if (draft === undefined) drafts.set(uuid, { row: undefined, inserted: undefined, own: new Set(), mutated: false });
+    else draft.row = undefined;
+    this.#operations.push({ op: "delete", table: name, where: whereUuid(this.#reference(uuid)) });
+  }
+
+  increment(name: string, uuid: Uuid, column: string): () => number {
+    this.mutate(name, uuid, { [column]: { add: 1 } });
+    const selected: { readonly at: number; readonly column: string; value: Json | undefined } = {
+      at: this.#operations.length,
+      column,
+      value: undefined,
+    };
+    const where = whereUuid(this.#reference(uuid));
+    this.#operations.push({ op: "select", table: name, where, columns: [column] });
+    this.#selected.push(selected);
+    return () => {
+      if (typeof selected.value !== "number")
+        throw new BadValueError(`the value of ${name}.${column} is known only once the transaction has committed`);
+      return selected.value;
+    };
+  }
+
+  comment(text: string): void {
+    this.#comments.push(text);
+  }
+
+  abort(): void {
+    this.#aborted = true;
+  }
+
+  /** Where a row ended up; its own uuid, unless the server is too old to take ours. */
+  uuidOf(uuid: Uuid): Uuid {
+    return this.#inserted.get(uuid)?.final ?? uuid;
+  }
+
+  /**
+   * The whole transaction in wire form, `guards` of which come first; nothing when there is nothing to do.
+   *
+   * @throws UnreferencedRowError
+   */
+  finish(options: {
+    readonly lock: string | undefined;
+    readonly durable: boolean;
+    readonly comment: string | undefined;
+  }): { readonly operations: readonly Operation[]; readonly guards: number; readonly aborted: boolean } | undefined {
+    if (this.#operations.length === 0) return undefined;
+    this.#refuseUnreferenced();
+    const before: Operation[] = options.lock === undefined ? [] : [{ op: "assert", lock: options.lock }];
+    before.push(...this.#guards.operations());
+    const after: Operation[] = [];
+    const comment = [...(options.comment === undefined ? [] : [options.comment]), ...this.#comments].join("\n");
+    if (comment !== "") after.push({ op: "comment", comment });
+    if (this.#aborted) after.push({ op: "abort" });
+    else if (options.durable) after.push({ op: "commit", durable: true });
+    return {
+      operations: [...before, ...this.#operations, ...after],
+      guards: before.length,
+      aborted: this.#aborted,
+    };
+  }
+
+  /** Takes in the results of the operations that are not guards. */
+  committed(results: readonly Json[]): void {
+    for (const inserted of this.#inserted.values()) {
+      const result = results[inserted.at];
+      const uuid = isObject(result) ? result.uuid : undefined;
+      if (isArray(uuid) && typeof uuid[1] === "string") inserted.final = uuid[1] as Uuid;
+    }
+    for (const selected of this.#selected) {
+      const result = results[selected.at];
+      const row = isObject(result) && isArray(result.rows) ? result.rows[0] : undefined;
+      selected.value = isObject(row) ? row[selected.column] : undefined;
+    }
+  }
+
+  #refuseUnreferenced(): void {
+    for (const [uuid, { table }] of this.#inserted) {
+      if (table.isRoot || this.#referenced.has(uuid)) continue;
+      if (this.#drafts.get(table.name)?.get(uuid)?.row === undefined) continue;
+      throw new UnreferencedRowError(`a row was inserted into ${table.name} and nothing refers to it`, {
+        hint: `rows of ${table.name} live only while another row refers to them: add the reference in the same transaction`,
+      });
+    }
+  }
+
+  #mutations(column: ColumnSchema, mutation: AnyMutation): Json[] {
+    const operations: Json[] = [];
+    const write = this.#writer();
+    const { name, shape } = column;
+    for (const [word, mutator] of Object.entries(ARITHMETIC)) {
+      const operand = mutation[word as keyof typeof ARITHMETIC];
+      if (operand === undefined) continue;
+      if (shape === "map") throw new BadValueError(`${name} is a map: there is nothing to calculate with`);
+      operations.push([name, mutator, encodeAtom(column, { type: column.key.type }, operand)]);
+    }
+    if (shape === "scalar" && (mutation.insert ?? mutation.delete ?? mutation.set) !== undefined)
+      throw new BadValueError(`${name} holds one value: use update`);
+    if (mutation.set !== undefined && shape !== "map")
+      throw new BadValueError(`${name} is no map: \`set\` is for the pairs of one`);
+    // Deleting comes first: a pair is replaced by deleting its key and inserting it anew (RFC 7047 section 5.1).
+    const gone = [
+      ...(mutation.delete ?? []),
+      ...(mutation.set === undefined ? [] : pairsOf(column, mutation.set).keys()),
+    ];
+    if (gone.length > 0) operations.push([name, "delete", ["set", encodeSet(column, gone, write)]]);
+    for (const added of [mutation.insert, mutation.set]) {
+      if (added === undefined) continue;
+      if (shape === "map") {
+        const pairs = encodeMap(column, added, write);
+        if (pairs.length > 0) operations.push([name, "insert", ["map", pairs]]);
+      } else {
+        const items = encodeSet(column, added, write);
+        if (items.length > 0) operations.push([name, "insert", ["set", items]]);
+      }
+    }
+    return operations;
+  }
+
+  #encode(column: ColumnSchema, table: string, value: unknown): Json {
+    try {
+      return encodeValue(column, value, this.#writer());
+    } catch (error) {
+      if (error instanceof BadValueError)
+        throw new BadValueError(`${table}.${error.message}`, { cause: error, where: `${table}.${column.name}` });
+      throw error;
+    }
+  }
+
+  #writer(): (uuid: string, base: BaseType) => Json {
+    return (uuid, base) => {
+      if (base.refType === "strong") this.#referenced.add(uuid);
+      return this.#reference(uuid);
+    };
+  }
+
+  #reference(uuid: string): Json {
+    return !this.#ground.clientUuids && this.#inserted.has(uuid) ? ["named-uuid", nameOf(uuid)] : ["uuid", uuid];
+  }
+
+  /** The wire form of values in which our own rows have their uuid. */
+  #plain(wire: { readonly [column: string]: Json }): { readonly [column: string]: Json } {
+    return this.#ground.clientUuids ? wire : (unnamed(wire) as { readonly [column: string]: Json });
+  }
+
+  /** The draft of a row that is about to be changed; nothing for tables that are not monitored. */
+  #draft(name: string, uuid: Uuid): Draft | undefined {
+    const drafts = this.#draftsOf(name);
+    let draft = drafts.get(uuid);
+    if (draft === undefined) {
+      const table = this.#ground.tables.get(name);
+      if (table === undefined) return undefined;
+      // An update of no row is no error to the server: that the row is there must be asked for.
+      this.#guards.presence(table, uuid, table.get(uuid));
+      draft = { row: table.get(uuid), inserted: undefined, own: new Set(), mutated: false };
+      if (draft.row !== undefined) drafts.set(uuid, draft);
+    }
+    if (draft.row === undefined) throw new NoSuchRowError(`${name} has no row ${uuid}`);
+    return draft;
+  }
+
+  #draftsOf(name: string): Map<string, Draft> {
+    let drafts = this.#drafts.get(name);
+    if (drafts === undefined) {
+      drafts = new Map();
+      this.#drafts.set(name, drafts);
+    }
+    return drafts;
+  }
+
+  #shown(table: ReplicaTable, row: Row): Row | undefined {
+    const draft = this.#drafts.get(table.schema.name)?.get(String(row._uuid));
+    if (draft === undefined) return this.#guards.watch(table, row);
+    return draft.row && this.#guards.watch(table, row, draft.row, draft.own);
+  }
+
+  #push(rows: Row[], row: Row | undefined): void {
+    if (row !== undefined) rows.push(row);
+  }
+
+  #table(name: string): ReplicaTable {
+    const table = this.#ground.tables.get(name);
+    if (table === undefined) throw new SchemaMismatchError(`the table ${name} is not monitored, so it cannot be read`);
+    return table;
+  }
+
+  #schema(name: string): TableSchema {
+    const schema = this.#ground.schema.tables.get(name);
+    if (schema === undefined) throw new SchemaMismatchError(`the schema has no table ${name}`);
+    if (!this.#ground.served.has(name))
+      throw new SchemaMismatchError(`the server's version of the schema has no table ${name}`);
+    return schema;
+  }
+
+  #column(schema: TableSchema, name: string): ColumnSchema {
+    const column = schema.columns.get(name);
+    if (column === undefined) throw new SchemaMismatchError(`the table ${schema.name} has no column ${name}`);
+    return column;
+  }
+
+  #known(schema: TableSchema, columns: Columns): void {
+    for (const name of Object.keys(columns)) {
+      if (name === "_uuid") throw new BadValueError(`${schema.name}._uuid is chosen by insert and never changes`);
+      this.#column(schema, name);
+      if (!this.#ground.served.get(schema.name)?.has(name))
+        throw new SchemaMismatchError(`the server's version of ${schema.name} has no column ${name}`);
+    }
+  }
+}
+
+/** An identifier for the length of a transaction (RFC 7047 section 5.1, `<named-uuid>`). */
+function nameOf(uuid: string): string {
+  return `row${uuid.replaceAll("-", "")}`;
+}
+
+function unnamed(json: Json): Json {
+  if (isArray(json)) {
+    if (json[0] === "named-uuid" && typeof json[1] === "string") {
+      const hex = json[1].slice(3);
+      return ["uuid", hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5")];
+    }
+    return json.map(unnamed);
+  }
+  if (isObject(json)) return Object.fromEntries(Object.entries(json).map(([name, member]) => [name, unnamed(member)]));
+  return json;
+}
