@@ -1,0 +1,112 @@
+# Switchyard. `make help` says what there is.
+
+SHELL := /bin/sh
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+BUN := node_modules/.bin/bun
+SOURCES := $(shell find packages/*/src packages/*/package.json -type f ! -name '*.test.ts' 2>/dev/null) package-lock.json
+
+BINDIR = $(PREFIX)/bin
+UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+DOCDIR = $(PREFIX)/share/doc/switchyard
+
+.PHONY: help demo demo-down build test test-unit test-system check types lint format docs bench install uninstall clean
+
+help:
+	@echo 'make demo          install what is missing, build, bring up examples/hello.yard.yaml and check it'
+	@echo 'make demo-down     take the demo away'
+	@echo 'make build         build dist/yard'
+	@echo 'make install       put yard, completion, the systemd unit and the group yard on this system (PREFIX, DESTDIR)'
+	@echo 'make uninstall     take them away again'
+	@echo 'make test          install what the tests need, then types, lint, format and all tests'
+	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
+	@echo 'make test-system   the tests with real switches and engines               (ROOM=name, FILE=part of a path)'
+	@echo 'make check         types, lint and format'
+	@echo 'make format        put the sources into format'
+	@echo 'make docs          generate the generated pages of docs/ and schemas/'
+	@echo 'make bench         measure, and write bench/results.json                  (CASE=name)'
+	@echo 'make clean         remove what was built'
+
+demo:
+	@sh scripts/prepare.sh demo
+	@$(MAKE) --no-print-directory dist/yard
+	@sh scripts/demo.sh
+
+demo-down:
+	@sh scripts/demo.sh down
+
+build:
+	@sh scripts/prepare.sh build
+	@$(MAKE) --no-print-directory dist/yard
+
+# The two --no-compile-autoload options: without them an executable run by root would run code that it finds in the
+# caller's folder (a bunfig.toml with a preload) and take its environment from a .env there.
+dist/yard: $(SOURCES)
+	@mkdir -p dist
+	@$(BUN) build packages/cli/src/main.ts --compile --minify-syntax --minify-whitespace --keep-names \
+	  --no-compile-autoload-bunfig --no-compile-autoload-dotenv --no-compile-autoload-tsconfig \
+	  --no-compile-autoload-package-json --outfile dist/yard.new >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
+	@mv dist/yard.new $@
+	@echo 'built dist/yard'
+
+test:
+	@sh scripts/prepare.sh test
+	@$(BUN) scripts/test.ts all $(if $(ROOM),--room $(ROOM)) $(FILE)
+
+test-unit:
+	@sh scripts/prepare.sh build
+	@$(BUN) scripts/test.ts unit $(if $(ROOM),--room $(ROOM)) $(FILE)
+
+test-system:
+	@sh scripts/prepare.sh test
+	@$(BUN) scripts/test.ts system $(if $(ROOM),--room $(ROOM)) $(FILE)
+
+check:
+	@sh scripts/prepare.sh build
+	@$(BUN) scripts/test.ts check
+
+types:
+	@node_modules/.bin/tsc -p .
+
+lint:
+	@node_modules/.bin/biome check .
+
+format:
+	@node_modules/.bin/biome check --write .
+
+docs:
+	@$(BUN) scripts/docs.ts
+
+bench:
+	@sh scripts/prepare.sh bench
+	@$(MAKE) --no-print-directory dist/yard
+	@$(BUN) bench/bench.ts $(CASE)
+
+# What is installed is what was built: `make build` first, as yourself; then `sudo make install`.
+install:
+	@test -x dist/yard || $(MAKE) --no-print-directory build
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)'
+	install -m 755 dist/yard '$(DESTDIR)$(BINDIR)/yard'
+	sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/switchyard@.service >'$(DESTDIR)$(UNITDIR)/switchyard@.service'
+	install -m 644 packaging/switchyard.sysusers '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
+	dist/yard completion bash >'$(DESTDIR)$(BASHDIR)/yard'
+	dist/yard completion zsh >'$(DESTDIR)$(ZSHDIR)/_yard'
+	dist/yard completion fish >'$(DESTDIR)$(FISHDIR)/yard.fish'
+	install -m 644 README.md LICENSE docs/*.md '$(DESTDIR)$(DOCDIR)'
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent group yard >/dev/null || groupadd --system yard; fi
+	@echo "Members of the group yard may use running yards; a member is as good as root."
+	@echo "A yard that shall come back after a reboot: systemctl enable --now switchyard@main"
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
+	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
+	rm -rf '$(DESTDIR)$(DOCDIR)'
+	@echo "The group yard and /var/lib/switchyard are left as they are."
+
+clean:
+	rm -rf dist

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Installs what a job needs and this machine lacks: Debian packages, then the npm packages of the lock file.
+#
+#   scripts/prepare.sh build|demo|test|bench
+#
+# What is there already is left alone, so it can be repeated and works without a network once all is installed. No
+# service is started: a temporary policy-rc.d forbids it to the packages' own scripts (invoke-rc.d(8)), and a unit that
+# an installation enables for the next boot is disabled again.
+set -eu
+cd "$(dirname "$0")/.."
+
+job=${1:-build}
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# "<package>:<what it is needed for>", the latter a program or an absolute path.
+build="npm:npm"
+demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
+test="$demo docker.io:dockerd podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft openssl:openssl
+  procps:ps sudo:sudo python3-openvswitch:/usr/lib/python3/dist-packages/ovs"
+bench="$test mininet:mn ethtool:ethtool"
+
+case $job in
+  build) wanted=$build ;;
+  demo) wanted=$demo ;;
+  test) wanted=$test ;;
+  bench) wanted=$bench ;;
+  *) echo "usage: $0 build|demo|test|bench" >&2; exit 2 ;;
+esac
+
+present() {
+  case $1 in
+    /*) [ -e "$1" ] ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
+
+missing=
+for entry in $wanted; do
+  present "${entry#*:}" || missing="$missing ${entry%%:*}"
+done
+
+if [ -n "$missing" ]; then
+  if ! command -v apt-get >/dev/null 2>&1; then
+    echo "missing:$missing (Debian's names); install them with your system's package manager, then try again" >&2
+    exit 1
+  elif [ "$(id -u)" = 0 ]; then
+    sh scripts/install-debian.sh $missing
+  elif command -v sudo >/dev/null 2>&1; then
+    echo "root is needed to install:$missing"
+    sudo sh scripts/install-debian.sh $missing
+  else
+    echo "missing:$missing" >&2
+    echo "as root: sh $(pwd)/scripts/install-debian.sh$missing" >&2
+    exit 1
+  fi
+fi
+
+if ! node scripts/dependencies.mjs; then
+  echo "installing the npm packages of package-lock.json"
+  npm ci --no-audit --no-fund --loglevel=error
+fi
+# A package manager that runs no install scripts leaves Bun's launcher in place of Bun.
+node_modules/.bin/bun --version >/dev/null 2>&1 || node node_modules/bun/install.js

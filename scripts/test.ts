@@ -1,0 +1,126 @@
+/**
+ * Runs the tests: `bun scripts/test.ts [all|unit|system|check] [--room NAME]… [PART OF A PATH]…`
+ *
+ * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
+ * of its own with a time limit, the machine compared before and after. The last line is `N passed, N failed`.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { findRooms } from "./run/files.ts";
+import { type Job, type JobResult, runJob } from "./run/job.ts";
+import { runLimited } from "./run/process.ts";
+
+const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+const { values, positionals } = parseArgs({
+  options: { room: { type: "string", multiple: true } },
+  allowPositionals: true,
+});
+const [what = "all", ...parts] = positionals;
+if (!["all", "unit", "system", "check"].includes(what)) {
+  process.stderr.write("usage: bun scripts/test.ts [all|unit|system|check] [--room NAME]… [PART OF A PATH]…\n");
+  process.exit(2);
+}
+/** Rooms whose system tests call the built executable. */
+const usesExecutable = new Set(["yard", "cli", "house"]);
+const whole = values.room === undefined && parts.length === 0;
+const began = performance.now();
+let passed = 0;
+let failed = 0;
+const slowest: { file: string; seconds: number }[] = [];
+const skipReasons = new Set<string>();
+const failures: string[] = [];
+let skipped = 0;
+
+mkdirSync(`${root}/dist/tests`, { recursive: true });
+rmSync(`${root}/dist/tests/result`, { force: true });
+
+const rooms = findRooms(root).filter(({ name }) => values.room === undefined || values.room.includes(name));
+const chosen = (files: readonly string[]) =>
+  files.filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
+
+if (what === "check" || (what === "all" && whole)) {
+  await check("types", ["node_modules/.bin/tsc", "-p", "."], 300);
+  await check("lint and format", ["node_modules/.bin/biome", "check", "--max-diagnostics=50", "."], 120);
+}
+if ((what === "all" || what === "system") && rooms.some(({ name }) => usesExecutable.has(name)))
+  await check("build dist/yard", ["make", "--no-print-directory", "dist/yard"], 300);
+if (what === "all" || what === "unit") {
+  const jobs = rooms.map(({ name, unit }) => ({
+    title: `${name} (unit)`,
+    files: chosen(unit),
+    alone: false,
+    limit: 300,
+  }));
+  await sideBySide(jobs, Math.max(2, availableParallelism()));
+}
+if (what === "all" || what === "system") {
+  const jobs = rooms.flatMap(({ system }) =>
+    chosen(system).map((file) => ({ title: file, files: [file], alone: true, limit: 420 })),
+  );
+  await sideBySide(jobs, 1);
+}
+finish();
+
+/** A command that counts as one test. */
+async function check(title: string, argv: readonly [string, ...string[]], limit: number): Promise<void> {
+  const ended = await runLimited(argv, { cwd: root, limit });
+  if (ended.code === 0) passed++;
+  else {
+    failed++;
+    failures.push(title);
+    print(ended.output.trimEnd());
+  }
+  print(`${ended.code === 0 ? "ok  " : "FAIL"} ${title}  ${ended.seconds.toFixed(1)} s`);
+}
+
+async function sideBySide(jobs: readonly Job[], width: number): Promise<void> {
+  const waiting = jobs.filter(({ files }) => files.length > 0);
+  const worker = async () => {
+    for (let job = waiting.shift(); job; job = waiting.shift()) tell(await runJob(job, root, process.execPath));
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}
+
+function tell(result: JobResult): void {
+  const sum = (of: "passed" | "failed" | "skipped") => result.files.reduce((total, file) => total + file[of], 0);
+  passed += sum("passed");
+  failed += sum("failed") + result.problems.length;
+  skipped += sum("skipped");
+  for (const { file, seconds } of result.files) slowest.push({ file, seconds });
+  for (const reason of result.skipReasons) skipReasons.add(reason);
+  const good = sum("failed") + result.problems.length === 0;
+  if (!good) {
+    failures.push(result.title);
+    print(result.output.trimEnd());
+    for (const problem of result.problems) print(`     ${result.title} ${problem}`);
+  }
+  const counts = [`${sum("passed")} passed`];
+  if (sum("failed") > 0) counts.push(`${sum("failed")} failed`);
+  if (sum("skipped") > 0) counts.push(`${sum("skipped")} skipped`);
+  print(`${good ? "ok  " : "FAIL"} ${result.title}  ${counts.join(", ")}  ${result.seconds.toFixed(1)} s`);
+}
+
+function finish(): never {
+  slowest.sort((a, b) => b.seconds - a.seconds);
+  if (slowest.length > 1) {
+    print("\nslowest:");
+    for (const { file, seconds } of slowest.slice(0, 5)) print(`  ${seconds.toFixed(1).padStart(6)} s  ${file}`);
+  }
+  if (skipped > 0) print(`\n${skipped} skipped:`);
+  for (const reason of skipReasons) print(`  ${reason}`);
+  if (failures.length > 0) print(`\nfailed: ${failures.join(", ")}`);
+  if (passed + failed === 0) {
+    failed = 1;
+    print("no test matches");
+  }
+  print(`\n${((performance.now() - began) / 1000).toFixed(0)} s`);
+  const line = `${passed} passed, ${failed} failed`;
+  writeFileSync(`${root}/dist/tests/result`, `${line}\n`);
+  print(line);
+  process.exit(failed === 0 ? 0 : 1);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
