@@ -29,7 +29,8 @@ import type { NamespaceFailure, NamespaceRef } from "./types.ts";
 export const NETNS_DIR = "/run/netns";
 /** The calling thread's own: `/proc/self` would be that of the process's first thread. */
 const OWN = "/proc/thread-self/ns/net";
-const NSFS_MAGIC = 0x6e736673;
+/** What statfs(2) says of a namespace's file. */
+export const NSFS_MAGIC = 0x6e736673;
 
 /** `alpha`, `pid:42` or `self`: what a namespace is called in maps and messages. */
 export function namespaceKey(ref: NamespaceRef): string {
@@ -128,9 +129,9 @@ export class Excursion implements Disposable {
 }
 
 /**
- * Runs `body` inside a namespace and returns to the own one, also when it throws. It must be synchronous. What it
- * reads below `/proc/sys/net` and the sockets it opens belong to that namespace; `/proc/net` does not, as it means
- * the process's first thread, nor do processes that it starts through Bun.
+ * Runs `body` inside a namespace and returns to the own one, also when it throws. It must be synchronous. The sockets
+ * that it opens, what it reads below `/proc/sys/net` and `/proc/thread-self/net`, and the processes that it starts
+ * belong to that namespace; a process goes on living there.
  *
  * @throws YardError `namespace.missing`, `namespace.not-permitted`, `linux.asynchronous-body`, and what `body` throws
  */

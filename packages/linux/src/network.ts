@@ -1,5 +1,7 @@
 /** The public face of bulk work on namespaces and links, by rtnetlink or, where that cannot be, by iproute2. */
 import { YardError } from "@switchyard/base";
+import { ffiUsable } from "./ffi.ts";
+import { iproute2 } from "./iproute2.ts";
 import { applyLinksByNetlink } from "./links.ts";
 import * as direct from "./namespaces.ts";
 import { namespaceKey } from "./namespaces.ts";
@@ -21,9 +23,14 @@ const netlink: NetworkBackend = {
   viewNamespaces: viewNamespacesByNetlink,
 };
 
+/** SWITCHYARD_NETLINK=iproute2 asks for the commands; so does a host where libc cannot be called. */
 function backend(): NetworkBackend {
-  return netlink;
+  if (process.env.SWITCHYARD_NETLINK === "iproute2") return iproute2;
+  usable ??= ffiUsable();
+  return usable ? netlink : iproute2;
 }
+
+let usable: boolean | undefined;
 
 /**
  * Makes named namespaces with their loopback up; one that exists already is left as it is, one half-made is

@@ -1,0 +1,85 @@
+/** Operations as lines of an `ip -batch` file (ip-link(8), ip-address(8), ip-route(8)). */
+import { family, YardError } from "@switchyard/base";
+import { ROUTE_PROTOCOL } from "./netlink/address.ts";
+import { routeFamily } from "./netlink/route.ts";
+import type { LinkOp, NamespaceRef, Route } from "./types.ts";
+
+/** A line, and the namespace that it belongs to when that is not the batch's. */
+export interface OpLine {
+  readonly line: string;
+  readonly far?: NamespaceRef;
+}
+
+/** @throws YardError `link.bad-value` for what a batch file cannot say */
+export function linesOf(op: LinkOp): OpLine[] {
+  switch (op.op) {
+    case "veth": {
+      const { peer, mtu } = op;
+      const size = mtu === undefined ? [] : ["mtu", String(mtu)];
+      const words = ["link", "add", "name", op.name, ...size];
+      if (op.mac !== undefined) words.push("address", op.mac);
+      if (op.up === true) words.push("up");
+      words.push("type", "veth", "peer", "name", peer.name, ...size);
+      if (peer.mac !== undefined) words.push("address", peer.mac);
+      words.push("netns", namespaceWord(peer.namespace));
+      const lines: OpLine[] = [{ line: join(words) }];
+      if (op.alias !== undefined) lines.push({ line: join(["link", "set", "dev", op.name, ...alias(op.alias)]) });
+      const later = [...(peer.alias === undefined ? [] : alias(peer.alias)), ...upDown(peer.up)];
+      if (later.length > 0)
+        lines.push({ line: join(["link", "set", "dev", peer.name, ...later]), far: peer.namespace });
+      return lines;
+    }
+    case "set": {
+      const words = ["link", "set", "dev", op.name];
+      if (op.mtu !== undefined) words.push("mtu", String(op.mtu));
+      if (op.mac !== undefined) words.push("address", op.mac);
+      if (op.alias !== undefined) words.push(...alias(op.alias));
+      if (op.rename !== undefined) words.push("name", op.rename);
+      if (op.namespace !== undefined) words.push("netns", namespaceWord(op.namespace));
+      return [{ line: join([...words, ...upDown(op.up)]) }];
+    }
+    case "delete":
+      return [{ line: join(["link", "delete", "dev", op.name]) }];
+    case "address-add":
+      return [
+        { line: join(["address", "add", op.address, "dev", op.name, ...(family(op.address) === 6 ? ["nodad"] : [])]) },
+      ];
+    case "address-delete":
+      return [{ line: join(["address", "delete", op.address, "dev", op.name]) }];
+    case "route-add":
+      return [{ line: join(["route", "add", ...routeWords(op.route)]) }];
+    case "route-delete":
+      return [{ line: join(["route", "delete", ...routeWords(op.route)]) }];
+  }
+}
+
+function routeWords(route: Route): string[] {
+  const { to, via, dev, metric } = route;
+  const words = [to === "default4" ? "0.0.0.0/0" : to === "default6" ? "::/0" : to];
+  if (via !== undefined) words.push("via", ...(routeFamily(route) === family(via) ? [] : ["inet6"]), via);
+  if (dev !== undefined) words.push("dev", dev);
+  if (metric !== undefined) words.push("metric", String(metric));
+  return [...words, "proto", String(ROUTE_PROTOCOL)];
+}
+
+function upDown(up: boolean | undefined): string[] {
+  return up === undefined ? [] : [up ? "up" : "down"];
+}
+
+function alias(text: string): string[] {
+  return ["alias", text === "" ? '""' : `"${text}"`];
+}
+
+/** `ip` takes a name, or the number of a process. */
+function namespaceWord(ref: NamespaceRef): string {
+  if (ref === "self") return String(process.pid);
+  return "name" in ref ? ref.name : String(ref.pid);
+}
+
+/** The reader of batch files knows comments, quotes and continued lines, but no way to mean their characters. */
+function join(words: readonly string[]): string {
+  for (const word of words)
+    if (/[#\\']/.test(word) || /"/.test(word.replace(/^"(.*)"$/, "$1")))
+      throw new YardError("link.bad-value", `ip -batch cannot be told ${JSON.stringify(word)}`);
+  return words.join(" ");
+}

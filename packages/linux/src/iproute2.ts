@@ -1,0 +1,215 @@
+/**
+ * The same work by iproute2's `ip -batch`, one process a namespace: for hosts where libc cannot be called, and to
+ * compare. It tells errors as far as `ip` does, marks no addresses (ip of Debian 12 cannot), and knows our addresses
+ * as those that are permanent and global.
+ */
+import { spawnSync } from "node:child_process";
+import { statfsSync, unlinkSync } from "node:fs";
+import { childEnvironment, YardError } from "@switchyard/base";
+import { viewFromJson } from "./iproute2-json.ts";
+import { linesOf, type OpLine } from "./iproute2-lines.ts";
+import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
+import { checkNamespaceName } from "./names.ts";
+import { listNamespaces, NETNS_DIR, NSFS_MAGIC, namespaceKey } from "./namespaces.ts";
+import { ROUTE_PROTOCOL } from "./netlink/address.ts";
+import type { NetworkBackend } from "./network.ts";
+import type { LinkFailure, LinkOp, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
+
+/** {@link NetworkBackend} by running `ip`. */
+export const iproute2: NetworkBackend = { createNamespaces, deleteNamespaces, applyLinks, viewNamespaces };
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** @throws YardError `linux.no-iproute2` */
+function ip(argv: readonly [string, ...string[]], input = ""): Finished {
+  const [program, ...args] = argv;
+  const result = spawnSync(program, args, {
+    input,
+    encoding: "utf8",
+    env: { ...childEnvironment(), LC_ALL: "C" },
+    maxBuffer: 1 << 28,
+  });
+  if (result.error !== undefined)
+    throw new YardError("linux.no-iproute2", `${program} cannot be run`, {
+      cause: result.error,
+      hint: "install iproute2 and util-linux",
+    });
+  return { code: result.status ?? 1, stdout: result.stdout, stderr: result.stderr };
+}
+
+/** `ip` acting in a namespace. */
+function within(ref: NamespaceRef, args: readonly string[]): [string, ...string[]] {
+  if (ref === "self") return ["ip", ...args];
+  if ("name" in ref) return ["ip", "-n", ref.name, ...args];
+  return ["nsenter", `--net=/proc/${ref.pid}/ns/net`, "ip", ...args];
+}
+
+function createNamespaces(names: readonly string[]): NamespaceFailure[] {
+  for (const name of names) checkNamespaceName(name);
+  const present = new Set(listNamespaces());
+  const missing = [...new Set(names)].filter((name) => {
+    if (!present.has(name)) return true;
+    if (isNamespace(name)) return false;
+    unlinkSync(`${NETNS_DIR}/${name}`);
+    return true;
+  });
+  const failures = batch(
+    "self",
+    missing.map((name) => ({ about: name, line: `netns add ${name}` })),
+  ).map((failure) => ({
+    name: failure.about,
+    errno: failure.errno,
+    message: failure.message,
+  }));
+  const failed = new Set(failures.map(({ name }) => name));
+  for (const name of names) {
+    if (failed.has(name)) continue;
+    const { code, stderr } = ip(within({ name }, ["link", "set", "dev", "lo", "up"]));
+    if (code !== 0) failures.push({ name, ...explain(stderr) });
+  }
+  return failures;
+}
+
+function isNamespace(name: string): boolean {
+  try {
+    return statfsSync(`${NETNS_DIR}/${name}`).type === NSFS_MAGIC;
+  } catch {
+    return false;
+  }
+}
+
+function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
+  for (const name of names) checkNamespaceName(name);
+  const present = new Set(listNamespaces());
+  // One that is not mounted is only a file, which `ip netns del` takes for a failure after removing it.
+  const there = names.filter((name) => present.has(name));
+  const mounted = there.filter(isNamespace);
+  for (const name of there) if (!mounted.includes(name)) unlinkSync(`${NETNS_DIR}/${name}`);
+  return batch(
+    "self",
+    mounted.map((name) => ({ about: name, line: `netns delete ${name}` })),
+  ).map(({ about, errno, message }) => ({ name: about, errno, message }));
+}
+
+/** A far end's settings, applied in its own namespace. */
+interface Due {
+  readonly namespace: NamespaceRef;
+  readonly lines: { about: Owned; line: string }[];
+}
+
+interface Owned {
+  readonly near: NamespaceRef;
+  readonly op: LinkOp;
+}
+
+function applyLinks(
+  batches: readonly { readonly namespace: NamespaceRef; readonly ops: readonly LinkOp[] }[],
+): LinkFailure[] {
+  for (const { namespace, ops } of batches) {
+    checkNamespaceRef(namespace);
+    for (const op of ops) checkLinkOp(op);
+  }
+  const failures: LinkFailure[] = [];
+  const failed = new Set<LinkOp>();
+  const fail = ({ near, op }: Owned, errno: string, message: string) => {
+    if (failed.has(op)) return;
+    failed.add(op);
+    failures.push({ namespace: near, op, errno, message });
+  };
+  const dues = new Map<string, Due>();
+  const visit = (namespace: NamespaceRef, ops: readonly LinkOp[]) => {
+    const key = namespaceKey(namespace);
+    const lines = (dues.get(key)?.lines ?? []).filter(({ about }) => !failed.has(about.op));
+    dues.delete(key);
+    for (const op of ops) {
+      const about = { near: namespace, op };
+      let told: OpLine[];
+      try {
+        told = linesOf(op);
+      } catch (error) {
+        if (!(error instanceof YardError)) throw error;
+        fail(about, "EINVAL", error.message);
+        continue;
+      }
+      for (const { far, line } of told) {
+        if (far === undefined) lines.push({ about, line });
+        else {
+          const due = dues.get(namespaceKey(far)) ?? { namespace: far, lines: [] };
+          due.lines.push({ about, line });
+          dues.set(namespaceKey(far), due);
+        }
+      }
+    }
+    for (const { about, errno, message } of batch(namespace, lines)) fail(about, errno, message);
+  };
+  for (const { namespace, ops } of batches) visit(namespace, ops);
+  for (const { namespace } of [...dues.values()]) visit(namespace, []);
+  return failures;
+}
+
+/** Runs lines in a namespace, each whatever became of those before it, and tells which failed. */
+function batch<T>(
+  namespace: NamespaceRef,
+  lines: readonly { about: T; line: string }[],
+): { about: T; errno: string; message: string }[] {
+  if (lines.length === 0) return [];
+  const input = `${lines.map(({ line }) => line).join("\n")}\n`;
+  const { code, stderr } = ip(within(namespace, ["-force", "-batch", "-"]), input);
+  if (code === 0) return [];
+  const failures: { about: T; errno: string; message: string }[] = [];
+  let said: string[] = [];
+  for (const text of stderr.split("\n")) {
+    const number = /^Command failed -:(\d+)$/.exec(text)?.[1];
+    if (number === undefined) {
+      if (text !== "") said.push(text);
+      continue;
+    }
+    const line = lines[Number(number) - 1];
+    if (line !== undefined) failures.push({ about: line.about, ...explain(said.join("; ")) });
+    said = [];
+  }
+  // No line was named: the namespace could not be entered.
+  if (failures.length === 0) return lines.map(({ about }) => ({ about, ...explain(said.join("; ")) }));
+  return failures;
+}
+
+/** The errno behind what `ip` says; it hides the number behind the kernel's sentence. */
+function explain(said: string): { errno: string; message: string } {
+  const message = said.replace(/^(Error: |RTNETLINK answers: )/, "").trim();
+  return { errno: reasons.find(([pattern]) => pattern.test(said))?.[1] ?? "EINVAL", message };
+}
+
+const reasons: readonly (readonly [RegExp, string])[] = [
+  [/File exists|already assigned|already exists/i, "EEXIST"],
+  [/Cannot find device|No such device/i, "ENODEV"],
+  [/Cannot open network namespace|No such file|Invalid "netns"/i, "ENOENT"],
+  [/not permitted|Permission denied/i, "EPERM"],
+  [/No such process/i, "ESRCH"],
+  [/invalid gateway|unreachable/i, "ENETUNREACH"],
+  [/Cannot assign requested|Address not found/i, "EADDRNOTAVAIL"],
+  [/resource busy/i, "EBUSY"],
+  [/out of range/i, "ERANGE"],
+  [/not supported/i, "EOPNOTSUPP"],
+];
+
+function viewNamespaces(refs: readonly NamespaceRef[]): Map<string, NamespaceView> {
+  const views = new Map<string, NamespaceView>();
+  for (const ref of refs) {
+    checkNamespaceRef(ref);
+    const links = ip(within(ref, ["-json", "-details", "address", "show"]));
+    if (links.code !== 0) {
+      if (explain(links.stderr).errno === "ENOENT") continue;
+      throw new YardError("netlink.request-failed", `ip address show failed: ${links.stderr.trim()}`);
+    }
+    const routes = (["-4", "-6"] as const).map((version) => {
+      const args = ["-json", version, "route", "show", "table", "main", "proto", String(ROUTE_PROTOCOL)];
+      return { version, text: ip(within(ref, args)).stdout };
+    });
+    views.set(namespaceKey(ref), viewFromJson(links.stdout, routes));
+  }
+  return views;
+}
