@@ -26,7 +26,6 @@ function readLink(json: Json): Link {
     mac: text(json.address),
     mtu: number(json.mtu),
     up: has("UP"),
-    // A link that is down has no carrier to tell.
     carrier: has("LOWER_UP"),
     alias: text(json.ifalias),
     peerIndex: kind === "veth" ? number(json.link_index) : 0,

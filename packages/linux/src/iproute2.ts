@@ -87,8 +87,11 @@ function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
   const present = new Set(listNamespaces());
   // One that is not mounted is only a file, which `ip netns del` takes for a failure after removing it.
   const there = names.filter((name) => present.has(name));
-  const mounted = there.filter(isNamespace);
-  for (const name of there) if (!mounted.includes(name)) unlinkSync(`${NETNS_DIR}/${name}`);
+  const mounted: string[] = [];
+  for (const name of there) {
+    if (isNamespace(name)) mounted.push(name);
+    else unlinkSync(`${NETNS_DIR}/${name}`);
+  }
   return batch(
     "self",
     mounted.map((name) => ({ about: name, line: `netns delete ${name}` })),

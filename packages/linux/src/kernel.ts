@@ -1,6 +1,10 @@
 /** What the running kernel is and has. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
+import { errnoName } from "./ffi.ts";
+import { Excursion } from "./namespaces.ts";
+import { createLink } from "./netlink/link.ts";
+import { NetlinkSocket } from "./netlink/socket.ts";
 
 /** Whether the process acts as root (effective user id 0), which all that changes the network needs. */
 export function isRoot(): boolean {
@@ -29,4 +33,65 @@ let marks: boolean | undefined;
 export function isAtLeast(text: string, major: number, minor: number): boolean {
   const [, a, b] = /^(\d+)\.(\d+)/.exec(text) ?? [];
   return Number(a) > major || (Number(a) === major && Number(b) >= minor);
+}
+
+/** Whether a network namespace can be made, found out by making one, which is gone at once. */
+export function canMakeNamespace(): boolean {
+  try {
+    using excursion = new Excursion();
+    excursion.enterNew();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether the kernel can make links of a kind (`veth`, `bridge`, `vxlan`, `vlan`, …), found out by asking for one in a
+ * namespace that is gone at once; the kernel loads a module for it if it has one.
+ *
+ * @throws YardError `linux.call-failed` where no namespace can be made
+ */
+export function knowsLinkKind(kind: string): boolean {
+  using excursion = new Excursion();
+  excursion.enterNew();
+  using socket = NetlinkSocket.open();
+  const [answer] = socket.request([createLink("probe0", kind)]);
+  // Lacking a parent or an id it may well refuse, but not because it does not know the kind.
+  return answer !== undefined && errnoName(answer.errno) !== "EOPNOTSUPP";
+}
+
+/** Whether tap devices can be made: /dev/net/tun is there, may be opened, and has a driver. */
+export function hasTun(): boolean {
+  try {
+    closeSync(openSync("/dev/net/tun", "r+"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Hugepages of one size. */
+export interface Hugepages {
+  /** Of one page, in KiB. */
+  readonly size: number;
+  readonly total: number;
+  readonly free: number;
+}
+
+/** The hugepages that the host has reserved, by size; none where the kernel has no such thing. */
+export function hugepages(): Hugepages[] {
+  const directory = "/sys/kernel/mm/hugepages";
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return [];
+  }
+  const read = (name: string, file: string) => Number(readFileSync(`${directory}/${name}/${file}`, "utf8"));
+  return names.flatMap((name) => {
+    const size = /^hugepages-(\d+)kB$/.exec(name)?.[1];
+    if (size === undefined) return [];
+    return [{ size: Number(size), total: read(name, "nr_hugepages"), free: read(name, "free_hugepages") }];
+  });
 }

@@ -1,7 +1,7 @@
 /** Links, addresses and routes changed in bulk, over many namespaces, by rtnetlink. */
 import { YardError } from "@switchyard/base";
 import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
-import { checkLinkOp } from "./link-op.ts";
+import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
 import { Excursion, namespaceKey } from "./namespaces.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
 import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
@@ -30,7 +30,10 @@ interface FarEnd {
  * @throws YardError `link.bad-name`, `link.bad-value`, `namespace.bad-name` before anything is done
  */
 export function applyLinksByNetlink(batches: readonly NamespaceBatch[]): LinkFailure[] {
-  for (const batch of batches) for (const op of batch.ops) checkLinkOp(op);
+  for (const { namespace, ops } of batches) {
+    checkNamespaceRef(namespace);
+    for (const op of ops) checkLinkOp(op);
+  }
   const failures = new Failures();
   const farEnds = new Map<string, FarEnd[]>();
   using excursion = new Excursion();

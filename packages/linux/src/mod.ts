@@ -1,5 +1,14 @@
 export { codes } from "./codes.ts";
-export { bootId, isRoot, kernelRelease } from "./kernel.ts";
+export {
+  bootId,
+  canMakeNamespace,
+  type Hugepages,
+  hasTun,
+  hugepages,
+  isRoot,
+  kernelRelease,
+  knowsLinkKind,
+} from "./kernel.ts";
 export { lockFile } from "./lock.ts";
 export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { adoptNamespace, inNamespace, listNamespaces, NETNS_DIR, namespaceId, namespaceKey } from "./namespaces.ts";

@@ -1,5 +1,5 @@
 /** Named network namespaces as ip-netns(8) keeps them, and the way into and out of any namespace. */
-import { mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import {
   AT_FDCWD,
@@ -20,6 +20,7 @@ import {
   O_EXCL,
   O_RDONLY,
   SystemCallError,
+  UMOUNT_NOFOLLOW,
 } from "./ffi.ts";
 import { checkNamespaceName } from "./names.ts";
 import { NetlinkSocket } from "./netlink/socket.ts";
@@ -274,6 +275,8 @@ export function adoptNamespace(name: string, pid: number): void {
     using _lock = netnsDirectory();
     if (inodeOf(path) === wanted && isNamespaceFile(path)) return;
     unmountAll(path);
+    // Others link names to /proc/<pid>/ns/net; a mount would follow the link.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true) unlinkSync(path);
     const fd = checked(libc().open(cstring(path), O_RDONLY | O_CREAT | O_CLOEXEC, 0), "open", path);
     libc().close(fd);
     try {
@@ -325,10 +328,10 @@ export function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
 function unmountAll(path: string): void {
   const file = cstring(path);
   for (;;) {
-    if (libc().umount2(file, MNT_DETACH) === 0) continue;
-    const name = errnoName(errno());
-    if (name === "EINVAL" || name === "ENOENT") return;
-    throw new SystemCallError("umount", errno(), path);
+    if (libc().umount2(file, MNT_DETACH | UMOUNT_NOFOLLOW) === 0) continue;
+    const number = errno();
+    if (["EINVAL", "ENOENT"].includes(errnoName(number))) return;
+    throw new SystemCallError("umount", number, path);
   }
 }
 

@@ -17,10 +17,11 @@ const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
-const IFLA_CARRIER = 33;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+/** The other side is there and up; said only of a link that is up itself. */
+const IFF_LOWER_UP = 1 << 16;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
 const IFINFOMSG = 16;
 
@@ -79,6 +80,19 @@ export function createVeth(near: VethEnd, far: VethEnd, farNamespace: number | u
           }),
         );
       });
+    },
+  };
+}
+
+/** A link of any kind with nothing but its name. */
+export function createLink(name: string, kind: string): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: (writer) => {
+      interfaceHeader(writer);
+      writer.attributeText(IFLA_IFNAME, name);
+      writer.nested(IFLA_LINKINFO, () => writer.attributeText(IFLA_INFO_KIND, kind));
     },
   };
 }
@@ -146,7 +160,6 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
   let kind = "";
   let mac = "";
   let mtu = 0;
-  let carrier = false;
   let alias = "";
   let link = 0;
   reader.attributes(start + IFINFOMSG, end, (type, from, to) => {
@@ -159,9 +172,6 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
         break;
       case IFLA_MTU:
         mtu = reader.u32(from);
-        break;
-      case IFLA_CARRIER:
-        carrier = reader.u8(from) === 1;
         break;
       case IFLA_IFALIAS:
         alias = reader.text(from, to);
@@ -177,5 +187,6 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
     }
   });
   const up = (flags & IFF_UP) !== 0;
+  const carrier = (flags & IFF_LOWER_UP) !== 0;
   return { index, name, kind, mac, mtu, up, carrier, alias, peerIndex: kind === "veth" ? link : 0 };
 }
