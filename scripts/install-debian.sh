@@ -39,9 +39,10 @@ comm -13 "$before" "$after" | while read -r link; do
   case $link in
     # Only what would run by itself: an alias or a target that pulls in others does not.
     /etc/systemd/user/*.wants/*.service | /etc/systemd/user/*.wants/*.socket | /etc/systemd/user/*.wants/*.timer)
-      deb-systemd-helper --user disable "$unit" >/dev/null && echo "not started at login: $unit" ;;
+      systemctl --quiet --global disable "$unit" 2>/dev/null && echo "not started at login: $unit" || true ;;
     *.wants/*.service | *.wants/*.socket | *.wants/*.timer)
-      deb-systemd-helper disable "$unit" >/dev/null && echo "not started at boot: $unit (systemctl enable $unit changes that)" ;;
+      systemctl --quiet disable "$unit" 2>/dev/null &&
+        echo "not started at boot: $unit (systemctl enable $unit changes that)" || true ;;
     /etc/rc[2-5].d/S*)
       update-rc.d "${unit#S[0-9][0-9]}" disable >/dev/null 2>&1 || true ;;
   esac
