@@ -1,0 +1,42 @@
+import { addressOf } from "@switchyard/base";
+import type { NodeEntry } from "../store/rows.ts";
+import type { HostFacts } from "./desire.ts";
+import { hostsFile, nodeNamespace, resolverFile } from "./names.ts";
+import type { FileState } from "./state.ts";
+import { purposeOf } from "./subject.ts";
+
+/** One hosts file for each lab, in which all of its nodes are. */
+export function* labFiles(nodes: readonly NodeEntry[], facts: HostFacts): Generator<[path: string, file: FileState]> {
+  for (const [lab, members] of Map.groupBy(nodes, (node) => node.lab)) {
+    const purpose = purposeOf(lab === undefined ? { kind: "yard" } : { kind: "lab", lab });
+    yield [hostsFile(facts.run, lab), { type: "text", text: hostsText(members), bound: true, purpose }];
+  }
+}
+
+/**
+ * A node's own files. A bare namespace finds them where `ip netns exec` looks (ip-netns(8)); a container binds them.
+ */
+export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: string, file: FileState]> {
+  const purpose = purposeOf({ kind: "node", node: node.name });
+  const servers = [...new Set(node.nics.flatMap((nic) => nic.dns))];
+  const resolver = servers.map((ip) => `nameserver ${ip}\n`).join("");
+  if (node.spec.kind === "container") {
+    if (servers.length > 0)
+      yield [resolverFile(facts.run, node.name), { type: "text", text: resolver, bound: true, purpose }];
+    return;
+  }
+  const folder = `/etc/netns/${nodeNamespace(facts.yard, node.name)}`;
+  yield [`${folder}/hosts`, { type: "symlink", target: hostsFile(facts.run, node.lab), purpose }];
+  if (servers.length > 0) yield [`${folder}/resolv.conf`, { type: "text", text: resolver, bound: true, purpose }];
+}
+
+/** hosts(5): the loopback names, then every address of every node; a node's IPv4 addresses stand before its others. */
+function hostsText(nodes: readonly NodeEntry[]): string {
+  const lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"];
+  for (const node of nodes) {
+    const all = node.nics.flatMap((nic) => nic.addresses.map(addressOf));
+    const ordered = all.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
+    for (const ip of ordered) lines.push(`${ip} ${node.name}`);
+  }
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,166 @@
+/** What a host shall be like, by what the store says. Pure. */
+import { contains, prefixOf } from "@switchyard/base";
+import { bridgeName, portName, wireName } from "@switchyard/vswitch";
+import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
+import { ownsNamespace } from "./action.ts";
+import { containerState, execState, networkSysctls } from "./desire-container.ts";
+import { labFiles, nodeFiles } from "./desire-files.ts";
+import { relay } from "./desire-relay.ts";
+import { nodeRoutes } from "./desire-routes.ts";
+import { gatewayDevice, gatewayMac, gatewayPort, nodeNamespace } from "./names.ts";
+import {
+  type BridgeState,
+  type ContainerNodeState,
+  type ExecState,
+  type FileState,
+  HOST,
+  type NamespaceState,
+  type PortState,
+  type ServiceState,
+  type State,
+  type VethState,
+} from "./state.ts";
+import { purposeOf } from "./subject.ts";
+
+/** What of a host and its yard the desired state hangs on. */
+export interface HostFacts {
+  readonly yard: string;
+  /** The name of this host's row: only its nodes are made here. */
+  readonly host: string;
+  /** Bridge.datapath_type of the switch: `netdev`, or `system` where the kernel's datapath works. */
+  readonly datapath: string;
+  /** The yard's folder of runtime files, absolute. */
+  readonly run: string;
+  /** How to start ourselves: the argv that `relay <file>` is put behind. */
+  readonly executable: readonly string[];
+}
+
+/** Ethernet's, and the kernel's for a new link; bytes. */
+const DEFAULT_MTU = 1500;
+
+/** The state of a host on which all is as the rows say. */
+export function desire(rows: Rows, facts: HostFacts): State {
+  const nodes = rows.nodes.filter((node) => node.host === facts.host);
+  const networks = new Map(rows.networks.map((network) => [network.name, network]));
+  const wires = wiresOf(nodes);
+  const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
+
+  const bridges = new Map<string, BridgeState>();
+  const ports = new Map<string, PortState>();
+  const veths = new Map<string, VethState>();
+  for (const network of rows.networks) addNetwork(network, facts, { bridges, ports, veths });
+  for (const [link, bridge] of wires) bridges.set(bridge, wireState(link, facts));
+
+  const namespaces = new Map<string, NamespaceState>();
+  const containers = new Map<string, ContainerNodeState>();
+  const exec = new Map<string, ExecState>();
+  const files = new Map<string, FileState>(labFiles(nodes, facts));
+  for (const node of nodes) {
+    const namespace = nodeNamespace(facts.yard, node.name);
+    namespaces.set(namespace, namespaceState(node, networks));
+    for (const nic of node.nics) {
+      const bridge = nic.network === undefined ? wires.get(nic.link ?? "") : bridgeName(nic.network);
+      if (bridge === undefined) continue;
+      const near = portName(node.objId, nic.index);
+      const inherited = nic.network === undefined ? linkMtu.get(nic.link ?? "") : networks.get(nic.network)?.mtu;
+      ports.set(near, portState(node, nic, bridge));
+      veths.set(near, vethState(node, nic, namespace, nic.mtu ?? inherited ?? DEFAULT_MTU));
+    }
+    if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
+    if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
+    for (const [path, file] of nodeFiles(node, facts)) files.set(path, file);
+  }
+  const services = new Map<string, ServiceState>();
+  const forwarding = relay(nodes, facts);
+  if (forwarding) {
+    services.set("relay", forwarding.service);
+    files.set(forwarding.path, forwarding.file);
+  }
+  return { bridges, ports, namespaces, veths, containers, services, files, exec };
+}
+
+/** The bridge of each link, by the link's name: it is that of the link's first nic. */
+function wiresOf(nodes: readonly NodeEntry[]): Map<string, string> {
+  const wires = new Map<string, string>();
+  for (const node of nodes) {
+    for (const nic of node.nics) {
+      if (nic.network !== undefined || nic.link === undefined || wires.has(nic.link)) continue;
+      wires.set(nic.link, wireName(node.objId, nic.index));
+    }
+  }
+  return wires;
+}
+
+function wireState(link: string, facts: HostFacts): BridgeState {
+  return {
+    datapath: facts.datapath,
+    // Without it the bridge swallows 01:80:c2:00:00:0x, LLDP, LACP and STP (ovs-vswitchd.conf.db(5)).
+    otherConfig: { "forward-bpdu": "true" },
+    hub: true,
+    purpose: purposeOf({ kind: "link", link }),
+  };
+}
+
+interface Switch {
+  readonly bridges: Map<string, BridgeState>;
+  readonly ports: Map<string, PortState>;
+  readonly veths: Map<string, VethState>;
+}
+
+function addNetwork(network: NetworkEntry, facts: HostFacts, into: Switch): void {
+  const purpose = purposeOf({ kind: "network", network: network.name });
+  const bridge = bridgeName(network.name);
+  into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
+  if (network.gateway.length === 0) return;
+  const port = gatewayPort(network.name);
+  into.ports.set(port, { ...PLAIN_PORT, bridge, purpose });
+  into.veths.set(port, {
+    namespace: HOST,
+    name: gatewayDevice(facts.yard, network.name),
+    mac: gatewayMac(facts.yard, network.name),
+    mtu: network.mtu ?? DEFAULT_MTU,
+    up: true,
+    addresses: gatewayAddresses(network).toSorted(),
+    purpose,
+  });
+}
+
+/** The gateways with the prefix length of the subnet that they lie in. */
+function gatewayAddresses(network: NetworkEntry): string[] {
+  return network.gateway.map((ip) => {
+    const subnet = network.cidr.find((cidr) => contains(cidr, ip));
+    return `${ip}/${subnet === undefined ? (ip.includes(":") ? 128 : 32) : prefixOf(subnet)}`;
+  });
+}
+
+const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {} };
+
+function portState(node: NodeEntry, nic: NicEntry, bridge: string): PortState {
+  const { vlan, trunks } = nic;
+  const mode = trunks.length === 0 ? undefined : vlan === undefined ? "trunk" : "native-untagged";
+  const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
+  return { ...PLAIN_PORT, bridge, tag: vlan, trunks, vlanMode: mode, purpose };
+}
+
+function vethState(node: NodeEntry, nic: NicEntry, namespace: string, mtu: number): VethState {
+  return {
+    namespace,
+    name: nic.name,
+    mac: nic.mac,
+    mtu,
+    up: true,
+    addresses: nic.addresses.toSorted(),
+    purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }),
+  };
+}
+
+function namespaceState(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): NamespaceState {
+  const { spec } = node;
+  const own = spec.kind === "container" && ownsNamespace(spec);
+  return {
+    node: node.name,
+    routes: nodeRoutes(node, networks),
+    sysctls: spec.kind === "container" ? networkSysctls(spec.sysctls) : spec.sysctls,
+    container: own ? node.name : undefined,
+  };
+}

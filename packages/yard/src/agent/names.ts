@@ -1,0 +1,45 @@
+/** Names of what a yard makes on its host beside bridges and ports, which are named by the vswitch room. */
+import { parseMac } from "@switchyard/base";
+import { digest } from "../store/canonical.ts";
+import { NAMESPACE_PREFIX } from "./paths.ts";
+
+/** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
+export function nodeNamespace(yard: string, node: string): string {
+  return `${NAMESPACE_PREFIX}${yard}_${node}`;
+}
+
+/** The name of a node's container at its engine. */
+export function containerName(yard: string, node: string): string {
+  return `${yard}_${node}`;
+}
+
+/** The port of a network's gateway: `_g_<network>`, or a hash where that is longer than an interface's name may be. */
+export function gatewayPort(network: string): string {
+  return network.length <= 12 ? `_g_${network}` : `_g_~${digest(network, 11)}`;
+}
+
+/** The far end of a gateway's veth, which lies in the host's own namespace among the links of everyone else. */
+export function gatewayDevice(yard: string, network: string): string {
+  return `y${digest(`${yard}/${network}`, 12)}`;
+}
+
+/** A gateway's MAC: the same each time, so that neighbours' ARP entries stay true. */
+export function gatewayMac(yard: string, network: string): string {
+  const hash = digest(`${yard}/${network}`, 10);
+  return parseMac(`02:${hash.match(/../g)?.join(":")}`);
+}
+
+/** The hosts file of a lab, or of the nodes that belong to none. */
+export function hostsFile(run: string, lab: string | undefined): string {
+  return lab === undefined ? `${run}/files/hosts` : `${run}/files/hosts-${lab}`;
+}
+
+/** The resolv.conf that a node's container binds. */
+export function resolverFile(run: string, node: string): string {
+  return `${run}/files/resolv-${node}`;
+}
+
+/** What the relay is to forward. It has a folder of its own, as the relay leaves its report beside it. */
+export function relayFile(run: string): string {
+  return `${run}/relay/forwards.json`;
+}

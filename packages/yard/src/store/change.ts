@@ -1,0 +1,285 @@
+/**
+ * One user's operation on the store, from inside its transaction. All writers of declared state bump `Yard.next_cfg`
+ * and guard the number that they found, so they come one after another: whatever else a change reads from the replica
+ * is of the same moment, and needs no guard of its own.
+ */
+import { addressOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
+import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
+import type { NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
+import { Segment } from "./addresses.ts";
+import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
+import { nicConfigText, nodeConfigText } from "./config.ts";
+import { difference } from "./difference.ts";
+import { ObjIds } from "./ids.ts";
+import type { NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+
+/** Where new nodes go. */
+export interface Place {
+  readonly yard: string;
+  /** The name of the host; its row is made when it is not there. */
+  readonly host: string;
+}
+
+export class Change {
+  /** The `next_cfg` that this change is. */
+  readonly cfg: number;
+  /** Whether more was written than the yard's own numbers. */
+  changed = false;
+  readonly #db: Database<SwitchyardTables>;
+  readonly #tx: Transaction<SwitchyardTables>;
+  readonly #yard: { readonly uuid: Uuid; readonly name: string };
+  readonly #ids: ObjIds;
+  readonly #targets = new Map<string, Target>();
+  readonly #links = new Map<string, Uuid>();
+  readonly #leaving = new Set<Uuid>();
+  readonly #errors: YardError[] = [];
+
+  /** @param place names a new yard */
+  constructor(db: Database<SwitchyardTables>, tx: Transaction<SwitchyardTables>, place: Place | undefined) {
+    this.#db = db;
+    this.#tx = tx;
+    const row = tx.single("Yard");
+    const numbers = { next_cfg: row?.next_cfg ?? 0, next_obj_id: row?.next_obj_id ?? 1 };
+    const name = row?.name ?? place?.yard ?? "";
+    this.#yard = { name, uuid: row?._uuid ?? tx.insert("Yard", { name, ...numbers }) };
+    this.cfg = numbers.next_cfg + 1;
+    this.#ids = new ObjIds(
+      numbers.next_obj_id,
+      [...db.table("Node")].map((node) => node.obj_id),
+    );
+  }
+
+  /** Runs a part whose failure does not keep the others from being checked; {@link finish} throws it. */
+  attempt<R>(part: () => R): R | undefined {
+    try {
+      return part();
+    } catch (error) {
+      if (!(error instanceof YardError)) throw error;
+      this.#errors.push(error);
+      return undefined;
+    }
+  }
+
+  /** Writes the yard's numbers. @throws YardError, or YardErrors, when a part has failed: then nothing is written */
+  finish(): void {
+    const [first, ...others] = this.#errors;
+    if (first !== undefined) throw others.length === 0 ? first : new YardErrors([first, ...others]);
+    this.#tx.update("Yard", this.#yard.uuid, { next_cfg: this.cfg, next_obj_id: this.#ids.next });
+  }
+
+  /** The row of a host, made when it is not there. */
+  host(name: string): Uuid {
+    const row = this.#tx.find("Host", { name });
+    return row?._uuid ?? this.#tx.insert("Host", { name, cur_cfg: 0 });
+  }
+
+  /** Makes a lab's row, or changes the one there is. */
+  writeLab(wanted: { readonly name: string; readonly file: string; readonly checks: string }): Uuid {
+    const row = this.#db.table("Lab").find({ name: wanted.name });
+    if (row === undefined) return this.#inserted(this.#tx.insert("Lab", wanted));
+    this.#diff(row, wanted, (changed) => this.#tx.update("Lab", row._uuid, changed));
+    return row._uuid;
+  }
+
+  /** Makes a network, or changes the row there is. */
+  writeNetwork(spec: NetworkSpec, row: NetworkRow | undefined, lab: Uuid | undefined): Uuid {
+    const { name, type, mtu } = spec;
+    const wanted = { name, type, lab, mtu, cidr: new Set<string>(spec.cidr), gateway: new Set<string>(spec.gateway) };
+    const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
+    if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Network", uuid, changed));
+    this.#targets.set(name, { name, uuid, cidr: spec.cidr, gateway: spec.gateway });
+    return uuid;
+  }
+
+  /** Makes a link, or changes the one there is. */
+  writeLink(wanted: { readonly name: string; readonly mtu: number | undefined; readonly lab: Uuid | undefined }): void {
+    const row = this.#db.table("Link").find({ name: wanted.name });
+    const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Link", wanted));
+    if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Link", uuid, changed));
+    this.#links.set(wanted.name, uuid);
+  }
+
+  /** Nodes must be deleted before others are placed: what they leave is free then. */
+  delete(table: "Node" | "Network" | "Link" | "Lab", uuid: Uuid): void {
+    this.#tx.delete(table, uuid);
+    if (table === "Node") this.#leaving.add(uuid);
+    this.changed = true;
+  }
+
+  /** @throws YardError `network.in-use` when a nic of a node that stays, other than those `changing`, attaches to it */
+  deleteNetwork(network: NetworkRow, changing: (node: NodeRow) => boolean = () => false): void {
+    const nics = new Map(
+      this.#db
+        .table("Nic")
+        .filter({ network: network._uuid })
+        .map((nic) => [nic._uuid, nic.name]),
+    );
+    if (nics.size > 0) {
+      for (const node of this.#db.table("Node")) {
+        if (this.#leaving.has(node._uuid) || changing(node)) continue;
+        for (const uuid of node.nics) {
+          const nic = nics.get(uuid);
+          if (nic === undefined) continue;
+          throw new YardError("network.in-use", `network ${network.name} is still used by ${node.name}:${nic}`, {
+            hint: `take that nic away first: yard detach ${node.name} ${nic}`,
+          });
+        }
+      }
+    }
+    this.delete("Network", network._uuid);
+  }
+
+  /**
+   * Makes nodes, or changes those that have a row: these keep their numbers, and of their nics indexes, MACs and
+   * addresses that were chosen for them.
+   */
+  writeNodes(
+    nodes: readonly { readonly spec: NodeSpec; readonly row: NodeRow | undefined }[],
+    lab: Uuid | undefined,
+    host: Uuid,
+  ): Uuid[] {
+    const placed = nodes.map(({ spec, row }) => {
+      const objId = row?.obj_id ?? this.attempt(() => this.#ids.take()) ?? 0;
+      return { spec, row, objId, nics: this.#placings(spec, row, objId) };
+    });
+    this.#assign(
+      placed.flatMap((node) => node.nics),
+      new Set(nodes.flatMap(({ row }) => [...(row?.nics ?? [])])),
+    );
+    // With errors there is no row that could be written.
+    if (this.#errors.length > 0) return [];
+    return placed.map(({ spec, row, objId, nics }) => {
+      const wanted = {
+        name: spec.name,
+        obj_id: objId,
+        kind: spec.kind,
+        runtime: spec.kind === "container" ? spec.runtime : "",
+        lab,
+        host,
+        nics: new Set(nics.map((nic) => this.#writeNic(nic))),
+        config: nodeConfigText(spec),
+      };
+      if (row === undefined) return this.#inserted(this.#tx.insert("Node", wanted));
+      this.#diff(row, wanted, (changed) => this.#tx.update("Node", row._uuid, changed));
+      return row._uuid;
+    });
+  }
+
+  /**
+   * Puts a nic into a node: a new one under the lowest free index, or the one of that name, which keeps its MAC unless
+   * another is asked for.
+   */
+  attach(node: NodeRow, spec: NicSpec): { readonly uuid: Uuid; readonly before: NicRow | undefined } | undefined {
+    const rows = this.#nicsOf(node);
+    const before = rows.find((row) => row.name === spec.name);
+    const index = before?.index ?? lowestFree(new Set(rows.map((row) => row.index)));
+    const placing = this.#placing(node.name, node.obj_id, index, spec, before);
+    if (before && spec.slot === undefined) placing.mac ??= parseMac(before.mac);
+    this.#assign([placing], new Set(before ? [before._uuid] : []));
+    if (this.#errors.length > 0) return undefined;
+    const uuid = this.#writeNic(placing);
+    if (before === undefined) this.setNics(node, [...node.nics, uuid]);
+    return { uuid, before };
+  }
+
+  setNics(node: NodeRow, nics: readonly Uuid[]): void {
+    const wanted = { nics: new Set(nics) };
+    this.#diff(node, wanted, (changed) => this.#tx.update("Node", node._uuid, changed));
+  }
+
+  /** Puts a nic's row back to what it was. */
+  restore(row: NicRow, before: NicRow): void {
+    const { _uuid, status, external_ids, ...wanted } = before;
+    this.#diff(row, wanted, (changed) => this.#tx.update("Nic", row._uuid, changed));
+  }
+
+  #placings(spec: NodeSpec, row: NodeRow | undefined, objId: number): Placing[] {
+    const rows = new Map((row ? this.#nicsOf(row) : []).map((nic) => [nic.name, nic]));
+    const used = new Set(spec.nics.flatMap((nic) => rows.get(nic.name)?.index ?? []));
+    return spec.nics.map((nic) => {
+      const present = rows.get(nic.name);
+      const index = present?.index ?? lowestFree(used);
+      used.add(index);
+      return this.#placing(spec.name, objId, index, nic, present);
+    });
+  }
+
+  #placing(node: string, objId: number, index: number, spec: NicSpec, row: NicRow | undefined): Placing {
+    const holder = `${node}:${spec.name}`;
+    const { network, mac } = spec;
+    const target = network === undefined ? undefined : this.attempt(() => this.#target(network, holder));
+    return { spec, row, holder, objId, index, target, addresses: [], mac };
+  }
+
+  #target(name: string, holder: string): Target {
+    const known = this.#targets.get(name);
+    if (known) return known;
+    const row = this.#db.table("Network").find({ name });
+    if (row === undefined)
+      throw new YardError("nic.network-unknown", `${holder} attaches to network ${name}, which the yard does not have`);
+    const target = {
+      name,
+      uuid: row._uuid,
+      cidr: [...row.cidr].map(parseCidr),
+      gateway: [...row.gateway].map(parseIp),
+    };
+    this.#targets.set(name, target);
+    return target;
+  }
+
+  /** @param placed nics that are being placed: what they have now is not taken */
+  #assign(placings: readonly Placing[], placed: ReadonlySet<Uuid>): void {
+    const segments = new Map<Uuid, Segment>();
+    for (const { target } of placings)
+      if (target && !segments.has(target.uuid)) segments.set(target.uuid, new Segment(target.name, target.gateway));
+    for (const node of segments.size === 0 ? [] : this.#db.table("Node")) {
+      if (this.#leaving.has(node._uuid)) continue;
+      for (const nic of this.#nicsOf(node)) {
+        const segment = nic.network === undefined || placed.has(nic._uuid) ? undefined : segments.get(nic.network);
+        if (segment === undefined) continue;
+        const holder = `${node.name}:${nic.name}`;
+        for (const address of nic.addresses) this.attempt(() => segment.takeIp(addressOf(parseCidr(address)), holder));
+        this.attempt(() => segment.takeMac(parseMac(nic.mac), holder));
+      }
+    }
+    this.#errors.push(...assign(placings, segments, this.#yard.name));
+  }
+
+  #writeNic(nic: Placing): Uuid {
+    const { spec, row } = nic;
+    const wanted = {
+      index: nic.index,
+      name: spec.name,
+      network: nic.target?.uuid,
+      link: spec.link === undefined ? undefined : this.#links.get(spec.link),
+      mac: nic.mac ?? "",
+      addresses: new Set<string>(nic.addresses),
+      slot: spec.slot,
+      mtu: spec.mtu,
+      tag: spec.vlan,
+      trunks: new Set(spec.trunks),
+      spy: spec.spy,
+      config: nicConfigText(spec),
+    };
+    if (row === undefined) return this.#inserted(this.#tx.insert("Nic", wanted));
+    this.#diff(row, wanted, (changed) => this.#tx.update("Nic", row._uuid, changed));
+    return row._uuid;
+  }
+
+  #nicsOf(node: NodeRow): NicRow[] {
+    const nics = this.#db.table("Nic");
+    return [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []);
+  }
+
+  #inserted(uuid: Uuid): Uuid {
+    this.changed = true;
+    return uuid;
+  }
+
+  #diff<Row extends object>(row: Row, wanted: Partial<Row>, write: (changed: Partial<Row>) => void): void {
+    const changed = difference(row, wanted);
+    if (changed === undefined) return;
+    this.changed = true;
+    write(changed);
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The model changed command by command: each is one transaction, and what it makes belongs to no lab. One that fails
+ * when it is applied is withdrawn, so that it leaves nothing behind.
+ */
+import { YardError } from "@switchyard/base";
+import type { Transaction } from "@switchyard/ovsdb";
+import type { NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
+import { Change, type Place } from "./change.ts";
+import type { ChangeOptions, Declared } from "./declare.ts";
+import type { Store } from "./store.ts";
+import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+
+/** A command that has been written down. */
+export interface Commanded extends Declared {
+  /**
+   * Takes back what the command wrote, and no more: what was there before it is there again, and what others have
+   * changed since stays. Undefined for commands that take away: they are not undone.
+   */
+  readonly withdraw: ((options?: ChangeOptions) => Promise<Declared>) | undefined;
+}
+
+/** @throws YardError `network.name-taken`; OvsdbError */
+export function addNetwork(store: Store, spec: NetworkSpec, place: Place, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `add network ${spec.name}`, place, options, (change) => {
+    const row = store.db.table("Network").find({ name: spec.name });
+    const uuid = change.writeNetwork(spec, row, row?.lab);
+    // The same again is no error; another of that name is.
+    if (row && change.changed)
+      throw new YardError("network.name-taken", `the network ${spec.name} exists and is made otherwise`, {
+        hint: `remove it first: yard rm ${spec.name}`,
+      });
+    return (undo) => {
+      const made = store.db.table("Network").get(uuid);
+      if (made && row === undefined) undo.deleteNetwork(made);
+    };
+  });
+}
+
+/** @throws YardError `network.unknown`, `network.in-use`; OvsdbError */
+export function removeNetwork(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `remove network ${name}`, undefined, options, (change) => {
+    const row = store.db.table("Network").find({ name });
+    if (row === undefined) throw new YardError("network.unknown", `the yard has no network ${name}`);
+    change.deleteNetwork(row);
+    return undefined;
+  });
+}
+
+/**
+ * @throws YardError `node.name-taken`, `nic.network-unknown`, `nic.ip-taken`, `nic.mac-taken`,
+ * `network.addresses-exhausted`, `address.outside-network`, `node.ids-exhausted`; OvsdbError
+ */
+export function addNode(store: Store, spec: NodeSpec, place: Place, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `add node ${spec.name}`, place, options, (change) => {
+    const row = store.db.table("Node").find({ name: spec.name });
+    const uuids = change.writeNodes([{ spec, row }], row?.lab, row?.host ?? change.host(place.host));
+    if (row && change.changed)
+      throw new YardError("node.name-taken", `the node ${spec.name} exists and is made otherwise`, {
+        hint: `remove it first: yard rm ${spec.name}`,
+      });
+    const [uuid] = uuids;
+    return (undo) => {
+      const made = row === undefined && uuid !== undefined && store.db.table("Node").get(uuid);
+      if (made) undo.delete("Node", made._uuid);
+    };
+  });
+}
+
+/** @throws YardError `node.unknown`; OvsdbError */
+export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `remove node ${name}`, undefined, options, (change) => {
+    change.delete("Node", nodeRow(store, name)._uuid);
+    return undefined;
+  });
+}
+
+/**
+ * Attaches a nic to a network: a new one, or the node's nic of that name, which moves and keeps its MAC.
+ *
+ * @throws YardError `node.unknown`, and those of {@link addNode} but for the name's
+ */
+export function attachNic(store: Store, node: string, spec: NicSpec, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `attach ${node}:${spec.name}`, undefined, options, (change) => {
+    const attached = change.attach(nodeRow(store, node), spec);
+    if (attached === undefined) return undefined;
+    const { uuid, before } = attached;
+    return (undo) => {
+      const now = store.db.table("Nic").get(uuid);
+      const owner = store.db.table("Node").find({ name: node });
+      if (now === undefined || owner === undefined) return;
+      if (before) undo.restore(now, before);
+      else
+        undo.setNics(
+          owner,
+          [...owner.nics].filter((nic) => nic !== uuid),
+        );
+    };
+  });
+}
+
+/** @throws YardError `node.unknown`, `nic.unknown`; OvsdbError */
+export function detachNic(store: Store, node: string, nic: string, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `detach ${node}:${nic}`, undefined, options, (change) => {
+    const row = nodeRow(store, node);
+    const nics = store.db.table("Nic");
+    const left = [...row.nics].filter((uuid) => nics.get(uuid)?.name !== nic);
+    if (left.length === row.nics.size) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
+    change.setNics(row, left);
+    return undefined;
+  });
+}
+
+function nodeRow(store: Store, name: string): NodeRow {
+  const row = store.db.table("Node").find({ name });
+  if (row === undefined) throw new YardError("node.unknown", `the yard has no node ${name}`);
+  return row;
+}
+
+type Undo = (change: Change) => void;
+
+async function command(
+  store: Store,
+  comment: string,
+  place: Place | undefined,
+  options: ChangeOptions | undefined,
+  body: (change: Change) => Undo | undefined,
+): Promise<Commanded> {
+  const { db } = store;
+  const run = <R>(text: string, how: ChangeOptions | undefined, part: (change: Change) => R) =>
+    db.transact(
+      (tx: Transaction<SwitchyardTables>) => {
+        const change = new Change(db, tx, place);
+        const result = part(change);
+        change.finish();
+        return { cfg: change.cfg, changed: change.changed, result };
+      },
+      { comment: text, ...how },
+    );
+  const { cfg, changed, result: undo } = await run(comment, options, body);
+  const withdraw =
+    undo &&
+    (async (how?: ChangeOptions): Promise<Declared> => {
+      const { result, ...declared } = await run(`withdraw: ${comment}`, how, undo);
+      return declared;
+    });
+  return { cfg, changed, withdraw: changed ? withdraw : undefined };
+}

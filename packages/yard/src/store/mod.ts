@@ -1,0 +1,17 @@
+export type { Place } from "./change.ts";
+export {
+  addNetwork,
+  addNode,
+  attachNic,
+  type Commanded,
+  detachNic,
+  removeNetwork,
+  removeNode,
+} from "./command.ts";
+export type { NodeConfig } from "./config.ts";
+export { type ChangeOptions, type Declared, declareLab, withdrawLabs } from "./declare.ts";
+export * from "./rows.ts";
+export * from "./status.ts";
+export { openStore, type Store } from "./store.ts";
+export { type SwitchyardTables, schema as switchyardSchema } from "./switchyard.gen.ts";
+export { failuresIn, type Outcome, type RowFailure, type Scope, type WaitOptions, waitApplied } from "./wait.ts";

@@ -1,0 +1,243 @@
+/**
+ * All that a yard's database says, as plain immutable data: references are names, sets are sorted lists, the JSON of
+ * the `config` columns is parsed. What is pure works on this and knows nothing of databases.
+ */
+import { type Cidr, type Ip, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
+import type { Database, Uuid } from "@switchyard/ovsdb";
+import type { CheckSpec, NetworkType, RouteSpec } from "../model/types.ts";
+import { type NodeConfig, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
+import {
+  type HostStatus,
+  hostStatus,
+  type NetworkStatus,
+  type NicStatus,
+  type NodeStatus,
+  networkStatus,
+  nicStatus,
+  nodeStatus,
+} from "./status.ts";
+import type { HostRow, LabRow, LinkRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+
+export interface Rows {
+  /** Undefined in a database that nobody has written to. */
+  readonly yard: { readonly name: string; readonly nextCfg: number } | undefined;
+  readonly hosts: readonly HostEntry[];
+  /** By name, as are the other lists unless they say otherwise. */
+  readonly labs: readonly LabEntry[];
+  readonly networks: readonly NetworkEntry[];
+  /** By obj_id, which is file order within a lab. */
+  readonly nodes: readonly NodeEntry[];
+  readonly links: readonly LinkEntry[];
+}
+
+export interface HostEntry {
+  readonly uuid: Uuid;
+  readonly name: string;
+  readonly curCfg: number;
+  readonly agentPid: number | undefined;
+  readonly datapath: string;
+  readonly status: HostStatus;
+}
+
+export interface LabEntry {
+  readonly uuid: Uuid;
+  readonly name: string;
+  readonly file: string;
+  readonly checks: readonly CheckSpec[];
+}
+
+export interface NetworkEntry {
+  readonly uuid: Uuid;
+  readonly name: string;
+  readonly type: NetworkType;
+  /** Undefined: made by a command. */
+  readonly lab: string | undefined;
+  readonly cidr: readonly Cidr[];
+  readonly gateway: readonly Ip[];
+  readonly mtu: number | undefined;
+  readonly status: NetworkStatus;
+}
+
+export interface NodeEntry {
+  readonly uuid: Uuid;
+  readonly name: string;
+  readonly objId: number;
+  readonly lab: string | undefined;
+  readonly host: string;
+  readonly spec: NodeConfig;
+  /** By index. */
+  readonly nics: readonly NicEntry[];
+  readonly status: NodeStatus;
+}
+
+export interface NicEntry {
+  readonly uuid: Uuid;
+  /** n of the port's name `_k_<obj_id>_<n>`. */
+  readonly index: number;
+  readonly name: string;
+  readonly network: string | undefined;
+  readonly link: string | undefined;
+  readonly mac: Mac;
+  /** IPv4 before IPv6; the first is the one that it is known by. */
+  readonly addresses: readonly Cidr[];
+  readonly slot: number | undefined;
+  readonly mtu: number | undefined;
+  readonly vlan: number | undefined;
+  readonly trunks: readonly number[];
+  readonly spy: boolean;
+  readonly gateway: readonly Ip[] | undefined;
+  readonly dns: readonly Ip[];
+  readonly routes: readonly RouteSpec[];
+  readonly status: NicStatus;
+}
+
+export interface LinkEntry {
+  readonly uuid: Uuid;
+  readonly name: string;
+  readonly lab: string | undefined;
+  readonly mtu: number | undefined;
+}
+
+/**
+ * The present content of the database. Parts of rows that have not changed are the same objects as before.
+ *
+ * @throws YardError `store.bad-row` when a row holds what this version cannot read
+ */
+export function rowsOf(db: Database<SwitchyardTables>): Rows {
+  const [yard] = db.table("Yard");
+  const labs = new Map([...db.table("Lab")].map((row) => [row._uuid, row.name]));
+  const networks = new Map([...db.table("Network")].map((row) => [row._uuid, row.name]));
+  const links = new Map([...db.table("Link")].map((row) => [row._uuid, row.name]));
+  const hosts = new Map([...db.table("Host")].map((row) => [row._uuid, row.name]));
+  const nics = db.table("Nic");
+  const labOf = (uuid: Uuid | undefined) => (uuid === undefined ? undefined : labs.get(uuid));
+  return {
+    yard: yard && { name: yard.name, nextCfg: yard.next_cfg },
+    hosts: byName([...db.table("Host")].map(hostEntry)),
+    labs: byName([...db.table("Lab")].map((row) => cached(labEntries, row, labEntry))),
+    networks: byName(
+      [...db.table("Network")].map((row) => ({ ...cached(networkParts, row, networkPart), lab: labOf(row.lab) })),
+    ),
+    links: byName([...db.table("Link")].map((row) => ({ ...linkPart(row), lab: labOf(row.lab) }))),
+    nodes: [...db.table("Node")]
+      .map((row) => ({
+        ...cached(nodeParts, row, nodePart),
+        lab: labOf(row.lab),
+        host: hosts.get(row.host) ?? "",
+        nics: [...row.nics]
+          .flatMap((uuid) => nics.get(uuid) ?? [])
+          .map((nic) => ({
+            ...cached(nicParts, nic, nicPart),
+            network: nic.network === undefined ? undefined : networks.get(nic.network),
+            link: nic.link === undefined ? undefined : links.get(nic.link),
+          }))
+          .toSorted((a, b) => a.index - b.index),
+      }))
+      .toSorted((a, b) => a.objId - b.objId),
+  };
+}
+
+// Rows are frozen and shared by the replica, so what was made of one holds for as long as it does.
+const labEntries = new WeakMap<LabRow, LabEntry>();
+const networkParts = new WeakMap<NetworkRow, ReturnType<typeof networkPart>>();
+const nodeParts = new WeakMap<NodeRow, ReturnType<typeof nodePart>>();
+const nicParts = new WeakMap<NicRow, ReturnType<typeof nicPart>>();
+
+function cached<Row extends object, Part>(cache: WeakMap<Row, Part>, row: Row, make: (row: Row) => Part): Part {
+  const known = cache.get(row);
+  if (known !== undefined) return known;
+  const part = make(row);
+  cache.set(row, part);
+  return part;
+}
+
+function hostEntry(row: HostRow): HostEntry {
+  return {
+    uuid: row._uuid,
+    name: row.name,
+    curCfg: row.cur_cfg,
+    agentPid: row.agent_pid,
+    datapath: row.datapath,
+    status: hostStatus(row.status),
+  };
+}
+
+function labEntry(row: LabRow): LabEntry {
+  return { uuid: row._uuid, name: row.name, file: row.file, checks: parseChecks(row.checks, `Lab ${row.name}`) };
+}
+
+function networkPart(row: NetworkRow) {
+  const where = `Network ${row.name}`;
+  return {
+    uuid: row._uuid,
+    name: row.name,
+    type: networkType(row),
+    cidr: sortAddresses([...row.cidr].map((text) => read(parseCidr, text, where))),
+    gateway: sortAddresses([...row.gateway].map((text) => read(parseIp, text, where))),
+    mtu: row.mtu,
+    status: networkStatus(row.status),
+  };
+}
+
+function nodePart(row: NodeRow) {
+  return {
+    uuid: row._uuid,
+    name: row.name,
+    objId: row.obj_id,
+    spec: parseNodeConfig(row),
+    status: nodeStatus(row.status),
+  };
+}
+
+function nicPart(row: NicRow) {
+  const where = `Nic ${row.name} ${row._uuid}`;
+  return {
+    uuid: row._uuid,
+    index: row.index,
+    name: row.name,
+    mac: read(parseMac, row.mac, where),
+    addresses: sortAddresses([...row.addresses].map((text) => read(parseCidr, text, where))),
+    slot: row.slot,
+    mtu: row.mtu,
+    vlan: row.tag,
+    trunks: [...row.trunks].toSorted((a, b) => a - b),
+    spy: row.spy,
+    ...parseNicConfig(row.config, where),
+    status: nicStatus(row.status),
+  };
+}
+
+function linkPart(row: LinkRow) {
+  return { uuid: row._uuid, name: row.name, mtu: row.mtu };
+}
+
+function networkType(row: NetworkRow): NetworkType {
+  if (row.type === "lan") return row.type;
+  throw new YardError(
+    "store.bad-row",
+    `network ${row.name} is of the type "${row.type}", which this version does not know`,
+    {
+      where: `Network ${row.name}`,
+    },
+  );
+}
+
+function read<T>(parser: (text: string) => T, text: string, where: string): T {
+  try {
+    return parser(text);
+  } catch (cause) {
+    throw new YardError("store.bad-row", `${where}: ${cause instanceof Error ? cause.message : text}`, {
+      cause,
+      where,
+    });
+  }
+}
+
+/** IPv4 first, each family in the order of the text: a set has no order of its own. */
+export function sortAddresses<T extends Cidr | Ip>(list: readonly T[]): readonly T[] {
+  return list.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")) || (a < b ? -1 : 1));
+}
+
+function byName<T extends { readonly name: string }>(list: readonly T[]): readonly T[] {
+  return list.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}

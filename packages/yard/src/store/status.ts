@@ -1,0 +1,205 @@
+/**
+ * The `status` columns: what the agent tells about a row. A map of strings, whose keys are defined here alone, for the
+ * one who writes them and all who read them.
+ */
+import type { Database, Uuid } from "@switchyard/ovsdb";
+import type { SwitchyardTables } from "./switchyard.gen.ts";
+
+/** Why a row is not as declared. */
+export interface Failure {
+  /** The stable code of the error, `runtime.image-absent`. */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+/**
+ * `pending`: the agent has not come to it. `starting`: it works on it. `running`: as declared. `exited`: its first process
+ * has ended. `failed`: see the failure.
+ */
+export type NodeStateWord = "pending" | "starting" | "running" | "exited" | "failed";
+export interface NodeStatus {
+  readonly state: NodeStateWord;
+  readonly failure: Failure | undefined;
+  /** Of the container's first process. */
+  readonly pid: number | undefined;
+  readonly exitCode: number | undefined;
+  /** The name of its namespace in `/run/netns`. */
+  readonly namespace: string | undefined;
+  /** The engine's id of the container. */
+  readonly container: string | undefined;
+}
+
+export interface NicStatus {
+  readonly state: "pending" | "up" | "failed";
+  readonly failure: Failure | undefined;
+  /** The name of its port and the number that the switch gave it. */
+  readonly port: string | undefined;
+  readonly ofport: number | undefined;
+}
+
+export interface NetworkStatus {
+  readonly state: "pending" | "up" | "failed";
+  readonly failure: Failure | undefined;
+  readonly bridge: string | undefined;
+}
+
+export interface HostStatus {
+  /** What keeps the agent from applying anything. */
+  readonly failure: Failure | undefined;
+}
+
+type StatusMap = ReadonlyMap<string, string>;
+
+export function nodeStatusMap(status: NodeStatus): StatusMap {
+  return toMap({
+    state: status.state,
+    ...failureEntries(status.failure),
+    pid: status.pid,
+    exit_code: status.exitCode,
+    namespace: status.namespace,
+    container: status.container,
+  });
+}
+
+export function nodeStatus(map: StatusMap): NodeStatus {
+  const state = map.get("state");
+  return {
+    state: state === "starting" || state === "running" || state === "exited" || state === "failed" ? state : "pending",
+    failure: failureOf(map),
+    pid: numberOf(map.get("pid")),
+    exitCode: numberOf(map.get("exit_code")),
+    namespace: map.get("namespace"),
+    container: map.get("container"),
+  };
+}
+
+export function nicStatusMap(status: NicStatus): StatusMap {
+  const { state, port, ofport } = status;
+  return toMap({ state, ...failureEntries(status.failure), port, ofport });
+}
+
+export function nicStatus(map: StatusMap): NicStatus {
+  return {
+    state: upOrFailed(map),
+    failure: failureOf(map),
+    port: map.get("port"),
+    ofport: numberOf(map.get("ofport")),
+  };
+}
+
+export function networkStatusMap(status: NetworkStatus): StatusMap {
+  return toMap({ state: status.state, ...failureEntries(status.failure), bridge: status.bridge });
+}
+
+export function networkStatus(map: StatusMap): NetworkStatus {
+  return { state: upOrFailed(map), failure: failureOf(map), bridge: map.get("bridge") };
+}
+
+export function hostStatusMap(status: HostStatus): StatusMap {
+  return toMap(failureEntries(status.failure));
+}
+
+export function hostStatus(map: StatusMap): HostStatus {
+  return { failure: failureOf(map) };
+}
+
+/** What the agent has found out, by the uuid of the row that it is about. */
+export interface StatusReport {
+  readonly nodes?: ReadonlyMap<Uuid, NodeStatus>;
+  readonly nics?: ReadonlyMap<Uuid, NicStatus>;
+  readonly networks?: ReadonlyMap<Uuid, NetworkStatus>;
+  readonly host?: {
+    readonly uuid: Uuid;
+    readonly status: HostStatus;
+    /** The `next_cfg` that this host is now at. */
+    readonly curCfg?: number;
+    readonly datapath?: string;
+    readonly agentPid?: number | undefined;
+  };
+}
+
+/**
+ * Writes what differs from the rows, in one transaction; rows that are gone are passed over.
+ *
+ * @returns whether anything was written
+ * @throws OvsdbError
+ */
+export async function writeStatus(
+  db: Database<SwitchyardTables>,
+  report: StatusReport,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const changes = [
+    ...changed(db, "Node", report.nodes, nodeStatusMap),
+    ...changed(db, "Nic", report.nics, nicStatusMap),
+    ...changed(db, "Network", report.networks, networkStatusMap),
+  ];
+  const host = report.host && hostChange(db, report.host);
+  if (changes.length === 0 && host === undefined) return false;
+  await db.transact(
+    (tx) => {
+      for (const { table, uuid, status } of changes) tx.update(table, uuid, { status });
+      if (report.host && host) tx.update("Host", report.host.uuid, host);
+    },
+    signal === undefined ? {} : { signal },
+  );
+  return true;
+}
+
+function* changed<S>(
+  db: Database<SwitchyardTables>,
+  table: "Node" | "Nic" | "Network",
+  statuses: ReadonlyMap<Uuid, S> | undefined,
+  encode: (status: S) => StatusMap,
+) {
+  const rows = db.table(table);
+  for (const [uuid, it] of statuses ?? []) {
+    const row = rows.get(uuid);
+    const status = encode(it);
+    if (row && !sameMap(row.status, status)) yield { table, uuid, status };
+  }
+}
+
+function hostChange(db: Database<SwitchyardTables>, report: NonNullable<StatusReport["host"]>) {
+  const row = db.table("Host").get(report.uuid);
+  if (row === undefined) return undefined;
+  const status = hostStatusMap(report.status);
+  const curCfg = report.curCfg ?? row.cur_cfg;
+  const datapath = report.datapath ?? row.datapath;
+  const pid = "agentPid" in report ? report.agentPid : row.agent_pid;
+  if (sameMap(row.status, status) && row.cur_cfg === curCfg && row.datapath === datapath && row.agent_pid === pid)
+    return undefined;
+  return { status, cur_cfg: curCfg, datapath, agent_pid: pid };
+}
+
+function failureEntries(failure: Failure | undefined) {
+  return { error: failure?.message, error_code: failure?.code, hint: failure?.hint };
+}
+
+function failureOf(map: StatusMap): Failure | undefined {
+  const message = map.get("error");
+  if (message === undefined) return undefined;
+  return { code: map.get("error_code") ?? "internal.unexpected", message, hint: map.get("hint") };
+}
+
+function upOrFailed(map: StatusMap): "pending" | "up" | "failed" {
+  const state = map.get("state");
+  return state === "up" || state === "failed" ? state : "pending";
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined || !/^-?\d+$/.test(text) ? undefined : Number(text);
+}
+
+function toMap(entries: Readonly<Record<string, string | number | undefined>>): StatusMap {
+  const map = new Map<string, string>();
+  for (const [key, value] of Object.entries(entries)) if (value !== undefined) map.set(key, String(value));
+  return map;
+}
+
+function sameMap(a: StatusMap, b: StatusMap): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
