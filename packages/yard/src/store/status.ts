@@ -28,6 +28,10 @@ export interface NodeStatus {
   readonly namespace: string | undefined;
   /** The engine's id of the container. */
   readonly container: string | undefined;
+  /** The agent's mark of which commands of the node it has run, in which life of it. */
+  readonly commands: string | undefined;
+  /** The agent's mark that it has run the node's commands, and in which life of the node. */
+  readonly commands?: string | undefined;
 }
 
 export interface NicStatus {
@@ -59,6 +63,7 @@ export function nodeStatusMap(status: NodeStatus): StatusMap {
     exit_code: status.exitCode,
     namespace: status.namespace,
     container: status.container,
+    commands: status.commands,
   });
 }
 
@@ -71,6 +76,8 @@ export function nodeStatus(map: StatusMap): NodeStatus {
     exitCode: numberOf(map.get("exit_code")),
     namespace: map.get("namespace"),
     container: map.get("container"),
+    commands: map.get("commands"),
+    commands: map.get("commands"),
   };
 }
 
