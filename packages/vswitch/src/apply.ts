@@ -1,0 +1,161 @@
+import { deadline, YardError } from "@switchyard/base";
+import { ConnectError, ConstraintViolationError, TimeoutError } from "@switchyard/ovsdb";
+import { type Built, ChangeWriter } from "./change.ts";
+import { interfaceOf, observeSwitch } from "./observe.ts";
+import { openSwitch } from "./open.ts";
+import type { ApplyOptions, Switch, SwitchChange, SwitchFailure, SwitchResult } from "./types.ts";
+
+const TIMEOUT = 30_000;
+
+/**
+ * Makes a change in one transaction, and waits until the switch has taken it. What the switch could not make is
+ * told, one failure for each; the rest stands. What bears another owner's mark, or none, is never touched. May be
+ * repeated: what is so already is not written, but waited for and looked at again.
+ *
+ * @throws YardError `switch.not-answering` when ovs-vswitchd does not take it in time: the change stays in the
+ * database, and is taken when it runs again
+ * @throws the errors of ovsdb's `transact`; the signal's reason
+ */
+export async function applySwitch(db: Switch, change: SwitchChange, options: ApplyOptions): Promise<SwitchResult> {
+  const limit = options.timeout ?? TIMEOUT;
+  using until = deadline(
+    limit,
+    "switch.not-answering",
+    `ovs-vswitchd did not take the change within ${limit} ms`,
+    options.signal,
+  );
+  const built = await commit(db, change, options.owner, until);
+  if (options.wait === false)
+    return {
+      changed: built.cfg !== undefined,
+      cfg: Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0),
+      failures: built.failures,
+    };
+  const cfg = await settle(db, built.cfg?.(), until);
+  const failed = inspect(db, change, built.failures);
+  const withdrawn = options.withdrawFailed === true && failed.length > 0;
+  if (withdrawn) {
+    const undo = await commit(db, withdrawal(failed), options.owner, until);
+    await settle(db, undo.cfg?.(), until);
+  }
+  return {
+    changed: built.cfg !== undefined,
+    cfg,
+    failures: [...built.failures, ...failed.map((failure) => ({ ...failure, withdrawn }))],
+  };
+}
+
+/** Resolves when the switch has taken all that is in the database. @throws as {@link applySwitch} */
+export async function waitTaken(
+  db: Switch,
+  options: { readonly signal?: AbortSignal; readonly timeout?: number } = {},
+) {
+  const limit = options.timeout ?? TIMEOUT;
+  using until = deadline(limit, "switch.not-answering", `ovs-vswitchd took nothing within ${limit} ms`, options.signal);
+  return settle(db, undefined, until);
+}
+
+/**
+ * Takes away all that bears the owner's mark in the switch at `remote`. Where no switch runs there is nothing.
+ *
+ * @throws as {@link applySwitch}
+ */
+export async function removeOwned(remote: string, owner: string, options: Omit<ApplyOptions, "owner"> = {}) {
+  let db: Switch;
+  try {
+    db = await openSwitch(remote, options);
+  } catch (thrown) {
+    if (thrown instanceof ConnectError) return;
+    throw thrown;
+  }
+  await using _db = db;
+  const { bridges, ports, mirrors } = observeSwitch(db, owner);
+  const change = {
+    deleteBridges: [...bridges.keys()],
+    deletePorts: [...ports.keys()],
+    deleteMirrors: [...mirrors.keys()],
+  };
+  await applySwitch(db, change, { ...options, owner });
+}
+
+async function commit(db: Switch, change: SwitchChange, owner: string, until: AbortSignal): Promise<Built> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await within(until, () =>
+        db.transact((tx) => new ChangeWriter(db, tx, owner).write(change), { signal: until, timeout: TIMEOUT }),
+      );
+    } catch (thrown) {
+      // Somebody took one of the names meanwhile; the replica knows it by now.
+      if (!(thrown instanceof ConstraintViolationError) || attempt === 3) throw thrown;
+    }
+  }
+}
+
+/** Waits for Open_vSwitch.cur_cfg (ovs-vswitchd.conf.db(5)) to reach `cfg`, or else what is asked for now. */
+async function settle(db: Switch, cfg: number | undefined, until: AbortSignal): Promise<number> {
+  const goal = cfg ?? asked(db);
+  return within(until, () =>
+    db.waitFor(
+      () => {
+        const current = Number(db.table("Open_vSwitch").single()?.cur_cfg ?? -1);
+        return current >= goal ? { current } : undefined;
+      },
+      { signal: until },
+    ),
+  ).then(({ current }) => current);
+}
+
+function asked(db: Switch): number {
+  return Number(db.table("Open_vSwitch").single()?.next_cfg ?? 0);
+}
+
+/** What stopped the wait is the reason, not that it was stopped. */
+async function within<R>(until: AbortSignal, body: () => Promise<R>): Promise<R> {
+  try {
+    return await body();
+  } catch (thrown) {
+    if (!until.aborted) throw thrown;
+    const { reason } = until;
+    if (reason instanceof YardError && !(reason instanceof TimeoutError))
+      throw new YardError(reason.code, reason.message, {
+        cause: thrown,
+        ...(reason.hint === undefined && reason.code === "switch.not-answering"
+          ? { hint: "see whether ovs-vswitchd runs, and its log file ovs-vswitchd.log" }
+          : {}),
+      });
+    throw reason;
+  }
+}
+
+/** After cur_cfg has arrived there is an OpenFlow number, or something failed. */
+function inspect(
+  db: Switch,
+  change: SwitchChange,
+  refused: readonly SwitchFailure[],
+): Omit<SwitchFailure, "withdrawn">[] {
+  const skip = new Set(refused.map(({ kind, name }) => `${kind} ${name}`));
+  const failures: Omit<SwitchFailure, "withdrawn">[] = [];
+  const look = (kind: SwitchFailure["kind"], name: string) => {
+    if (skip.has(`${kind} ${name}`)) return;
+    const port = db.table("Port").find({ name });
+    const link = port && interfaceOf(db, port);
+    if (link?.ofport !== undefined && link.ofport >= 0 && link.error === undefined) return;
+    failures.push({
+      kind,
+      name,
+      code: kind === "bridge" ? "switch.bridge-failed" : "switch.port-failed",
+      message:
+        link?.error ??
+        (link === undefined ? `${name} was removed by somebody else` : `the switch could not make ${name}`),
+    });
+  };
+  for (const name of change.setBridges?.keys() ?? []) look("bridge", name);
+  for (const name of change.setPorts?.keys() ?? []) look("port", name);
+  for (const name of change.setMirrors?.keys() ?? []) look("mirror", name);
+  return failures;
+}
+
+function withdrawal(failures: readonly Omit<SwitchFailure, "withdrawn">[]): SwitchChange {
+  const names = (kind: SwitchFailure["kind"]) => failures.filter((f) => f.kind === kind).map(({ name }) => name);
+  return { deleteBridges: names("bridge"), deletePorts: names("port"), deleteMirrors: names("mirror") };
+}

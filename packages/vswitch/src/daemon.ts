@@ -1,0 +1,149 @@
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { type CommandResult, childEnvironment, delay, tryRun, YardError } from "@switchyard/base";
+import { identify, isAlive, type ProcessId } from "@switchyard/linux";
+
+/** The two programs that a switch is made of. */
+export type Program = "ovsdb-server" | "ovs-vswitchd";
+
+/** Starting either may take this long in milliseconds before it is given up. */
+export const START_TIMEOUT = 20_000;
+
+/**
+ * Where a program is. Daemons live in `sbin`, which an ordinary user's PATH leaves out.
+ *
+ * @throws YardError `switch.not-installed`
+ */
+export function findProgram(program: Program | "ovsdb-tool" | "nsenter", path = process.env.PATH ?? ""): string {
+  for (const folder of [...path.split(":"), "/usr/local/sbin", "/usr/sbin", "/sbin"]) {
+    if (!folder.startsWith("/")) continue;
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return join(folder, program);
+    } catch {}
+  }
+  throw new YardError("switch.not-installed", `the program ${program} is not installed`, {
+    hint: `install Open vSwitch: apt-get install openvswitch-switch`,
+  });
+}
+
+/** The control socket of a process, where ovs-appctl(8) looks for it. */
+export function controlSocket(runDir: string, program: Program, pid: number): string {
+  return join(runDir, `${program}.${pid}.ctl`);
+}
+
+/** The process that the pid file in `runDir` names, if it runs and is that program. */
+export function runningDaemon(runDir: string, program: Program): ProcessId | undefined {
+  const pid = pidInFile(runDir, program);
+  if (pid === undefined) return undefined;
+  const found = identify(pid);
+  // The file may be older than the last boot, and its number another program's by now.
+  return found !== undefined && nameOf(pid) === program ? found : undefined;
+}
+
+/** What the pid file says, whether that process runs or not. */
+export function pidInFile(runDir: string, program: Program): number | undefined {
+  try {
+    const pid = Number(readFileSync(join(runDir, `${program}.pid`), "utf8").trim());
+    return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel cuts a program's name to 15 characters (TASK_COMM_LEN); both of ours fit. */
+export function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Starts a program as a daemon: `--detach` makes it a session of its own that outlives us, and returns only when it
+ * serves (or says on standard error why it cannot).
+ *
+ * @param args its arguments beside those of daemon(8)
+ * @param before what precedes the program: entering a namespace
+ * @returns the process, or how the attempt ended
+ * @throws YardError `switch.not-installed`, `switch.start-failed` when it hangs; the signal's reason
+ */
+export async function launch(
+  program: Program,
+  runDir: string,
+  args: readonly string[],
+  options: { readonly before?: readonly string[]; readonly signal?: AbortSignal; readonly timeout?: number },
+): Promise<ProcessId | CommandResult> {
+  const path = findProgram(program);
+  mkdirSync(runDir, { recursive: true, mode: 0o755 });
+  removeStaleSockets(runDir, program);
+  const [first = path, ...rest] = [...(options.before ?? []), path];
+  const file = (extension: string) => join(runDir, `${program}.${extension}`);
+  const argv = [...rest, ...args, "--no-chdir", "--detach", `--pidfile=${file("pid")}`] as const;
+  const log = ["-vconsole:warn", "-vsyslog:off", `--log-file=${file("log")}`];
+  let result: CommandResult;
+  try {
+    result = await tryRun([first, ...argv, ...log], {
+      env: { ...childEnvironment(), OVS_RUNDIR: runDir, OVS_LOGDIR: runDir, OVS_DBDIR: runDir },
+      timeout: options.timeout ?? START_TIMEOUT,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+  } catch (cause) {
+    // What had detached already must not come up after we have said that it did not.
+    const begun = runningDaemon(runDir, program);
+    if (begun !== undefined) await kill(begun);
+    options.signal?.throwIfAborted();
+    throw new YardError("switch.start-failed", `${program} did not come up`, { cause, where: file("log") });
+  }
+  const started = runningDaemon(runDir, program);
+  return result.code === 0 && started !== undefined ? started : result;
+}
+
+/**
+ * Ends a process at once and resolves when none of its code runs any more. The kernel may go on closing what it had
+ * open: each packet socket of a switch takes one RCU grace period, some 18 ms.
+ */
+export async function kill(id: ProcessId): Promise<void> {
+  try {
+    if (isAlive(id)) process.kill(id.pid, "SIGKILL");
+  } catch {
+    // It ended in between.
+  }
+  // A pidfd tells the end of the last thread only, after all its files are closed; of the first thread's end there
+  // is no event.
+  for (let wait = 1; isAlive(id); wait = Math.min(wait * 2, 50)) await delay(wait);
+}
+
+/** Removes what a daemon that was killed leaves behind. */
+export function removeRuntimeFiles(runDir: string, program: Program): void {
+  removeStaleSockets(runDir, program);
+  rmSync(join(runDir, `${program}.pid`), { force: true });
+  if (program !== "ovs-vswitchd") return;
+  for (const name of entries(runDir))
+    if (name.endsWith(".mgmt") || name.endsWith(".snoop")) rmSync(join(runDir, name), { force: true });
+}
+
+function removeStaleSockets(runDir: string, program: Program): void {
+  const socket = new RegExp(`^${program}\\.(\\d+)\\.ctl$`);
+  for (const name of entries(runDir)) {
+    const pid = socket.exec(name)?.[1];
+    if (pid !== undefined && (identify(Number(pid)) === undefined || nameOf(Number(pid)) !== program))
+      rmSync(join(runDir, name), { force: true });
+  }
+}
+
+function entries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** The last line that says what went wrong, without the program's name before it. */
+export function complaint(result: CommandResult, program: string): string {
+  const lines = result.stderr.trim().split("\n");
+  const said = lines.findLast((line) => line.startsWith(`${program}: `)) ?? lines.at(-1) ?? "";
+  return said.startsWith(`${program}: `) ? said.slice(program.length + 2) : said || `exit code ${result.code}`;
+}

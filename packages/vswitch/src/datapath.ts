@@ -1,0 +1,26 @@
+import { applySwitch } from "./apply.ts";
+import type { ApplyOptions, Switch } from "./types.ts";
+
+/** Not a name that {@link bridgeName} makes. */
+const PROBE = "_probe";
+const OWNER = "probe";
+
+/**
+ * The best datapath that this host really has, found by making a bridge of it for a moment: a switch without the
+ * kernel module still lists `system` among its datapath types.
+ *
+ * @throws as {@link applySwitch}
+ */
+export async function probeDatapath(
+  options: { readonly db: Switch } & Pick<ApplyOptions, "signal" | "timeout">,
+): Promise<"system" | "netdev"> {
+  const { db, ...limits } = options;
+  const state = { datapath: "system", otherConfig: {}, hub: false, purpose: "probe" };
+  const common = { ...limits, owner: OWNER };
+  try {
+    const made = await applySwitch(db, { setBridges: new Map([[PROBE, state]]) }, common);
+    return made.failures.length === 0 ? "system" : "netdev";
+  } finally {
+    await applySwitch(db, { deleteBridges: [PROBE] }, common);
+  }
+}

@@ -1,0 +1,16 @@
+/** Open vSwitch's semantics over its database: starting a switch, seeing what is in it, changing it. */
+
+export type { OpenVSwitchTables } from "../schema/open_vswitch.gen.ts";
+export { appctl, type FdbEntry, fdbShow } from "./appctl.ts";
+export { applySwitch, removeOwned, waitTaken } from "./apply.ts";
+export { codes } from "./codes.ts";
+export type { DatabaseFile } from "./database-file.ts";
+export { probeDatapath } from "./datapath.ts";
+export { OWNER, PURPOSE } from "./marks.ts";
+export { bridgeName, parsePortName, portName, spyName, wireName } from "./names.ts";
+export { observeSwitch } from "./observe.ts";
+export { openSwitch } from "./open.ts";
+export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } from "./server.ts";
+export * from "./types.ts";
+export { type CallOptions, unixctl } from "./unixctl.ts";
+export { startVswitchd, stopVswitchd, type VswitchdOptions, watchVswitchd } from "./vswitchd.ts";
