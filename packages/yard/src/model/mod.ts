@@ -1,0 +1,3 @@
+export { modelCodes } from "./codes.ts";
+export { type LabSource, parseLab } from "./parse.ts";
+export type * from "./types.ts";

@@ -1,0 +1,275 @@
+import { YardError } from "@switchyard/base";
+import { readContainer } from "./containers.ts";
+import { nearest } from "./nearest.ts";
+import { readNics } from "./nics.ts";
+import type { Path } from "./places.ts";
+import type { Reading, Written } from "./reading.ts";
+import { readRoutes } from "./routes.ts";
+import type { CommonFile, NodeFile } from "./schema.ts";
+import type { NetworkSpec, NicSpec, NodeSpec, PortForward, RouteSpec } from "./types.ts";
+import { parsePort, portKey, portsClash } from "./values.ts";
+import { splitWords } from "./words.ts";
+
+/** Every node has a number of its own in 1..65535. */
+const MOST_NODES = 65_535;
+
+/** A node in the making: links still add nics. */
+export interface DraftNode {
+  readonly spec: NodeSpec;
+  /** The array that `spec.nics` is. */
+  readonly nics: NicSpec[];
+  /** Where each nic is written. */
+  readonly paths: Path[];
+  readonly routes: readonly Written<RouteSpec>[];
+  /** Whether it is the first, or the only one, of its entry in the file. */
+  readonly first: boolean;
+}
+
+/** The nodes of a file, expanded. */
+export class Nodes {
+  readonly byName = new Map<string, DraftNode>();
+  private readonly counts = new Map<string, number>();
+
+  constructor(private readonly reading: Reading) {}
+
+  counted(name: string, count: number): void {
+    this.counts.set(name, count);
+  }
+
+  /** The node of a name that is written at `path`; reports what is wrong if there is none. */
+  find(
+    name: string,
+    path: Path,
+    problem: (message: string, hint: string | undefined) => YardError,
+  ): DraftNode | undefined {
+    const node = this.byName.get(name);
+    if (node === undefined && !this.unsure(name))
+      this.reading.places.report(path, () => problem(`there is no node "${name}"`, this.hint(name)));
+    return node;
+  }
+
+  private unsure(name: string): boolean {
+    const { reading } = this;
+    return (
+      reading.unsure(["nodes"]) ||
+      reading.unsure(["nodes", name]) ||
+      reading.unsure(["nodes", name.replace(/-\d+$/, "")])
+    );
+  }
+
+  private hint(name: string): string | undefined {
+    const count = this.counts.get(name);
+    if (count !== undefined)
+      return count === 1
+        ? `it is called ${name}-1, for it has a count`
+        : `there are ${count} of them: ${name}-1 … ${name}-${count}`;
+    const near = nearest(name, this.byName.keys());
+    return near === undefined ? undefined : `did you mean "${near}"?`;
+  }
+}
+
+/** Reads and expands the nodes in file order. */
+export function readNodes(networks: ReadonlyMap<string, NetworkSpec>, reading: Reading): Nodes {
+  const nodes = new Nodes(reading);
+  const published = new Map<string, Written<PortForward>[]>();
+  let room = MOST_NODES;
+  for (const name of reading.places.keys(["nodes"])) {
+    const file = reading.data.nodes?.[name];
+    if (file === undefined) continue;
+    room -= file.count ?? 1;
+    if (room < 0) {
+      reading.places.reportKey(
+        ["nodes", name],
+        () => new YardError("lab.too-many-nodes", `a lab has at most ${MOST_NODES} nodes`),
+      );
+      break;
+    }
+    readNode(name, file, networks, nodes, published, reading);
+  }
+  return nodes;
+}
+
+function readNode(
+  name: string,
+  file: NodeFile,
+  networks: ReadonlyMap<string, NetworkSpec>,
+  nodes: Nodes,
+  published: Map<string, Written<PortForward>[]>,
+  reading: Reading,
+): void {
+  const path = ["nodes", name];
+  const count = file.count ?? 1;
+  if (name.toLowerCase() === "localhost")
+    reading.places.reportKey(
+      path,
+      () => new YardError("node.bad-name", 'a node cannot be called "localhost": to every node that is itself'),
+    );
+  const given = new Given<CommonFile>(file, path, reading.data.defaults?.[file.kind], ["defaults", file.kind]);
+  const nics = readNics(given.get("nics") ?? [], given.path("nics"), { reading, networks, count });
+  const routes = readRoutes(given.get("routes"), given.path("routes"), undefined, reading);
+  const common = {
+    routes: routes.map(({ value }) => value),
+    sysctls: readSettings("sysctls", name, file, reading),
+    env: readSettings("env", name, file, reading),
+    ports: readPorts(file, path, published, reading),
+    exec: (given.get("exec") ?? []).flatMap((words, index) => {
+      const argv = readCommand(words, [...given.path("exec"), index], reading);
+      return argv === undefined ? [] : [argv];
+    }),
+  };
+  const container = file.kind === "container" ? readContainer(file, path, reading) : undefined;
+  const nicRoutes = nics.flatMap(({ value, path: at }) =>
+    value.routes.map((route, index) => ({ value: route, path: [...at, "routes", index] })),
+  );
+  if (file.count !== undefined) nodes.counted(name, file.count);
+  for (let n = 0; n < count; n++) {
+    const own = file.count === undefined ? name : `${name}-${n + 1}`;
+    const ownNics = nics.map(({ value }) =>
+      value.slot === undefined || n === 0 ? value : { ...value, slot: value.slot + n },
+    );
+    const spec: NodeSpec =
+      container === undefined
+        ? { kind: "netns", name: own, nics: ownNics, ...common }
+        : { ...container, name: own, nics: ownNics, ...common };
+    if (own.length > 63) {
+      reading.places.reportKey(
+        path,
+        () =>
+          new YardError("node.bad-name", `"${own}" has more than 63 characters`, {
+            hint: "the number that `count` adds needs room too",
+          }),
+      );
+      return;
+    }
+    if (nodes.byName.has(own)) {
+      reading.places.reportKey(
+        path,
+        () =>
+          new YardError("node.duplicate-name", `there are two nodes "${own}"`, {
+            hint: "one of them comes from a `count`: rename the other",
+          }),
+      );
+      return;
+    }
+    nodes.byName.set(own, {
+      spec,
+      nics: ownNics,
+      paths: nics.map(({ path: at }) => at),
+      routes: [...routes, ...nicRoutes],
+      first: n === 0,
+    });
+  }
+}
+
+/** What an entry says, or else the defaults of its kind. */
+export class Given<T extends object> {
+  constructor(
+    private readonly own: T,
+    private readonly ownPath: Path,
+    private readonly defaults: Partial<T> | undefined,
+    private readonly defaultsPath: Path,
+  ) {}
+
+  get<K extends keyof T & string>(key: K): T[K] | undefined {
+    return this.own[key] ?? this.defaults?.[key];
+  }
+
+  /** Where {@link get}'s answer is written. */
+  path(key: keyof T & string): Path {
+    return [
+      ...(this.own[key] === undefined && this.defaults?.[key] !== undefined ? this.defaultsPath : this.ownPath),
+      key,
+    ];
+  }
+}
+
+/** `env` or `sysctls`: the defaults' entries, replaced and joined by the node's own. */
+function readSettings(key: "env" | "sysctls", name: string, file: NodeFile, reading: Reading): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const path of [
+    ["defaults", file.kind, key],
+    ["nodes", name, key],
+  ])
+    for (const setting of reading.places.keys(path)) {
+      const at = [...path, setting];
+      const value = reading.places.spelled(at);
+      if (value === undefined) continue;
+      settings[setting] = value;
+      if (key === "sysctls") checkSysctl(setting, value, at, file.kind, reading);
+    }
+  return settings;
+}
+
+/** namespaces(7), ipc_namespaces(7): what a node has of its own. */
+const NET = /^net\./;
+const IPC = /^(kernel\.(msg\w+|sem|shm\w+|domainname)|fs\.mqueue\..+)$/;
+
+function checkSysctl(name: string, value: string, path: Path, kind: NodeFile["kind"], reading: Reading): void {
+  if (!NET.test(name) && !(kind === "container" && IPC.test(name)))
+    reading.places.reportKey(
+      path,
+      () =>
+        new YardError("sysctl.not-namespaced", `${name} belongs to the whole host, not to a node`, {
+          hint:
+            kind === "netns"
+              ? "a netns node has the parameters net.* of its own"
+              : "a container has net.*, kernel.msg*, kernel.sem, kernel.shm* and fs.mqueue.* of its own",
+        }),
+    );
+  if (/[\n\r]/.test(value) || value === "" || value === "true" || value === "false")
+    reading.places.report(
+      path,
+      () =>
+        new YardError("sysctl.bad-value", `${name} cannot be ${value === "" ? "empty" : JSON.stringify(value)}`, {
+          hint: "kernel parameters are numbers or words: 1 is on, 0 is off",
+        }),
+    );
+}
+
+function readPorts(
+  file: NodeFile,
+  path: Path,
+  published: Map<string, Written<PortForward>[]>,
+  reading: Reading,
+): PortForward[] {
+  const ports = reading.each([...path, "ports"], file.ports, parsePort);
+  if (ports.length > 0 && (file.count ?? 1) > 1)
+    reading.places.reportKey(
+      [...path, "ports"],
+      () =>
+        new YardError("port.counted", `${file.count} nodes cannot publish the same port`, {
+          hint: "publish it from a node of its own",
+        }),
+    );
+  for (const port of ports) {
+    const others = published.get(portKey(port.value)) ?? [];
+    const other = others.find(({ value }) => portsClash(value.address, port.value.address));
+    if (other !== undefined)
+      reading.places.report(
+        port.path,
+        () =>
+          new YardError("port.taken", `port ${portKey(port.value)} of the host is published already`, {
+            hint: `the first is at ${reading.places.where(other.path)}; take another port or address`,
+          }),
+      );
+    published.set(portKey(port.value), [...others, port]);
+  }
+  return ports.map(({ value }) => value);
+}
+
+/** A command, as a list or as one text that is split. */
+export function readCommand(
+  words: string | readonly string[],
+  path: Path,
+  reading: Reading,
+): readonly [string, ...string[]] | undefined {
+  if (typeof words === "string") return reading.parse(path, words, splitWords);
+  const [program, ...rest] = words;
+  if (program !== undefined && program !== "") return [program, ...rest];
+  reading.places.report(
+    path,
+    () =>
+      new YardError("command.empty", "the command is empty", { hint: "write the program's name and its arguments" }),
+  );
+  return undefined;
+}

@@ -1,0 +1,276 @@
+/**
+ * The lab file as it is written. The input types, the first half of the validation (what can be said of one value
+ * alone), `schemas/lab.schema.json` and the reference in `docs/lab-file.md` all come from here.
+ */
+import { z } from "zod";
+import { command, ENV_NAME, field, mtu, NAME, oneOrMore, SYSCTL_NAME, settings, text, vlan } from "./fields.ts";
+
+export const routeSchema = z.strictObject({
+  to: field(text, "Destination: a network such as `10.3.0.0/24`, one address, or `default`.", {
+    examples: ["10.3.0.0/24", "default"],
+  }),
+  via: field(text, "Next hop. Needed for `default`.", { examples: ["10.1.0.9"] }).optional(),
+  dev: field(
+    text,
+    "Name of the node's nic that the route leaves by. In a nic's own `routes` it is that nic.",
+  ).optional(),
+  metric: field(z.number().int().min(0).max(4294967295), "Priority; the lower wins.", {
+    default: "the kernel's",
+  }).optional(),
+});
+
+const routes = z.array(routeSchema);
+
+export const nicMappingSchema = z.strictObject({
+  network: field(text, "Name of the network it attaches to. Left out only for a nic that `links` names.").optional(),
+  name: field(text, "Interface name in the node, at most 15 characters.", {
+    default: "`eth<n>`, n being its place in the list from 0",
+    examples: ["eth0", "uplink"],
+  }).optional(),
+  mac: field(text, "MAC address, unicast.", {
+    default: "derived from the node, or from `slot`",
+    examples: ["02:00:00:00:00:01"],
+  }).optional(),
+  ip: field(
+    oneOrMore,
+    "Address or addresses, IPv4 and IPv6. Without a prefix length they take that of the network's `cidr`. `none` or an empty list: no address.",
+    {
+      default: "the `slot`'s, else the lowest free host address of the network's `cidr`; without `cidr` none",
+      examples: ["10.1.0.1/24", ["10.1.0.9/24", "fd01::9/64"], "none"],
+    },
+  ).optional(),
+  slot: field(
+    z.number().int().min(1).max(65535),
+    "Fixes MAC and IP: slot 9 is host number 9 of the network's `cidr`. With `count`, the nodes take consecutive slots from this one.",
+    { examples: [9] },
+  ).optional(),
+  gateway: field(
+    oneOrMore,
+    "Next hop of the default route, one of each family. `none` or an empty list: no default route.",
+    {
+      default: "the network's `gateway`",
+      examples: ["10.1.0.9", "none"],
+    },
+  ).optional(),
+  dns: field(oneOrMore, "Name server or servers.", { default: "none", examples: ["10.1.0.53"] }).optional(),
+  mtu: field(mtu, "Largest packet, in bytes.", { default: "the network's" }).optional(),
+  vlan: field(vlan, "VLAN that the nic is in (untagged in the node). With `trunks`, the native VLAN.").optional(),
+  trunks: field(z.array(z.number().int().min(0).max(4094)).min(1), "VLANs that pass tagged; 0 is untagged frames.", {
+    default: "without `vlan`, every VLAN passes tagged",
+    examples: [[10, 20]],
+  }).optional(),
+  routes: field(routes, "Routes through this nic.", { default: [] }).optional(),
+  spy: field(z.boolean(), "Mirror its traffic to the interface `s_<port>` for Wireshark and the like.", {
+    default: false,
+  }).optional(),
+});
+
+export const nicSchema = z.union([
+  field(text, "Short for `{ network: <text> }`.", { examples: ["lan01"] }),
+  field(nicMappingSchema, "One interface of a node."),
+]);
+
+const common = {
+  nics: field(z.array(nicSchema).max(1000), "Interfaces, in order. An entry that is only a text names the network.", {
+    default: [],
+    examples: [["lan01", { network: "lan02", ip: "10.2.0.7/24" }]],
+  }).optional(),
+  routes: field(routes, "Static routes.", { default: [] }).optional(),
+  sysctls: field(
+    z.record(text.regex(SYSCTL_NAME), settings),
+    "Kernel parameters of the node's own namespaces, `net.*` above all.",
+    {
+      default: {},
+      examples: [{ "net.ipv4.ip_forward": 1 }],
+    },
+  ).optional(),
+  env: field(z.record(text.regex(ENV_NAME), settings), "Environment of the commands run in the node.", {
+    default: {},
+    examples: [{ GREETING: "hello" }],
+  }).optional(),
+  exec: field(
+    z.array(command),
+    "Commands run in the node once it is up, in order. Each is a list of arguments, or a text that is split at blanks and quotes. There is no shell; a command that fails is the node's error.",
+    { default: [], examples: [["echo up", ["sh", "-c", "echo $HOSTNAME > /tmp/name"]]] },
+  ).optional(),
+};
+
+const commonSchema = z.strictObject(common);
+
+const single = {
+  count: field(
+    z.number().int().min(1).max(10000),
+    "How many such nodes: `host` with `count: 3` makes `host-1`, `host-2` and `host-3`.",
+    { default: "one node, named as written" },
+  ).optional(),
+  ports: field(z.array(text), "Published ports: `[address:]host-port:node-port[/tcp|udp]`.", {
+    default: [],
+    examples: [["8080:80", "127.0.0.1:5353:53/udp"]],
+  }).optional(),
+};
+
+const container = {
+  runtime: field(z.enum(["docker", "podman", "oci"]), "What runs it: Docker, Podman, or runc/crun directly (`oci`).", {
+    default: "docker",
+  }).optional(),
+  image: field(text, "Image. For `oci` a folder or archive of an image too, and `busybox` is always there.", {
+    examples: ["busybox", "docker.io/library/nginx:1.27"],
+  }).optional(),
+  rootfs: field(text, "Folder to use as root file system in place of an image, relative to the lab file.", {
+    examples: ["./root"],
+  }).optional(),
+  pull: field(z.enum(["missing", "always", "never"]), "When to fetch the image.", { default: "missing" }).optional(),
+  command: field(command, "What it runs, in place of the image's command.", {
+    default: "the image's",
+    examples: [["httpd", "-f"]],
+  }).optional(),
+  entrypoint: field(command, "What `command` is handed to.", { default: "the image's" }).optional(),
+  user: field(z.union([z.string(), z.number().int().min(0)]), "User, `name`, `uid` or `uid:gid`.", {
+    default: "the image's",
+    examples: ["nobody", "1000:1000"],
+  }).optional(),
+  hostname: field(text, "Its host name.", { default: "the node's name" }).optional(),
+  privileged: field(z.boolean(), "All capabilities and devices of the host. Think twice.", {
+    default: false,
+  }).optional(),
+  cap_add: field(z.array(text), "Capabilities on top of the engine's usual ones.", {
+    default: [],
+    examples: [["NET_ADMIN"]],
+  }).optional(),
+  devices: field(z.array(text), "Devices of the host: `/dev/x[:/dev/y[:rwm]]`.", {
+    default: [],
+    examples: [["/dev/net/tun"]],
+  }).optional(),
+  binds: field(
+    z.array(text),
+    "Folders or files of the host: `source:target[:ro|rw]`, `source` relative to the lab file.",
+    {
+      default: [],
+      examples: [["./www:/www:ro"]],
+    },
+  ).optional(),
+  cpus: field(z.number().positive().max(100000), "Processors, fractions allowed.", {
+    default: "no limit",
+    examples: [0.5],
+  }).optional(),
+  memory: field(
+    z.union([z.string(), z.number().int()]),
+    "Memory in bytes, or with a unit of 1024: `64M`, `1.5G`. At least 6M.",
+    { default: "no limit", examples: ["64M"] },
+  ).optional(),
+};
+
+const containerDefaultsSchema = z.strictObject({ ...container, ...common });
+
+export const netnsSchema = z.strictObject({
+  kind: field(z.literal("netns"), "A bare network namespace: as cheap as a host can be, with the host's files."),
+  ...single,
+  ...common,
+});
+
+export const containerSchema = z.strictObject({
+  kind: field(z.literal("container"), "A container; needs `image` or `rootfs`."),
+  ...container,
+  ...single,
+  ...common,
+});
+
+export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSchema]);
+
+export const networkMappingSchema = z.strictObject({
+  type: field(z.enum(["lan"]), "How it is made. `lan`: a learning switch of its own.", { default: "lan" }).optional(),
+  cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
+    default: "none: nics have the addresses that they name",
+    examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],
+  }).optional(),
+  gateway: field(
+    oneOrMore,
+    "Address of the host on this network, within `cidr`: the host reaches the nodes, and is their default gateway.",
+    { default: "none: the host is not on this network", examples: ["10.2.0.254"] },
+  ).optional(),
+  mtu: field(mtu, "Largest packet, in bytes.", { default: 1500 }).optional(),
+});
+
+export const networkSchema = z.union([networkMappingSchema, z.null()]);
+
+export const linkSchema = z.strictObject({
+  endpoints: field(z.array(text).length(2), "The two ends, `node:nic`. A nic that the node does not declare is made.", {
+    examples: [["web:eth1", "router:eth2"]],
+  }),
+  mtu: field(mtu, "Largest packet of both ends, in bytes.", { default: 1500 }).optional(),
+});
+
+const source = field(text, "Node that it starts from.", { examples: ["web"] });
+const target = field(text, "Node or address that it tries to reach.", { examples: ["router", "10.2.0.254"] });
+
+export const checkSchema = z
+  .strictObject({
+    ping: field(z.strictObject({ from: source, to: target }), "An ICMP echo is answered.").optional(),
+    tcp: field(
+      z.strictObject({
+        from: source,
+        to: target,
+        port: field(z.number().int().min(1).max(65535), "TCP port."),
+      }),
+      "A TCP connection is accepted.",
+    ).optional(),
+    exec: field(
+      z.strictObject({
+        node: field(text, "Node that it runs in."),
+        command: field(command, "The command; exit code 0 passes.", { examples: ["wget -q -O- http://web/"] }),
+      }),
+      "A command succeeds in a node.",
+    ).optional(),
+    expect: field(z.enum(["pass", "fail"]), "`fail` proves that something is *not* reached.", {
+      default: "pass",
+    }).optional(),
+    name: field(text, "What to call it in reports.", { default: "made of the above" }).optional(),
+    timeout: field(z.number().positive().max(3600), "Seconds it may take.", { default: 5 }).optional(),
+  })
+  .meta({ oneOf: [{ required: ["ping"] }, { required: ["tcp"] }, { required: ["exec"] }] });
+
+export const defaultsSchema = z.strictObject({
+  container: field(containerDefaultsSchema, "For nodes of kind `container`.").optional(),
+  netns: field(commonSchema, "For nodes of kind `netns`.").optional(),
+  nic: field(nicMappingSchema.pick({ mtu: true, dns: true, spy: true }), "For every nic.").optional(),
+});
+
+const name = text.regex(NAME);
+
+export const labSchema = z.strictObject({
+  name: field(name, "Name of the lab, unique in its yard.", { examples: ["office"] }),
+  networks: field(z.record(name, networkSchema), "Layer-2 segments by name.", { default: {} }).optional(),
+  defaults: field(
+    defaultsSchema,
+    "What nodes and nics take where they say nothing themselves. `env` and `sysctls` are merged key by key, all else is replaced whole.",
+    { default: {} },
+  ).optional(),
+  nodes: field(
+    z.record(name, nodeSchema),
+    "What has nics, by name. Nodes of a lab resolve each other by these names.",
+    {
+      default: {},
+    },
+  ).optional(),
+  links: field(z.array(linkSchema), "Wires between two nics: every frame passes, also LLDP, LACP and STP.", {
+    default: [],
+  }).optional(),
+  checks: field(z.array(checkSchema), "What must be so once the lab is up; `yard check` tries them.", {
+    default: [],
+  }).optional(),
+});
+
+export type LabFile = z.infer<typeof labSchema>;
+export type NetworkFile = z.infer<typeof networkMappingSchema>;
+export type NodeFile = z.infer<typeof nodeSchema>;
+export type CommonFile = z.infer<typeof commonSchema>;
+export type ContainerFile = z.infer<typeof containerDefaultsSchema>;
+export type NicFile = z.infer<typeof nicMappingSchema>;
+export type RouteFile = z.infer<typeof routeSchema>;
+export type LinkFile = z.infer<typeof linkSchema>;
+export type CheckFile = z.infer<typeof checkSchema>;
+
+/** The published JSON Schema (2020-12) of a lab file. */
+export function toJsonSchema(): object {
+  return { title: "Switchyard lab file", ...z.toJSONSchema(labSchema, { io: "input", target: "draft-2020-12" }) };
+}
