@@ -30,8 +30,6 @@ export interface NodeStatus {
   readonly container: string | undefined;
   /** The agent's mark of which commands of the node it has run, in which life of it. */
   readonly commands: string | undefined;
-  /** The agent's mark that it has run the node's commands, and in which life of the node. */
-  readonly commands?: string | undefined;
 }
 
 export interface NicStatus {
@@ -76,7 +74,6 @@ export function nodeStatus(map: StatusMap): NodeStatus {
     exitCode: numberOf(map.get("exit_code")),
     namespace: map.get("namespace"),
     container: map.get("container"),
-    commands: map.get("commands"),
     commands: map.get("commands"),
   };
 }

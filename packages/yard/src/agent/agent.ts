@@ -1,0 +1,237 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
+import { bootId, isRoot, lockFile, watchNamespaces } from "@switchyard/linux";
+import type { Uuid } from "@switchyard/ovsdb";
+import { observeSwitch } from "@switchyard/vswitch";
+import { rowsOf } from "../store/rows.ts";
+import { writeStatus } from "../store/status.ts";
+import { openStore, type Store } from "../store/store.ts";
+import { apply, type Site } from "./apply.ts";
+import { desire, type HostFacts } from "./desire.ts";
+import { dismantle } from "./dismantle.ts";
+import { Engines } from "./engines.ts";
+import { observe } from "./observe.ts";
+import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
+import { plan } from "./plan.ts";
+import { recordEngines, recordedEngines, register } from "./register.ts";
+import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
+import { Services } from "./services.ts";
+import { serveSocket } from "./socket.ts";
+import { SwitchHost } from "./switch-host.ts";
+import { withoutUnreachable } from "./unreachable.ts";
+
+/** The group whose members may use the agent's sockets; they are as good as root. */
+const GROUP = "yard";
+/** Milliseconds that changes of the kernel are collected before they are looked at. */
+const SETTLE = 50;
+
+export interface AgentOptions {
+  /** How to call ourselves, for the processes of the yard. */
+  readonly executable: readonly string[];
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Called once the agent serves. */
+  readonly onServing?: () => void;
+}
+
+/**
+ * The agent of a yard: makes the host as the store says, until `signal` aborts or it is asked to take the yard down.
+ * What it made stays when it ends, and is taken over by the next one.
+ *
+ * @throws YardError `yard.not-root`, `agent.already-running`, and what keeps the database or the switch from starting
+ */
+export async function runAgent(yard: string, options: AgentOptions): Promise<void> {
+  if (!isRoot())
+    throw new YardError("yard.not-root", "the agent changes the host's network, which only root may", {
+      hint: `run it with sudo: sudo yard -y ${yard} agent`,
+    });
+  const paths = yardPaths(yard);
+  const group = groupId(GROUP);
+  mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
+  mkdirSync(paths.run, { recursive: true, mode: 0o755 });
+  mkdirSync(paths.state, { recursive: true, mode: 0o750 });
+  using lock = lockFile(paths.lock);
+  if (!lock) throw new YardError("agent.already-running", `the yard "${yard}" has an agent already`);
+
+  await using stack = new AsyncDisposableStack();
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const agent = stack.use(await Agent.start(paths, group, { ...options, signal }));
+  let demolish = false;
+  stack.use(
+    await serveSocket(paths.agentSocket, group, {
+      hello: () => ({ pid: process.pid, yard }),
+      /** Takes the whole yard away; the connection's end tells that it is done. */
+      demolish: () => {
+        demolish = true;
+        stop.abort();
+      },
+    }),
+  );
+  options.onServing?.();
+  await agent.run();
+  if (demolish) {
+    await agent[Symbol.asyncDispose]();
+    await dismantle(paths, options.log);
+  }
+}
+
+/** Watches, and converges whenever something has changed. */
+class Agent implements AsyncDisposable {
+  #wake = Promise.withResolvers<void>();
+  #settling: Timer | undefined;
+  #retry: Timer | undefined;
+  #retries = backoff(500, 30_000);
+
+  private constructor(
+    private readonly options: AgentOptions,
+    private readonly facts: HostFacts,
+    private readonly host: Uuid,
+    private readonly store: Store,
+    private readonly site: Site,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  static async start(paths: YardPaths, group: number | undefined, options: AgentOptions): Promise<Agent> {
+    const { signal, log } = options;
+    await using stack = new AsyncDisposableStack();
+    let agent: Agent | undefined;
+    const changed = () => agent?.changed();
+    const switchHost = stack.use(
+      new SwitchHost(paths, log, signal, group, changed, (error) => {
+        log.error({ error: String(error) }, "the yard's switch cannot be brought back");
+        agent?.again();
+      }),
+    );
+    await switchHost.startDatabase();
+    const store = stack.use(await openStore({ remote: `unix:${paths.databaseSocket}`, signal }));
+    const vswitch = stack.use(await switchHost.startSwitch());
+    const datapath = await switchHost.datapath(vswitch);
+    const host = await register(store.db, { yard: paths.yard, host: hostname(), datapath, agentPid: process.pid });
+    const services = stack.use(new Services(paths.run, log, changed));
+    const engines = stack.use(new Engines(paths, log, changed));
+    for (const key of recordedEngines(store.db, host)) engines.get(key).catch(() => {});
+    const namespace = switchHost.namespace;
+    watchNamespaces(namespace, changed, signal);
+    const site: Site = {
+      paths,
+      boot: bootId(),
+      namespace,
+      vswitch,
+      engines,
+      services,
+      log,
+      signal,
+      bounce: switchHost.isPrivate && datapath === "netdev" ? (meanwhile) => switchHost.bounce(meanwhile) : undefined,
+    };
+    const facts: HostFacts = {
+      yard: paths.yard,
+      host: hostname(),
+      datapath,
+      run: paths.run,
+      executable: options.executable,
+    };
+    agent = new Agent(options, facts, host, store, site, stack.move());
+    agent.stack.use(
+      store.db.subscribe((changes) => {
+        if (changes.some(({ table }) => table === "Yard")) agent?.now();
+      }),
+    );
+    agent.stack.use(vswitch.subscribe(changed));
+    agent.now();
+    return agent;
+  }
+
+  /** Converges at once. */
+  now(): void {
+    this.#wake.resolve();
+  }
+
+  /** Converges once the changes that are going on have settled. */
+  changed(): void {
+    this.#settling ??= setTimeout(() => {
+      this.#settling = undefined;
+      this.now();
+    }, SETTLE);
+  }
+
+  /** Converges after a while, longer each time: for what failed, and where no event tells that it would succeed. */
+  again(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      this.now();
+    }, this.#retries.next().value);
+  }
+
+  async run(): Promise<void> {
+    const { signal, log } = this.options;
+    const aborted = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+    while (!signal.aborted) {
+      await Promise.race([this.#wake.promise, aborted.promise]);
+      if (signal.aborted) return;
+      this.#wake = Promise.withResolvers();
+      try {
+        await this.#converge();
+      } catch (thrown) {
+        if (signal.aborted) return;
+        const error = asYardError(thrown);
+        log.error({ code: error.code, error: error.message, stack: error.stack }, "the yard could not be converged");
+        await this.#tell(failureOf(error)).catch(() => {});
+        this.again();
+      }
+    }
+  }
+
+  async #converge(): Promise<void> {
+    const { site, store, facts } = this;
+    const rows = rowsOf(store.db);
+    const cfg = rows.yard?.nextCfg ?? 0;
+    const own = rows.hosts.find(({ uuid }) => uuid === this.host);
+    if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
+    const marks = marksOf(rows);
+    const wanted = desire(rows, facts);
+    await recordEngines(store.db, this.host, wanted.containers.values());
+    const seen = await observe(site, wanted, marks);
+    const { desired, actual, failures } = withoutUnreachable(wanted, seen);
+    const actions = plan(desired, actual, { revive: cfg > own.curCfg });
+    const outcome = await apply(site, desired, actions, seen.containers);
+    const all = [...failures, ...outcome.failures];
+    await writeStatus(
+      store.db,
+      {
+        ...reportOf(rows, facts.host, {
+          desired: wanted,
+          failures: all,
+          containers: new Map([...seen.containers, ...outcome.started]),
+          ports: observeSwitch(site.vswitch, site.paths.yard).ports,
+          marks: new Map([...marks, ...outcome.marks]),
+        }),
+        host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: cfg },
+      },
+      site.signal,
+    );
+    this.options.log.debug({ cfg, actions: actions.length, failures: all.length }, "converged");
+    if (all.length > 0) this.again();
+    else if (actions.length === 0) this.#retries = backoff(500, 30_000);
+  }
+
+  async #tell(failure: ReturnType<typeof failureOf>): Promise<void> {
+    await writeStatus(this.store.db, { host: { uuid: this.host, status: { failure } } });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#settling);
+    clearTimeout(this.#retry);
+    await this.stack.disposeAsync();
+  }
+}
+
+function groupId(name: string): number | undefined {
+  const entry = readFileSync("/etc/group", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find(([group]) => group === name);
+  return entry?.[2] === undefined ? undefined : Number(entry[2]);
+}

@@ -1,0 +1,72 @@
+import { existsSync, rmdirSync, rmSync } from "node:fs";
+import { type Logger, tryRun } from "@switchyard/base";
+import { applyLinks, deleteNamespaces, listNamespaces, viewNamespace } from "@switchyard/linux";
+import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
+import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
+import { NETNS_ETC, ownFolders } from "./files.ts";
+import { endProcessesIn } from "./inhabitants.ts";
+import { parseAlias } from "./mark.ts";
+import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
+import { Services } from "./services.ts";
+
+/** Milliseconds that what runs in the yard has between SIGTERM and SIGKILL. */
+const GRACE = 2_000;
+
+/**
+ * Takes a yard away, all of it, by the marks that its things bear: nothing needs to run for it, and any half of a yard
+ * will do. What it does not find is gone already. Of the host's own switch only what this yard made is removed.
+ *
+ * The caller holds the yard's lock, or is its agent.
+ */
+export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
+  const engines = await recordedEngines(paths);
+  await using stack = new AsyncDisposableStack();
+  const services = stack.use(new Services(paths.run, log, () => {}));
+  await Promise.all([...services.running().keys()].map((id) => services.stop(id)));
+  await removeContainers(stack.use(new Engines(paths, log)), engines);
+
+  // The switch goes first: removing its ports one by one would take it 20 ms each.
+  if (paths.yard === SYSTEM_YARD) await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD);
+  else await stopVswitchd(paths.run);
+  await stopDatabaseServer(paths.run);
+
+  const own = listNamespaces().filter((name) => name === paths.namespace || name.startsWith(`${paths.namespace}_`));
+  await endProcessesIn(own, GRACE);
+  for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
+  // Those of nodes went with their namespaces, and these with their peers, but for a system yard's.
+  const links = [...viewNamespace("self").links.values()].filter(
+    (it) => parseAlias(paths.yard, it.alias) !== undefined,
+  );
+  applyLinks([{ namespace: "self", ops: links.map(({ name }) => ({ op: "delete", name })) }]);
+
+  for (const folder of [...ownFolders(paths), paths.run, paths.state]) rmSync(folder, { recursive: true, force: true });
+  rmSync(paths.lock, { force: true });
+  for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])
+    removeIfEmpty(folder);
+}
+
+async function removeContainers(engines: Engines, keys: readonly EngineKey[]): Promise<void> {
+  const { containers, failures } = await engines.list(keys);
+  await Promise.all(
+    [...containers.values()].map(async ({ key, state }) => (await engines.get(key)).remove(state.name, GRACE)),
+  );
+  // What is left on an engine that does not answer would never be found again without the yard's database.
+  for (const { error } of failures) throw error;
+}
+
+/** The engines that the yard has used, read from the database file itself, as no server may run. */
+async function recordedEngines(paths: YardPaths): Promise<EngineKey[]> {
+  if (!existsSync(paths.database)) return [];
+  const select = [{ op: "select", table: "Host", where: [], columns: ["external_ids"] }];
+  const query = JSON.stringify(["Switchyard", ...select]);
+  const { stdout } = await tryRun(["ovsdb-tool", "query", paths.database, query]);
+  return [...stdout.matchAll(/\["engine:([^"]+)"/g)].flatMap(([, id]) => (id && parseEngineId(id)) || []);
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Other yards, or images, are in it.
+  }
+}

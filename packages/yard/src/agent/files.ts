@@ -1,0 +1,84 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import type { YardPaths } from "./paths.ts";
+import type { FileState } from "./state.ts";
+
+/** The folder in which `ip netns exec` looks for the files of a namespace, one folder each (ip-netns(8)). */
+export const NETNS_ETC = "/etc/netns";
+
+/** The files of a yard that are there: those of `wanted`, and whatever else lies in the folders that are its own. */
+export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
+  const candidates = new Set(wanted);
+  for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
+  const found = new Map<string, FileState>();
+  for (const path of candidates) {
+    const state = readFile(path);
+    if (state) found.set(path, state);
+  }
+  return found;
+}
+
+/** Folders in which every file is this yard's. */
+export function ownFolders(paths: YardPaths): string[] {
+  const ofNodes = entries(NETNS_ETC).filter((name) => name.startsWith(`${paths.namespace}_`));
+  return [join(paths.run, "files"), ...ofNodes.map((name) => join(NETNS_ETC, name))];
+}
+
+/** A text that containers bind is written in place, as they hold its inode; anything else is replaced at once. */
+export function writeFile(path: string, file: FileState): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const present = lstatSync(path, { throwIfNoEntry: false });
+  switch (file.type) {
+    case "text":
+      if (present && !present.isFile()) rmSync(path, { recursive: true });
+      if (file.bound) writeFileSync(path, file.text, { mode: 0o644 });
+      else {
+        writeFileSync(`${path}.new`, file.text, { mode: 0o644 });
+        renameSync(`${path}.new`, path);
+      }
+      return;
+    case "symlink":
+      rmSync(`${path}.new`, { force: true });
+      symlinkSync(file.target, `${path}.new`);
+      renameSync(`${path}.new`, path);
+  }
+}
+
+/** Removes a file, and its folder when that is empty now. */
+export function deleteFile(path: string): void {
+  rmSync(path, { force: true });
+  removeEmpty(dirname(path));
+}
+
+/** Removes a folder of ours, and the one above it, as far as they are empty. */
+export function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+    if (dirname(folder) === NETNS_ETC) rmdirSync(NETNS_ETC);
+  } catch {
+    // Not empty, or gone already: both are as they should be.
+  }
+}
+
+function readFile(path: string): FileState | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat?.isSymbolicLink()) return { type: "symlink", target: readlinkSync(path), purpose: "" };
+  if (stat?.isFile()) return { type: "text", text: readFileSync(path, "utf8"), bound: false, purpose: "" };
+  return undefined;
+}
+
+function entries(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}

@@ -1,0 +1,31 @@
+import { readdirSync, statSync } from "node:fs";
+import { endProcess, identify, namespaceId, type ProcessId } from "@switchyard/linux";
+
+/**
+ * Ends the processes that live in network namespaces, but for ourselves: one pass over /proc for all of them. What a
+ * namespace's name is taken from lives on as long as a process does.
+ *
+ * @param grace milliseconds between SIGTERM and SIGKILL
+ */
+export async function endProcessesIn(names: readonly string[], grace: number): Promise<void> {
+  const namespaces = new Set(names.map((name) => namespaceId({ name })));
+  namespaces.delete(undefined);
+  if (namespaces.size === 0) return;
+  await Promise.all(inhabitants(namespaces).map((id) => endProcess(id, grace)));
+}
+
+function inhabitants(namespaces: ReadonlySet<number | undefined>): ProcessId[] {
+  const found: ProcessId[] = [];
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    try {
+      if (!namespaces.has(statSync(`/proc/${entry}/ns/net`).ino)) continue;
+    } catch {
+      // It ended meanwhile, or is a kernel thread.
+      continue;
+    }
+    const id = identify(Number(entry));
+    if (id) found.push(id);
+  }
+  return found;
+}

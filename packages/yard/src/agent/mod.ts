@@ -1,0 +1,11 @@
+export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
+export { type AgentOptions, runAgent } from "./agent.ts";
+export { describe } from "./describe.ts";
+export { type EngineKey, Engines, engineId } from "./engines.ts";
+export { ensureAgent } from "./launch.ts";
+export { containerName, nodeNamespace } from "./names.ts";
+export * from "./paths.ts";
+export { previewPlan } from "./preview.ts";
+export { runRelay } from "./relay.ts";
+export { type AgentConnection, connectSocket } from "./socket.ts";
+export { listYards, stopYard, type YardSummary } from "./yards.ts";

@@ -1,0 +1,202 @@
+import type { YardError } from "@switchyard/base";
+import {
+  type Link,
+  type LinkAddress,
+  listNamespaces,
+  type NamespaceRef,
+  type NamespaceView,
+  namespaceId,
+  readSysctls,
+  viewNamespaces,
+} from "@switchyard/linux";
+import type { Database } from "@switchyard/ovsdb";
+import type { ContainerState } from "@switchyard/runtime";
+import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switchyard/vswitch";
+import { type EngineKey, type Engines, engineId } from "./engines.ts";
+import { readFiles } from "./files.ts";
+import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
+import type { YardPaths } from "./paths.ts";
+import { formatRoute } from "./route.ts";
+import type { Service } from "./services.ts";
+import {
+  type ContainerNodeState,
+  type ExecState,
+  HOST,
+  type NamespaceState,
+  type ServiceState,
+  type State,
+  type VethState,
+} from "./state.ts";
+
+/** What the observer looks at. */
+export interface World {
+  readonly paths: YardPaths;
+  /** The boot id of the host. */
+  readonly boot: string;
+  /** The namespace of the switch's ports; the caller's own for the host's switch. */
+  readonly namespace: NamespaceRef;
+  readonly vswitch: Database<OpenVSwitchTables>;
+  readonly engines: Engines;
+  readonly services: { running(): ReadonlyMap<string, Service> };
+}
+
+/** The marks that nodes' commands left in their rows, by node. */
+export type ExecMarks = ReadonlyMap<string, ExecMark>;
+export interface ExecMark {
+  /** The life of the node in which they ran, see {@link lifeOf}. */
+  readonly life: string;
+  readonly hash: string;
+  readonly failed: boolean;
+}
+
+/** The state of a host, with what else is learned on the way. */
+export interface Observation {
+  readonly state: State;
+  /** By node. */
+  readonly containers: ReadonlyMap<string, ContainerState>;
+  /** With ofport and error. */
+  readonly ports: ReadonlyMap<string, ObservedPort>;
+  /** Engines that did not answer: what is on them is unknown. */
+  readonly failures: ReadonlyMap<string, YardError>;
+}
+
+/**
+ * Looks at the host: what of it bears this yard's mark.
+ *
+ * @param desired tells which sysctls, files and engines matter beside what is found
+ */
+export async function observe(world: World, desired: State, marks: ExecMarks): Promise<Observation> {
+  const { paths } = world;
+  const { bridges, ports } = observeSwitch(world.vswitch, paths.yard);
+  const wantedEngines = [...desired.containers.values()];
+  const engines = await world.engines.list(wantedEngines);
+
+  const containers = new Map<string, ContainerNodeState>();
+  for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
+
+  const prefix = `${paths.namespace}_`;
+  const names = listNamespaces().filter((name) => name.startsWith(prefix));
+  const views = viewNamespaces([...names.map((name) => ({ name })), world.namespace, "self"]);
+  const namespaces = new Map<string, NamespaceState>();
+  for (const name of names) {
+    const wanted = desired.namespaces.get(name);
+    const node = name.slice(prefix.length);
+    const engine = engines.containers.get(node);
+    const owner = engine && engine.key.runtime === "docker" ? engine.state : undefined;
+    namespaces.set(name, {
+      node,
+      routes: (views.get(name)?.routes ?? []).map(formatRoute).sort(),
+      sysctls: wanted ? readSysctls({ name }, Object.keys(wanted.sysctls)) : {},
+      container: isNamespaceOf(name, owner) ? node : undefined,
+    });
+  }
+
+  return {
+    state: {
+      bridges,
+      ports,
+      namespaces,
+      veths: veths(world, views, desired),
+      containers,
+      services: services(world, desired),
+      files: readFiles(paths, desired.files.keys()),
+      exec: execStates(desired, marks, world.boot, engines.containers),
+    },
+    containers: new Map([...engines.containers].map(([node, { state }]) => [node, state])),
+    ports,
+    failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
+  };
+}
+
+function containerState(key: EngineKey, state: ContainerState): ContainerNodeState {
+  const status = state.status === "paused" ? "running" : state.status === "dead" ? "exited" : state.status;
+  return {
+    runtime: key.runtime,
+    engine: key.engine,
+    fingerprint: state.labels[LABEL_FINGERPRINT] ?? "",
+    status,
+    namespace: state.labels[LABEL_NAMESPACE] ?? "",
+    config: undefined,
+  };
+}
+
+/** Whether a name in `/run/netns` still stands for the namespace of a container's process. */
+function isNamespaceOf(name: string, container: ContainerState | undefined): boolean {
+  if (container?.pid === undefined) return false;
+  const id = namespaceId({ pid: container.pid });
+  return id !== undefined && id === namespaceId({ name });
+}
+
+/**
+ * The life that a node is in: of its container's first process, or of its namespace. With the boot, as both numbers
+ * begin anew with it.
+ */
+export function lifeOf(boot: string, namespace: string, container: ContainerState | undefined): string {
+  return `${boot}/${container ? `${container.id}/${container.pid ?? 0}` : (namespaceId({ name: namespace }) ?? 0)}`;
+}
+
+/** The veths whose near end, in the switch's namespace, bears this yard's mark; far ends are found by theirs. */
+function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired: State): Map<string, VethState> {
+  const yard = world.paths.yard;
+  const far = new Map<string, { namespace: string; link: Link }>();
+  for (const [view, { links }] of views) {
+    if (view === world.paths.namespace) continue;
+    for (const link of links.values()) {
+      const text = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
+      if (text?.startsWith(FAR_END))
+        far.set(text.slice(FAR_END.length), { namespace: view === "self" ? HOST : view, link });
+    }
+  }
+  const found = new Map<string, VethState>();
+  const near = views.get(world.namespace === "self" ? "self" : world.paths.namespace);
+  for (const link of near?.links.values() ?? []) {
+    const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
+    if (purpose === undefined || purpose.startsWith(FAR_END)) continue;
+    const end = far.get(link.name);
+    const wanted = desired.veths.get(link.name)?.addresses;
+    found.set(link.name, {
+      // Without its far end it fits nothing, and is made anew.
+      namespace: end?.namespace ?? "",
+      name: end?.link.name ?? "",
+      mac: end?.link.mac ?? "",
+      mtu: end && end.link.mtu === link.mtu ? link.mtu : 0,
+      up: link.up && (end?.link.up ?? false),
+      addresses: ours(end?.link.addresses ?? [], wanted ?? []),
+      purpose,
+    });
+  }
+  return found;
+}
+
+/** How the alias of a far end begins; the port's name follows. */
+export const FAR_END = "end ";
+
+/** Addresses that we made, and those that somebody made as we would have. */
+function ours(present: readonly LinkAddress[], wanted: readonly string[]): string[] {
+  return present
+    .filter((it) => it.ours || wanted.includes(it.address))
+    .map((it) => String(it.address))
+    .sort();
+}
+
+function services(world: World, desired: State): Map<string, ServiceState> {
+  const found = new Map<string, ServiceState>();
+  for (const [id, { argv }] of world.services.running()) found.set(id, { argv, running: true });
+  for (const [id, wanted] of desired.services) if (!found.has(id)) found.set(id, { ...wanted, running: false });
+  return found;
+}
+
+function execStates(
+  desired: State,
+  marks: ExecMarks,
+  boot: string,
+  containers: ReadonlyMap<string, { readonly state: ContainerState }>,
+): Map<string, ExecState> {
+  const found = new Map<string, ExecState>();
+  for (const [node, { namespace }] of desired.exec) {
+    const mark = marks.get(node);
+    if (mark && mark.life === lifeOf(boot, namespace, containers.get(node)?.state))
+      found.set(node, { hash: mark.hash, failed: mark.failed, commands: [], env: {}, namespace });
+  }
+  return found;
+}

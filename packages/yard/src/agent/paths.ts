@@ -1,0 +1,70 @@
+import { join } from "node:path";
+import { YardError } from "@switchyard/base";
+
+/** Where a yard keeps what it has; all absolute. */
+export interface YardPaths {
+  readonly yard: string;
+  /** The network namespace of its switch. */
+  readonly namespace: string;
+  /** Gone after a reboot: sockets, pid files, logs, the switch's own database. */
+  readonly run: string;
+  /** Kept over a reboot: the Switchyard database, container layers. */
+  readonly state: string;
+  /** The database server's socket; it serves `Switchyard` and, for a private yard, `Open_vSwitch`. */
+  readonly databaseSocket: string;
+  readonly database: string;
+  readonly switchDatabase: string;
+  readonly agentSocket: string;
+  readonly agentLog: string;
+  /** Held with flock(2) by the agent for as long as it lives. */
+  readonly lock: string;
+  /** Image folders and archives, shared by all yards of the host. */
+  readonly images: string;
+}
+
+/** The yard whose switch is the host's own. */
+export const SYSTEM_YARD = "system";
+/** Where a host's own Open vSwitch listens. */
+export const SYSTEM_SWITCH = "unix:/var/run/openvswitch/db.sock";
+/** The namespaces of yards and nodes begin with it; an underscore parts the yard's name from the node's. */
+export const NAMESPACE_PREFIX = "yard_";
+
+/**
+ * The paths of a yard. `SWITCHYARD_RUN_DIR` and `SWITCHYARD_STATE_DIR` replace `/run/switchyard` and
+ * `/var/lib/switchyard`.
+ *
+ * @throws YardError `yard.bad-name`
+ */
+export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process.env): YardPaths {
+  // No underscore: it ends the yard's name in the names of namespaces and containers.
+  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name))
+    throw new YardError(
+      "yard.bad-name",
+      `"${name}" is not a yard name: a lower-case letter, then letters, digits and -, 31 at most`,
+    );
+  const run = join(runDirectory(environment), name);
+  const state = join(stateDirectory(environment), "yards", name);
+  return {
+    yard: name,
+    namespace: `${NAMESPACE_PREFIX}${name}`,
+    run,
+    state,
+    databaseSocket: join(run, "db.sock"),
+    database: join(state, "switchyard.db"),
+    switchDatabase: join(run, "conf.db"),
+    agentSocket: join(run, "agent.sock"),
+    agentLog: join(run, "agent.log"),
+    lock: join(runDirectory(environment), `${name}.lock`),
+    images: join(stateDirectory(environment), "images"),
+  };
+}
+
+/** The folder of every yard's runtime files. */
+export function runDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.SWITCHYARD_RUN_DIR ?? "/run/switchyard";
+}
+
+/** The folder of what survives a reboot. */
+export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.SWITCHYARD_STATE_DIR ?? "/var/lib/switchyard";
+}

@@ -1,0 +1,99 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogger } from "@switchyard/base";
+import { bootId } from "@switchyard/linux";
+import { openSwitch, startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
+import type { Lab } from "../model/types.ts";
+import { declareLab } from "../store/declare.ts";
+import { type Rows, rowsOf } from "../store/rows.ts";
+import { openStore } from "../store/store.ts";
+import schema from "../store/switchyard.ovsschema" with { type: "text" };
+import type { Action } from "./action.ts";
+import { desire, type HostFacts } from "./desire.ts";
+import { Engines } from "./engines.ts";
+import { observe } from "./observe.ts";
+import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths, yardPaths } from "./paths.ts";
+import { plan } from "./plan.ts";
+import { register } from "./register.ts";
+import { marksOf } from "./report.ts";
+import { runningServices } from "./services.ts";
+import { connectSocket } from "./socket.ts";
+import { EMPTY, type State } from "./state.ts";
+import { withoutUnreachable } from "./unreachable.ts";
+
+/**
+ * What `up` would do with a lab. Nothing of the yard is touched or started: the lab is declared in a copy of its
+ * database, by the code that declares it in earnest, and the host is looked at.
+ *
+ * @param lab undefined: what the yard declares already
+ * @throws YardError as `declareLab` would
+ */
+export async function previewPlan(
+  yard: string,
+  lab: Lab | undefined,
+  options: { readonly executable: readonly string[]; readonly signal?: AbortSignal },
+): Promise<Action[]> {
+  const paths = yardPaths(yard);
+  const { rows, host } = await declared(paths, lab, options.signal);
+  const facts: HostFacts = {
+    yard,
+    host: host.name,
+    datapath: host.datapath,
+    run: paths.run,
+    executable: options.executable,
+  };
+  const wanted = desire(rows, facts);
+  const { desired, actual } = await compared(paths, wanted, rows);
+  return plan(desired, actual, { revive: true });
+}
+
+/** The rows as they would be. */
+async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSignal | undefined) {
+  const folder = mkdtempSync(join(tmpdir(), "yard-plan-"));
+  const copy = { ...paths, database: join(folder, "copy.db"), databaseSocket: join(folder, "db.sock"), run: folder };
+  try {
+    if (existsSync(paths.database)) copyFileSync(paths.database, copy.database);
+    await startDatabaseServer({
+      socket: copy.databaseSocket,
+      runDir: folder,
+      databases: [{ file: copy.database, schema }],
+      ...(signal === undefined ? {} : { signal }),
+    });
+    await using store = await openStore({
+      remote: `unix:${copy.databaseSocket}`,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const known = [...store.db.table("Host")][0];
+    const host = known ?? { name: hostname(), datapath: "netdev" };
+    if (!known) await register(store.db, { yard: paths.yard, host: host.name, datapath: host.datapath, agentPid: 0 });
+    if (lab) await declareLab(store, lab, { yard: paths.yard, host: host.name });
+    return { rows: rowsOf(store.db), host };
+  } finally {
+    await stopDatabaseServer(folder);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Both states as the agent would compare them; where it does not run, there is nothing to compare with. */
+async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ desired: State; actual: State }> {
+  await using agent = await connectSocket(paths.agentSocket);
+  if (!agent) return { desired: wanted, actual: EMPTY };
+  const system = paths.yard === SYSTEM_YARD;
+  await using vswitch = await openSwitch(system ? SYSTEM_SWITCH : `unix:${paths.databaseSocket}`);
+  await using engines = new Engines(paths, createLogger("yard", "warn"));
+  const services = runningServices(paths.run);
+  const seen = await observe(
+    {
+      paths,
+      boot: bootId(),
+      namespace: system ? "self" : { name: paths.namespace },
+      vswitch,
+      engines,
+      services: { running: () => services },
+    },
+    wanted,
+    marksOf(rows),
+  );
+  return withoutUnreachable(wanted, seen);
+}

@@ -1,0 +1,116 @@
+import type { YardError } from "@switchyard/base";
+import type { Uuid } from "@switchyard/ovsdb";
+import type { ContainerState } from "@switchyard/runtime";
+import { bridgeName, type ObservedPort, portName } from "@switchyard/vswitch";
+import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
+import type { Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
+import type { Failure as Blamed } from "./blame.ts";
+import type { ExecMark } from "./observe.ts";
+import type { State } from "./state.ts";
+import { purposeOf, type Subject } from "./subject.ts";
+
+/** What a convergence has found out. */
+export interface Findings {
+  readonly desired: State;
+  readonly failures: readonly Blamed[];
+  /** By node: those that run or have ended. */
+  readonly containers: ReadonlyMap<string, ContainerState>;
+  readonly ports: ReadonlyMap<string, ObservedPort>;
+  readonly marks: ReadonlyMap<string, ExecMark>;
+}
+
+/** The status of every row of this host. */
+export function reportOf(
+  rows: Rows,
+  hostName: string,
+  findings: Findings,
+): Required<Pick<StatusReport, "nodes" | "nics" | "networks">> {
+  const failures = new Map(findings.failures.map(({ subject, error }) => [purposeOf(subject), failureOf(error)]));
+  const blamed = (subject: Subject) => failures.get(purposeOf(subject));
+  const nodes = new Map<Uuid, NodeStatus>();
+  const nics = new Map<Uuid, NicStatus>();
+  const networks = new Map<Uuid, NetworkStatus>();
+  for (const node of rows.nodes) {
+    if (node.host !== hostName) continue;
+    const status = nodeStatusOf(node, findings, blamed({ kind: "node", node: node.name }));
+    nodes.set(node.uuid, status);
+    for (const nic of node.nics) nics.set(nic.uuid, nicStatusOf(node, nic, findings, blamed, status));
+  }
+  for (const network of rows.networks)
+    networks.set(network.uuid, networkStatusOf(network, findings, blamed({ kind: "network", network: network.name })));
+  return { nodes, nics, networks };
+}
+
+/** What keeps the whole host from being as desired: failures that concern no row. */
+export function hostFailure(failures: readonly Blamed[]): Failure | undefined {
+  const found = failures.find(({ subject }) => subject.kind === "yard" || subject.kind === "lab");
+  return found && failureOf(found.error);
+}
+
+export function failureOf(error: YardError): Failure {
+  return { code: error.code, message: error.message, hint: error.hint };
+}
+
+function nodeStatusOf(node: NodeEntry, findings: Findings, failure: Failure | undefined): NodeStatus {
+  const container = findings.containers.get(node.name);
+  const exited = container?.status === "exited" || container?.status === "dead";
+  const running = node.spec.kind === "netns" || container?.status === "running" || container?.status === "paused";
+  const mark = findings.marks.get(node.name);
+  return {
+    state: failure ? "failed" : exited ? "exited" : running ? "running" : "pending",
+    failure,
+    pid: container?.pid,
+    exitCode: container?.exitCode,
+    namespace: namespaceOf(node, findings.desired),
+    container: container?.id,
+    commands: mark && formatMark(mark),
+  };
+}
+
+function namespaceOf(node: NodeEntry, desired: State): string | undefined {
+  for (const [name, namespace] of desired.namespaces) if (namespace.node === node.name) return name;
+  return undefined;
+}
+
+function nicStatusOf(
+  node: NodeEntry,
+  nic: NicEntry,
+  findings: Findings,
+  blamed: (subject: Subject) => Failure | undefined,
+  status: NodeStatus,
+): NicStatus {
+  const port = portName(node.objId, nic.index);
+  const observed = findings.ports.get(port);
+  const failure =
+    blamed({ kind: "nic", node: node.name, nic: nic.name }) ??
+    (nic.link === undefined ? undefined : blamed({ kind: "link", link: nic.link }));
+  const up = status.state === "running" && observed?.ofport !== undefined && observed.ofport >= 0;
+  return { state: failure ? "failed" : up ? "up" : "pending", failure, port, ofport: observed?.ofport };
+}
+
+function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {
+  const bridge = bridgeName(network.name);
+  return { state: failure ? "failed" : findings.desired.bridges.has(bridge) ? "up" : "pending", failure, bridge };
+}
+
+/** The marks that the nodes' commands have left in their rows, by node. */
+export function marksOf(rows: Rows): Map<string, ExecMark> {
+  const marks = new Map<string, ExecMark>();
+  for (const { name, status } of rows.nodes) {
+    const mark = status.commands === undefined ? undefined : parseMark(status.commands);
+    if (mark) marks.set(name, mark);
+  }
+  return marks;
+}
+
+/** The mark of a node's commands as its status keeps it. */
+export function formatMark(mark: ExecMark): string {
+  return `${mark.life} ${mark.hash} ${mark.failed ? "failed" : "done"}`;
+}
+
+/** The inverse of {@link formatMark}. */
+export function parseMark(text: string): ExecMark | undefined {
+  const [life, hash, end] = text.split(" ");
+  if (life === undefined || hash === undefined || (end !== "failed" && end !== "done")) return undefined;
+  return { life, hash, failed: end === "failed" };
+}

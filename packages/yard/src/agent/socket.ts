@@ -1,0 +1,137 @@
+import { chmodSync, chownSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { asYardError, YardError } from "@switchyard/base";
+
+/**
+ * The agent's socket: one JSON object a line, a request `{id, method, params}` answered by `{id, result}` or
+ * `{id, error}`. An open connection is also how a client learns at once that the agent has died.
+ */
+export type Method = (params: unknown) => unknown | Promise<unknown>;
+
+/** Serves `methods` on a unix socket that root and the group `gid` may use. */
+export async function serveSocket(
+  path: string,
+  gid: number | undefined,
+  methods: Readonly<Record<string, Method>>,
+): Promise<AsyncDisposable> {
+  rmSync(path, { force: true });
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    createInterface({ input: socket }).on("line", (line) => {
+      void answer(line, methods).then((reply) => {
+        if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
+      });
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  chmodSync(path, 0o660);
+  if (gid !== undefined) chownSync(path, 0, gid);
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+async function answer(line: string, methods: Readonly<Record<string, Method>>): Promise<object> {
+  let id: unknown = null;
+  try {
+    const request: unknown = JSON.parse(line);
+    if (!isRecord(request) || typeof request.method !== "string")
+      throw new YardError("agent.bad-request", "a request to the agent is an object with a method");
+    id = request.id ?? null;
+    const method = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
+    if (method === undefined)
+      throw new YardError("agent.bad-request", `the agent does not know the method "${request.method}"`);
+    return { id, result: (await method(request.params)) ?? null };
+  } catch (error) {
+    return { id, error: asYardError(error).toJSON() };
+  }
+}
+
+/** A connection to a running agent. */
+export interface AgentConnection extends AsyncDisposable {
+  /** @throws YardError the agent's own, or `agent.died` */
+  request(method: string, params?: unknown): Promise<unknown>;
+  /** Resolves when the connection ends, which the agent never does before it ends itself. */
+  readonly died: Promise<void>;
+}
+
+/** Connects, or resolves to undefined when nobody serves that socket. */
+export function connectSocket(path: string): Promise<AgentConnection | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
+      else if (error.code === "EACCES")
+        reject(
+          new YardError("yard.not-permitted", `you may not use ${path}`, {
+            hint: "run the command with sudo, or join the group yard (its members are as good as root)",
+            cause: error,
+          }),
+        );
+      else reject(new YardError("agent.unreachable", `${path}: ${error.message}`, { cause: error }));
+    });
+    socket.once("connect", () => resolve(connection(socket)));
+  });
+}
+
+function connection(socket: Socket): AgentConnection {
+  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  let last = 0;
+  const { promise: died, resolve: ended } = Promise.withResolvers<void>();
+  socket.on("error", () => socket.destroy());
+  socket.on("close", () => {
+    for (const { reject } of waiting.values())
+      reject(new YardError("agent.died", "the yard's agent ended before it answered"));
+    waiting.clear();
+    ended();
+  });
+  createInterface({ input: socket }).on("line", (line) => {
+    const reply: unknown = JSON.parse(line);
+    if (!isRecord(reply) || typeof reply.id !== "number") return;
+    const request = waiting.get(reply.id);
+    waiting.delete(reply.id);
+    if (isRecord(reply.error)) request?.reject(errorFrom(reply.error));
+    else request?.resolve(reply.result);
+  });
+  return {
+    died,
+    request(method, params) {
+      const id = ++last;
+      return new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new YardError("agent.died", "the yard's agent has ended"));
+        waiting.set(id, { resolve, reject });
+        socket.write(`${JSON.stringify({ id, method, params })}\n`);
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      socket.destroy();
+    },
+  };
+}
+
+/** The inverse of {@link YardError.toJSON}. */
+export function errorFrom(told: unknown): YardError {
+  const fields = isRecord(told) ? told : {};
+  const text = (value: unknown) => (typeof value === "string" ? value : undefined);
+  const hint = text(fields.hint);
+  const where = text(fields.where);
+  return new YardError(text(fields.code) ?? "internal.unexpected", text(fields.message) ?? String(told), {
+    ...(hint === undefined ? {} : { hint }),
+    ...(where === undefined ? {} : { where }),
+  });
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

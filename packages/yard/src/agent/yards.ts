@@ -1,0 +1,81 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { createLogger, YardError } from "@switchyard/base";
+import { isRoot, lockFile } from "@switchyard/linux";
+import { rowsOf } from "../store/rows.ts";
+import { openStore } from "../store/store.ts";
+import { dismantle } from "./dismantle.ts";
+import { runDirectory, stateDirectory, yardPaths } from "./paths.ts";
+import { connectSocket } from "./socket.ts";
+
+/** A yard of this host. */
+export interface YardSummary {
+  readonly name: string;
+  /** Whether its agent runs. */
+  readonly running: boolean;
+  readonly agentPid: number | undefined;
+  readonly datapath: string | undefined;
+  readonly labs: number;
+  readonly nodes: number;
+}
+
+/** The yards of this host, whether they run or wait to be started. */
+export async function listYards(): Promise<YardSummary[]> {
+  const names = new Set([...folders(runDirectory()), ...folders(join(stateDirectory(), "yards"))]);
+  return await Promise.all([...names].sort().map(summary));
+}
+
+async function summary(name: string): Promise<YardSummary> {
+  const paths = yardPaths(name);
+  await using agent = await connectSocket(paths.agentSocket);
+  const base = { name, running: agent !== undefined, agentPid: undefined, datapath: undefined, labs: 0, nodes: 0 };
+  if (!existsSync(paths.databaseSocket)) return base;
+  try {
+    await using store = await openStore({ remote: `unix:${paths.databaseSocket}`, timeout: 2_000 });
+    const { hosts, labs, nodes } = rowsOf(store.db);
+    return {
+      ...base,
+      agentPid: agent && hosts[0]?.agentPid,
+      datapath: hosts[0]?.datapath,
+      labs: labs.length,
+      nodes: nodes.length,
+    };
+  } catch {
+    // A socket that nobody serves is what a crash leaves behind.
+    return base;
+  }
+}
+
+/**
+ * Takes a yard away, all of it, whether its agent runs or not.
+ *
+ * @returns false when there was none
+ * @throws YardError `yard.not-root`, `yard.busy`
+ */
+export async function stopYard(name: string): Promise<boolean> {
+  const paths = yardPaths(name);
+  const agent = await connectSocket(paths.agentSocket);
+  if (agent) {
+    await agent.request("demolish");
+    await agent.died;
+  }
+  if (![paths.run, paths.state].some((folder) => existsSync(folder))) return agent !== undefined;
+  // It was dead, or died before it was done.
+  if (!isRoot())
+    throw new YardError(
+      "yard.not-root",
+      `the agent of yard "${name}" does not run, and only root can clean up after it`,
+      {
+        hint: `run it with sudo: sudo yard -y ${name} down --all`,
+      },
+    );
+  using lock = lockFile(paths.lock);
+  if (!lock) throw new YardError("yard.busy", `another command is starting or ending the yard "${name}"`);
+  await dismantle(paths, createLogger("yard", "warn"));
+  return true;
+}
+
+function folders(path: string): string[] {
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+}
