@@ -4,7 +4,7 @@
  * as those that are permanent and global.
  */
 import { spawnSync } from "node:child_process";
-import { statfsSync, unlinkSync } from "node:fs";
+import { existsSync, statfsSync, unlinkSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
 import { viewFromJson } from "./iproute2-json.ts";
 import { linesOf, type OpLine } from "./iproute2-lines.ts";
@@ -130,6 +130,12 @@ function applyLinks(
     dues.delete(key);
     for (const op of ops) {
       const about = { near: namespace, op };
+      const absent = farNamespaces(op).find((ref) => !exists(ref));
+      if (absent !== undefined) {
+        // To `ip` that is a wrong argument, at which it gives the whole batch up.
+        fail(about, "ENOENT", `there is no network namespace ${namespaceKey(absent)}`);
+        continue;
+      }
       let told: OpLine[];
       try {
         told = linesOf(op);
@@ -154,6 +160,15 @@ function applyLinks(
   return failures;
 }
 
+function farNamespaces(op: LinkOp): NamespaceRef[] {
+  if (op.op === "veth") return [op.peer.namespace];
+  return op.op === "set" && op.namespace !== undefined ? [op.namespace] : [];
+}
+
+function exists(ref: NamespaceRef): boolean {
+  return ref === "self" || ("name" in ref ? isNamespace(ref.name) : existsSync(`/proc/${ref.pid}/ns/net`));
+}
+
 /** Runs lines in a namespace, each whatever became of those before it, and tells which failed. */
 function batch<T>(
   namespace: NamespaceRef,
@@ -165,6 +180,7 @@ function batch<T>(
   if (code === 0) return [];
   const failures: { about: T; errno: string; message: string }[] = [];
   let said: string[] = [];
+  let last = 0;
   for (const text of stderr.split("\n")) {
     const number = /^Command failed -:(\d+)$/.exec(text)?.[1];
     if (number === undefined) {
@@ -174,9 +190,10 @@ function batch<T>(
     const line = lines[Number(number) - 1];
     if (line !== undefined) failures.push({ about: line.about, ...explain(said.join("; ")) });
     said = [];
+    last = Number(number);
   }
-  // No line was named: the namespace could not be entered.
-  if (failures.length === 0) return lines.map(({ about }) => ({ about, ...explain(said.join("; ")) }));
+  // It gave up, at the first line when the namespace could not be entered: what follows may not have been done.
+  if (said.length > 0) for (const { about } of lines.slice(last)) failures.push({ about, ...explain(said.join("; ")) });
   return failures;
 }
 

@@ -26,7 +26,6 @@ export class MessageWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #length = 0;
-  #start = 0;
 
   constructor(size = 4096) {
     this.#bytes = new Uint8Array(size);
@@ -49,10 +48,10 @@ export class MessageWriter {
 
   /** One message: header, then what `body` writes. */
   message(type: number, flags: number, sequence: number, body: () => void): void {
-    this.#start = this.#length;
+    const start = this.#length;
     this.u32(0).u16(type).u16(flags).u32(sequence).u32(0);
     body();
-    this.#view.setUint32(this.#start, this.#length - this.#start, littleEndian);
+    this.#view.setUint32(start, this.#length - start, littleEndian);
     this.#pad();
   }
 
@@ -230,7 +229,7 @@ const NLMSGERR_ATTR_MSG = 1;
 /** Reads an NLMSG_ERROR message: `struct nlmsgerr`, the request unless it is capped, and extended attributes. */
 export function acknowledgement(message: ReceivedMessage): Acknowledgement {
   const { reader, start, end, flags, sequence } = message;
-  const errno = -reader.i32(start);
+  const errno = 0 - reader.i32(start);
   let text = "";
   if (flags & NLM_F_ACK_TLVS) {
     const request = flags & NLM_F_CAPPED ? NLMSG_HEADER : align(reader.u32(start + 4));

@@ -149,7 +149,7 @@ export class NetlinkSocket implements Disposable {
         if (message.sequence !== sequence) continue;
         if (message.flags & NLM_F_DUMP_INTR) disturbed = true;
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) {
-          const failure = message.end - message.start >= 4 ? -message.reader.i32(message.start) : 0;
+          const failure = message.end - message.start >= 4 ? 0 - message.reader.i32(message.start) : 0;
           if (failure !== 0) throw requestFailed("dump", failure, "");
           return disturbed;
         }
