@@ -99,11 +99,25 @@ export class Change {
     this.#links.set(wanted.name, uuid);
   }
 
-  /** Nodes must be deleted before others are placed: what they leave is free then. */
-  delete(table: "Node" | "Network" | "Link" | "Lab", uuid: Uuid): void {
+  delete(table: "Network" | "Link" | "Lab", uuid: Uuid): void {
     this.#tx.delete(table, uuid);
-    if (table === "Node") this.#leaving.add(uuid);
     this.changed = true;
+  }
+
+  /** Must come before others are placed: what it leaves is free then. */
+  deleteNode(node: NodeRow): void {
+    this.#tx.delete("Node", node._uuid);
+    this.#deleteNics(node.nics);
+    this.#leaving.add(node._uuid);
+    this.changed = true;
+  }
+
+  /**
+   * They would go with the last reference to them, but only after the server has checked that no reference, theirs to
+   * their network among them, points to a row that goes (update_ref_counts in ovsdb/transaction.c).
+   */
+  #deleteNics(uuids: Iterable<Uuid>): void {
+    for (const uuid of uuids) this.#tx.delete("Nic", uuid);
   }
 
   /** @throws YardError `network.in-use` when a nic of a node that stays, other than those `changing`, attaches to it */
@@ -160,6 +174,7 @@ export class Change {
         config: nodeConfigText(spec),
       };
       if (row === undefined) return this.#inserted(this.#tx.insert("Node", wanted));
+      this.#deleteNics(row.nics.difference(wanted.nics));
       this.#diff(row, wanted, (changed) => this.#tx.update("Node", row._uuid, changed));
       return row._uuid;
     });
@@ -184,6 +199,7 @@ export class Change {
 
   setNics(node: NodeRow, nics: readonly Uuid[]): void {
     const wanted = { nics: new Set(nics) };
+    this.#deleteNics(node.nics.difference(wanted.nics));
     this.#diff(node, wanted, (changed) => this.#tx.update("Node", node._uuid, changed));
   }
 

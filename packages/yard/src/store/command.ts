@@ -61,7 +61,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
     const [uuid] = uuids;
     return (undo) => {
       const made = row === undefined && uuid !== undefined && store.db.table("Node").get(uuid);
-      if (made) undo.delete("Node", made._uuid);
+      if (made) undo.deleteNode(made);
     };
   });
 }
@@ -69,7 +69,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
 /** @throws YardError `node.unknown`; OvsdbError */
 export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `remove node ${name}`, undefined, options, (change) => {
-    change.delete("Node", nodeRow(store, name)._uuid);
+    change.deleteNode(nodeRow(store, name));
     return undefined;
   });
 }

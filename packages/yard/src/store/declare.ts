@@ -35,7 +35,7 @@ export function declareLab(store: Store, lab: Lab, place: Place, options: Change
 
       const nodeNames = new Set(lab.nodes.map((node) => node.name));
       const ours = db.table("Node").filter({ lab: uuid });
-      for (const node of ours) if (!nodeNames.has(node.name)) change.delete("Node", node._uuid);
+      for (const node of ours) if (!nodeNames.has(node.name)) change.deleteNode(node);
 
       const networkNames = new Set(lab.networks.map((network) => network.name));
       for (const network of db.table("Network").filter({ lab: uuid })) {
@@ -86,7 +86,7 @@ export function withdrawLabs(
       const change = new Change(db, tx, undefined);
       const labs = [...db.table("Lab")].filter((lab) => names === "all" || names.includes(lab.name));
       for (const lab of labs)
-        for (const node of db.table("Node").filter({ lab: lab._uuid })) change.delete("Node", node._uuid);
+        for (const node of db.table("Node").filter({ lab: lab._uuid })) change.deleteNode(node);
       for (const lab of labs) {
         for (const network of db.table("Network").filter({ lab: lab._uuid }))
           change.attempt(() => change.deleteNetwork(network));

@@ -1,0 +1,80 @@
+/** Short ways to say what tests declare; whatever is not said is as a lab file leaves it. */
+import { parseCidr, parseIp } from "@switchyard/base";
+import type { ContainerSpec, Lab, NetnsSpec, NetworkSpec, NicSpec, NodeSpec } from "../src/model/types.ts";
+
+export function network(name: string, cidr: readonly string[] = [], gateway: readonly string[] = []): NetworkSpec {
+  return { name, type: "lan", cidr: cidr.map(parseCidr), gateway: gateway.map(parseIp), mtu: undefined };
+}
+
+export function nic(name: string, on: string | undefined, more: Partial<NicSpec> = {}): NicSpec {
+  return {
+    name,
+    network: on,
+    link: undefined,
+    mac: undefined,
+    ip: undefined,
+    slot: undefined,
+    gateway: undefined,
+    dns: [],
+    mtu: undefined,
+    vlan: undefined,
+    trunks: [],
+    routes: [],
+    spy: false,
+    ...more,
+  };
+}
+
+export function netns(
+  name: string,
+  nics: readonly NicSpec[] = [],
+  more: Partial<Omit<NetnsSpec, "kind">> = {},
+): NetnsSpec {
+  return { kind: "netns", name, nics, routes: [], sysctls: {}, env: {}, ports: [], exec: [], ...more };
+}
+
+export function container(
+  name: string,
+  nics: readonly NicSpec[] = [],
+  more: Partial<Omit<ContainerSpec, "kind">> = {},
+): ContainerSpec {
+  return {
+    kind: "container",
+    runtime: "oci",
+    name,
+    nics,
+    routes: [],
+    sysctls: {},
+    env: {},
+    ports: [],
+    exec: [],
+    image: "busybox",
+    rootfs: undefined,
+    pull: "missing",
+    command: [],
+    entrypoint: undefined,
+    user: undefined,
+    hostname: undefined,
+    privileged: false,
+    capAdd: [],
+    devices: [],
+    binds: [],
+    cpus: undefined,
+    memory: undefined,
+    engine: undefined,
+    ...more,
+  };
+}
+
+export function lab(
+  name: string,
+  networks: readonly NetworkSpec[],
+  nodes: readonly NodeSpec[],
+  more: Partial<Lab> = {},
+): Lab {
+  return { name, file: `/labs/${name}.yard.yaml`, networks, nodes, links: [], checks: [], ...more };
+}
+
+export function ips(...texts: string[]) {
+  return texts.map(parseCidr);
+}
