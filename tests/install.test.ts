@@ -1,0 +1,28 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { run } from "@switchyard/base";
+import { temporaryFolder } from "@switchyard/testing";
+
+const root = new URL("..", import.meta.url).pathname;
+
+describe("make install", () => {
+  test("puts executable, completion, unit and group below DESTDIR, and uninstall takes all away", async () => {
+    await using folder = await temporaryFolder("syinstall-");
+    const into = ["--no-print-directory", `DESTDIR=${folder.path}`, "PREFIX=/usr"];
+    await run(["make", "install", ...into], { cwd: root });
+    const at = (path: string) => `${folder.path}/usr/${path}`;
+    expect(await run([at("bin/yard"), "--version"])).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const unit = readFileSync(at("lib/systemd/system/switchyard@.service"), "utf8");
+    expect(unit).toContain("ExecStart=/usr/bin/yard -y %i agent\n");
+    expect(unit).not.toContain("@BINDIR@");
+    expect(readFileSync(at("lib/sysusers.d/switchyard.conf"), "utf8")).toContain("g yard - -");
+    const bash = at("share/bash-completion/completions/yard");
+    await run(["bash", "-n", bash]);
+    expect(readFileSync(bash, "utf8")).toContain("yard");
+    expect(readFileSync(at("share/zsh/site-functions/_yard"), "utf8")).toContain("yard");
+    expect(readFileSync(at("share/fish/vendor_completions.d/yard.fish"), "utf8")).toContain("complete");
+    await run(["make", "uninstall", ...into], { cwd: root });
+    expect((await run(["find", folder.path, "-type", "f"])).trim()).toBe("");
+    expect(existsSync(at("bin/yard"))).toBe(false);
+  });
+});
