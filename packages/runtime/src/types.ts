@@ -1,9 +1,30 @@
+import type { Logger } from "@switchyard/base";
+
+export type EngineKind = "docker" | "podman" | "oci";
+
+/** Where an engine is and where it may keep things. */
+export interface EngineOptions {
+  /** In the form of DOCKER_HOST or CONTAINER_HOST: `unix:///path`, `tcp://host:port`; undefined: the engine's default. */
+  readonly address?: string;
+  /** Ours; survives a reboot. */
+  readonly stateDir: string;
+  /** Ours; what is in it is only true of this boot. */
+  readonly runDir: string;
+  /** The user's images for the oci engine: folders and archives. */
+  readonly imageDir: string;
+  readonly log: Logger;
+  /** Added to the environment of the programs that an engine is driven by (podman). */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** What the containers of every engine have in common, so far as Switchyard makes them. */
 export interface ContainerConfig {
   /** The engine's name for it: `<yard>_<node>`. */
   readonly name: string;
   readonly image: string | undefined;
   readonly rootfs: string | undefined;
+  /** Whether what the container writes goes into `rootfs` itself; otherwise it is kept apart and dropped with it. */
+  readonly rootfsInPlace?: boolean;
   readonly pull: "missing" | "always" | "never";
   readonly command: readonly string[];
   readonly entrypoint: readonly string[] | undefined;
@@ -66,7 +87,7 @@ export interface ExecStreams {
 
 /** A container engine. Every method may be repeated; what is already so is no error. */
 export interface ContainerEngine extends AsyncDisposable {
-  readonly kind: "docker" | "podman" | "oci";
+  readonly kind: EngineKind;
   /** Version text; throws `runtime.docker-unreachable` and its like with the remedy. */
   probe(signal?: AbortSignal): Promise<string>;
   /** Every container that carries all these labels. */
@@ -77,7 +98,11 @@ export interface ContainerEngine extends AsyncDisposable {
   remove(name: string, grace: number, signal?: AbortSignal): Promise<void>;
   /** @returns the command's exit code */
   exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number>;
-  logs(name: string, options: { follow: boolean; tail?: number; signal?: AbortSignal }, out: ExecStreams): Promise<void>;
+  logs(
+    name: string,
+    options: { follow: boolean; tail?: number; signal?: AbortSignal },
+    out: ExecStreams,
+  ): Promise<void>;
   /** Events of containers that carry these labels, until aborted; reconnects by itself. */
   watch(labels: Readonly<Record<string, string>>, listener: (event: ContainerEvent) => void, signal: AbortSignal): void;
   /** Copies a file or folder; `into` false copies out of the container. */
