@@ -19,8 +19,13 @@ export function parseMac(text: string): Mac {
   return mac as Mac;
 }
 
+/** Four decimal bytes without leading zeros. */
+const PLAIN_IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
+
 /** @throws YardError `address.bad-ip` */
 export function parseIp(text: string): Ip {
+  // Most are these, and canonical as they stand.
+  if (PLAIN_IPV4.test(text)) return text as Ip;
   if (!ipaddr.IPv4.isValidFourPartDecimal(text) && !ipaddr.IPv6.isValid(text))
     throw new YardError("address.bad-ip", `"${text}" is not an IPv4 or IPv6 address`);
   return canonical(ipaddr.parse(text)) as Ip;
@@ -88,13 +93,17 @@ export function nthHost(cidr: Cidr, n: number): Cidr {
 
 /** The number that an address is, in network byte order. */
 export function toNumber(ip: Ip): bigint {
+  if (family(ip) === 4) return BigInt(ip.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0));
   return ipaddr.parse(ip).toByteArray().reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
 
 /** The address that a number is: the inverse of {@link toNumber}. */
 export function fromNumber(value: bigint, version: 4 | 6): Ip {
-  const length = version === 4 ? 4 : 16;
-  const bytes = Array.from({ length }, (_, i) => Number((value >> BigInt(8 * (length - 1 - i))) & 0xffn));
+  if (version === 4) {
+    const bits = Number(value);
+    return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join(".") as Ip;
+  }
+  const bytes = Array.from({ length: 16 }, (_, i) => Number((value >> BigInt(8 * (15 - i))) & 0xffn));
   return canonical(ipaddr.fromByteArray(bytes)) as Ip;
 }
 
