@@ -110,12 +110,13 @@ export function slotMac(addresses: readonly Cidr[]): Mac | undefined {
 }
 
 /**
- * The MAC of a nic that asks for none: 02, two bytes of the yard's name, two of the obj_id, one of the nic's index (whose
+ * The MACs of nics that ask for none: 02, two bytes of the yard's name, two of the obj_id, one of the nic's index (whose
  * upper bits lie in the first byte above the two that mark a local unicast address).
  */
-export function derivedMac(yard: string, objId: number, index: number): Mac {
+export function derivedMacs(yard: string): (objId: number, index: number) => Mac {
   const mark = Number.parseInt(digest(yard, 4), 16);
-  return macOf([2 | ((index >> 8) << 2), mark >> 8, mark & 0xff, objId >> 8, objId & 0xff, index & 0xff]);
+  return (objId, index) =>
+    macOf([2 | ((index >> 8) << 2), mark >> 8, mark & 0xff, objId >> 8, objId & 0xff, index & 0xff]);
 }
 
 /** Whether `address` is one that could be allocated from `cidr`. */

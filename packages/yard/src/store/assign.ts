@@ -2,7 +2,7 @@
 import { addressOf, type Cidr, type Ip, type Mac, parseCidr, YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { NicSpec } from "../model/types.ts";
-import { belongsTo, derivedMac, type Segment, slotAddresses, slotMac } from "./addresses.ts";
+import { belongsTo, derivedMacs, type Segment, slotAddresses, slotMac } from "./addresses.ts";
 import type { NicRow } from "./switchyard.gen.ts";
 
 /** A network that nics may attach to. */
@@ -51,9 +51,10 @@ export function assign(nics: readonly Placing[], segments: ReadonlyMap<Uuid, Seg
   for (const nic of nics) attempt(() => takeAsked(nic, segmentOf(nic)));
   const open = nics.flatMap((nic) => keepFitting(nic, segmentOf(nic)));
   for (const { nic, segment, cidr } of open) attempt(() => nic.addresses.push(segment.allocate(cidr, nic.holder)));
+  const derivedMac = derivedMacs(yard);
   for (const nic of nics) {
     if (nic.mac !== undefined) continue;
-    const mac = derivedMac(yard, nic.objId, nic.index);
+    const mac = derivedMac(nic.objId, nic.index);
     nic.mac = mac;
     attempt(() => segmentOf(nic)?.takeMac(mac, nic.holder));
   }

@@ -250,9 +250,10 @@ export class Change {
       if (target && !segments.has(target.uuid)) segments.set(target.uuid, new Segment(target.name, target.gateway));
     for (const node of segments.size === 0 ? [] : this.#db.table("Node")) {
       if (this.#leaving.has(node._uuid)) continue;
-      for (const nic of this.#nicsOf(node)) {
-        const segment = nic.network === undefined || placed.has(nic._uuid) ? undefined : segments.get(nic.network);
-        if (segment === undefined) continue;
+      for (const uuid of node.nics) {
+        const nic = placed.has(uuid) ? undefined : this.#db.table("Nic").get(uuid);
+        const segment = nic?.network === undefined ? undefined : segments.get(nic.network);
+        if (nic === undefined || segment === undefined) continue;
         const holder = `${node.name}:${nic.name}`;
         for (const address of nic.addresses) this.attempt(() => segment.takeIp(addressOf(parseCidr(address)), holder));
         this.attempt(() => segment.takeMac(parseMac(nic.mac), holder));

@@ -1,6 +1,7 @@
 /** What the store refuses. */
 export const storeCodes = {
-  "link.name-taken": "Another lab has a link of that name; link names are unique in a yard. Use another yard or rename.",
+  "link.name-taken":
+    "Another lab has a link of that name; link names are unique in a yard. Use another yard or rename.",
   "network.addresses-exhausted": "The network's subnet has no free host address left. Give the network a wider cidr.",
   "network.in-use": "A nic of a node that stays still attaches to the network. Detach it, or remove its node, first.",
   "network.name-taken": "A network of that name exists that is not this one. Choose another name, or another yard.",
@@ -12,5 +13,6 @@ export const storeCodes = {
   "node.ids-exhausted": "A yard holds 65,535 nodes at most. Remove some, or use another yard.",
   "node.name-taken": "A node of that name exists that is not this one. Choose another name, or another yard.",
   "node.unknown": "The yard has no node of that name. `yard ps` lists what there is.",
-  "store.bad-row": "A row of the yard's database holds what this version cannot read: another version wrote it, or a person.",
+  "store.bad-row":
+    "A row of the yard's database holds what this version cannot read: another version wrote it, or a person.",
 } as const;

@@ -85,8 +85,7 @@ export function withdrawLabs(
     (tx) => {
       const change = new Change(db, tx, undefined);
       const labs = [...db.table("Lab")].filter((lab) => names === "all" || names.includes(lab.name));
-      for (const lab of labs)
-        for (const node of db.table("Node").filter({ lab: lab._uuid })) change.deleteNode(node);
+      for (const lab of labs) for (const node of db.table("Node").filter({ lab: lab._uuid })) change.deleteNode(node);
       for (const lab of labs) {
         for (const network of db.table("Network").filter({ lab: lab._uuid }))
           change.attempt(() => change.deleteNetwork(network));
