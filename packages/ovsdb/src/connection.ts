@@ -108,14 +108,16 @@ export class Connection implements Peer {
   notified(method: string, params: readonly Json[]): void {
     switch (method) {
       case "update":
-        return this.#updated(params[0], "update", params[1]);
       case "update2":
-        return this.#updated(params[0], "update2", params[1]);
+        this.#updated(params[0], method, params[1]);
+        return;
       case "update3":
         if (typeof params[1] === "string" && this.#isData(params[0])) this.#position.lastTransaction = params[1];
-        return this.#updated(params[0], "update2", params[2]);
+        this.#updated(params[0], "update2", params[2]);
+        return;
       case "monitor_canceled":
-        return this.#canceled(params[0]);
+        this.#canceled(params[0]);
+        return;
       case "locked":
       case "stolen":
         if (typeof params[0] === "string") this.#events.lock(params[0], method === "locked");
@@ -216,11 +218,15 @@ export class Connection implements Peer {
     if (problem !== undefined || served?.schema === undefined) {
       const error =
         served === undefined ? new UnknownDatabaseError(problem ?? "") : new ConnectError(problem ?? "no schema");
-      if (alternatives) return this.#fail(error);
+      if (alternatives) {
+        this.#fail(error);
+        return;
+      }
       if (this.#monitoring === "yes") this.#events.desynced(error.message);
       this.#monitoring = "no";
       this.#schemaText = undefined;
-      return this.#events.waiting(error);
+      this.#events.waiting(error);
+      return;
     }
     if (served.index !== undefined) this.#position.minIndex = Math.max(this.#position.minIndex, served.index);
     if (this.#schemaText === served.schema && this.#monitoring !== "no") return;
@@ -234,7 +240,7 @@ export class Connection implements Peer {
   }
 
   #canceled(id: Json | undefined): void {
-    if (id === SERVER_MONITOR) return this.#fail(new ConnectError("the server stopped telling about itself"));
+    if (id === SERVER_MONITOR) this.#fail(new ConnectError("the server stopped telling about itself"));
     if (!isArray(id) || id[1] !== this.#monitor) return;
     // The database was converted or removed; `_Server` tells which, now or in a moment.
     this.#events.desynced("the server ended the monitor");
@@ -283,9 +289,11 @@ export class Connection implements Peer {
   #initial(method: Method, result: Json): void {
     switch (method) {
       case "monitor":
-        return this.#events.snapshot("update", result);
+        this.#events.snapshot("update", result);
+        break;
       case "monitor_cond":
-        return this.#events.snapshot("update2", result);
+        this.#events.snapshot("update2", result);
+        break;
       case "monitor_cond_since": {
         if (!isArray(result) || typeof result[1] !== "string" || result[2] === undefined)
           throw new ProtocolError("the server answered monitor_cond_since with something else");

@@ -158,6 +158,9 @@ class OpenDatabase<T> implements Database<T> {
       const failure = failureOf(reply, request.operations);
       if (failure === undefined || (request.aborted && failure.error === "aborted")) {
         builder.committed(reply.slice(request.guards));
+        // The updates came before the reply, unless the monitor was being renewed: then with its dump. What is
+        // committed is committed, so running out of time here is no failure.
+        await this.#until(() => this.connected, limit).catch(() => {});
         return result;
       }
       if (this.#clientUuids && failure.error === "syntax error" && request.operations[failure.at]?.op === "insert") {

@@ -21,6 +21,12 @@ interface TableReads {
  */
 export class Guards {
   readonly #reads = new Map<string, TableReads>();
+  readonly #served: ReadonlyMap<string, ReadonlySet<string>>;
+
+  /** @param served the columns that the server has: the others cannot change, nor be asked for */
+  constructor(served: ReadonlyMap<string, ReadonlySet<string>>) {
+    this.#served = served;
+  }
 
   /** Notes that `uuid` is there, or is not. */
   presence(table: ReplicaTable, uuid: string, row: Row | undefined): void {
@@ -29,7 +35,9 @@ export class Guards {
 
   /** Notes a search by equality. */
   query(table: ReplicaTable, where: RowWhere, found: readonly Row[]): void {
-    this.#of(table).queries.push({ where, found });
+    const served = this.#served.get(table.schema.name);
+    const asked = Object.entries(where).filter(([name]) => name === "_uuid" || served?.has(name));
+    this.#of(table).queries.push({ where: Object.fromEntries(asked), found });
   }
 
   /** Notes that all rows were seen. */
@@ -56,7 +64,10 @@ export class Guards {
   }
 
   operations(): Operation[] {
-    return [...this.#reads.values()].flatMap(tableGuards);
+    return [...this.#reads].flatMap(([name, reads]) => {
+      const served = this.#served.get(name);
+      return served === undefined ? [] : tableGuards(reads, served);
+    });
   }
 
   #of(table: ReplicaTable): TableReads {
@@ -83,16 +94,16 @@ export class Guards {
   }
 }
 
-function tableGuards({ table, rows, queries, scanned }: TableReads): Operation[] {
+function tableGuards({ table, rows, queries, scanned }: TableReads, served: ReadonlySet<string>): Operation[] {
   const guards: Operation[] = [];
-  const covered = scanned === undefined ? [] : sharedColumns(scanned, rows);
+  const covered = scanned === undefined ? [] : sharedColumns(scanned, rows).filter((name) => served.has(name));
   if (scanned !== undefined) guards.push(wait(table, [], covered, scanned));
   for (const { where, found } of queries) {
     const conditions = Object.keys(where).map((name) => [name, "==", encode(table, name, where[name])]);
     guards.push(wait(table, conditions, [], found));
   }
   for (const [uuid, { row, columns }] of rows) {
-    const rest = [...columns].filter((name) => !covered.includes(name));
+    const rest = [...columns].filter((name) => served.has(name) && !covered.includes(name));
     if (scanned !== undefined && row !== undefined && rest.length === 0) continue;
     guards.push(wait(table, whereUuid(["uuid", uuid]), rest, row === undefined ? [] : [row]));
   }

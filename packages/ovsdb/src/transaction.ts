@@ -48,7 +48,7 @@ const ARITHMETIC = { add: "+=", subtract: "-=", multiply: "*=", divide: "/=", mo
 /** Collects one transaction. What it reads is guarded; it sees its own changes. */
 export class TransactionBuilder {
   readonly #ground: TransactionGround;
-  readonly #guards = new Guards();
+  readonly #guards: Guards;
   readonly #operations: Operation[] = [];
   readonly #drafts = new Map<string, Map<string, Draft>>();
   readonly #inserted = new Map<string, { readonly table: TableSchema; readonly at: number; final: Uuid }>();
@@ -59,6 +59,7 @@ export class TransactionBuilder {
 
   constructor(ground: TransactionGround) {
     this.#ground = ground;
+    this.#guards = new Guards(ground.served);
   }
 
   get(name: string, uuid: Uuid): Row | undefined {
