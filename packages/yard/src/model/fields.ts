@@ -2,7 +2,10 @@ import { z } from "zod";
 
 /** What a field's documentation says beside its type. */
 interface Words {
+  /** The value that is meant where none is written. */
   readonly default?: unknown;
+  /** What is meant then, where that is no one value. */
+  readonly otherwise?: string;
   readonly examples?: unknown[];
   readonly [keyword: string]: unknown;
 }

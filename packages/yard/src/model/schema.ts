@@ -5,69 +5,73 @@
 import { z } from "zod";
 import { command, ENV_NAME, field, mtu, NAME, oneOrMore, SYSCTL_NAME, settings, text, vlan } from "./fields.ts";
 
-export const routeSchema = z.strictObject({
-  to: field(text, "Destination: a network such as `10.3.0.0/24`, one address, or `default`.", {
-    examples: ["10.3.0.0/24", "default"],
-  }),
-  via: field(text, "Next hop. Needed for `default`.", { examples: ["10.1.0.9"] }).optional(),
-  dev: field(
-    text,
-    "Name of the node's nic that the route leaves by. In a nic's own `routes` it is that nic.",
-  ).optional(),
-  metric: field(z.number().int().min(0).max(4294967295), "Priority; the lower wins.", {
-    default: "the kernel's",
-  }).optional(),
-});
+export const routeSchema = z
+  .strictObject({
+    to: field(text, "Destination: a network such as `10.3.0.0/24`, one address, or `default`.", {
+      examples: ["10.3.0.0/24", "default"],
+    }),
+    via: field(text, "Next hop. Needed for `default`.", { examples: ["10.1.0.9"] }).optional(),
+    dev: field(
+      text,
+      "Name of the node's nic that the route leaves by. In a nic's own `routes` it is that nic.",
+    ).optional(),
+    metric: field(z.number().int().min(0).max(4294967295), "Priority; the lower wins.", {
+      otherwise: "the kernel's",
+    }).optional(),
+  })
+  .meta({ id: "route" });
 
 const routes = z.array(routeSchema);
 
-export const nicMappingSchema = z.strictObject({
-  network: field(text, "Name of the network it attaches to. Left out only for a nic that `links` names.").optional(),
-  name: field(text, "Interface name in the node, at most 15 characters.", {
-    default: "`eth<n>`, n being its place in the list from 0",
-    examples: ["eth0", "uplink"],
-  }).optional(),
-  mac: field(text, "MAC address, unicast.", {
-    default: "derived from the node, or from `slot`",
-    examples: ["02:00:00:00:00:01"],
-  }).optional(),
-  ip: field(
-    oneOrMore,
-    "Address or addresses, IPv4 and IPv6. Without a prefix length they take that of the network's `cidr`. `none` or an empty list: no address.",
-    {
-      default: "the `slot`'s, else the lowest free host address of the network's `cidr`; without `cidr` none",
-      examples: ["10.1.0.1/24", ["10.1.0.9/24", "fd01::9/64"], "none"],
-    },
-  ).optional(),
-  slot: field(
-    z.number().int().min(1).max(65535),
-    "Fixes MAC and IP: slot 9 is host number 9 of the network's `cidr`. With `count`, the nodes take consecutive slots from this one.",
-    { examples: [9] },
-  ).optional(),
-  gateway: field(
-    oneOrMore,
-    "Next hop of the default route, one of each family. `none` or an empty list: no default route.",
-    {
-      default: "the network's `gateway`",
-      examples: ["10.1.0.9", "none"],
-    },
-  ).optional(),
-  dns: field(oneOrMore, "Name server or servers.", { default: "none", examples: ["10.1.0.53"] }).optional(),
-  mtu: field(mtu, "Largest packet, in bytes.", { default: "the network's" }).optional(),
-  vlan: field(vlan, "VLAN that the nic is in (untagged in the node). With `trunks`, the native VLAN.").optional(),
-  trunks: field(z.array(z.number().int().min(0).max(4094)).min(1), "VLANs that pass tagged; 0 is untagged frames.", {
-    default: "without `vlan`, every VLAN passes tagged",
-    examples: [[10, 20]],
-  }).optional(),
-  routes: field(routes, "Routes through this nic.", { default: [] }).optional(),
-  spy: field(z.boolean(), "Mirror its traffic to the interface `s_<port>` for Wireshark and the like.", {
-    default: false,
-  }).optional(),
-});
+export const nicMappingSchema = z
+  .strictObject({
+    network: field(text, "Name of the network it attaches to. Left out only for a nic that `links` names.").optional(),
+    name: field(text, "Interface name in the node, at most 15 characters.", {
+      otherwise: "`eth<n>`, n being its place in the list from 0",
+      examples: ["eth0", "uplink"],
+    }).optional(),
+    mac: field(text, "MAC address, unicast.", {
+      otherwise: "derived from the node, or from `slot`",
+      examples: ["02:00:00:00:00:01"],
+    }).optional(),
+    ip: field(
+      oneOrMore,
+      "Address or addresses, IPv4 and IPv6. Without a prefix length they take that of the network's `cidr`. `none` or an empty list: no address.",
+      {
+        otherwise: "the `slot`'s, else the lowest free host address of the network's `cidr`; without `cidr` none",
+        examples: ["10.1.0.1/24", ["10.1.0.9/24", "fd01::9/64"], "none"],
+      },
+    ).optional(),
+    slot: field(
+      z.number().int().min(1).max(65535),
+      "Fixes MAC and IP: slot 9 is host number 9 of the network's `cidr`. With `count`, the nodes take consecutive slots from this one.",
+      { examples: [9] },
+    ).optional(),
+    gateway: field(
+      oneOrMore,
+      "Next hop of the default route, one of each family. `none` or an empty list: no default route.",
+      {
+        otherwise: "the network's `gateway`; of several nics the first that has one leads the way out",
+        examples: ["10.1.0.9", "none"],
+      },
+    ).optional(),
+    dns: field(oneOrMore, "Name server or servers.", { otherwise: "none", examples: ["10.1.0.53"] }).optional(),
+    mtu: field(mtu, "Largest packet, in bytes.", { otherwise: "the network's" }).optional(),
+    vlan: field(vlan, "VLAN that the nic is in (untagged in the node). With `trunks`, the native VLAN.").optional(),
+    trunks: field(z.array(z.number().int().min(0).max(4094)).min(1), "VLANs that pass tagged; 0 is untagged frames.", {
+      otherwise: "without `vlan`, every VLAN passes tagged",
+      examples: [[10, 20]],
+    }).optional(),
+    routes: field(routes, "Routes through this nic.", { default: [] }).optional(),
+    spy: field(z.boolean(), "Mirror its traffic to the interface `s_<port>` for Wireshark and the like.", {
+      default: false,
+    }).optional(),
+  })
+  .meta({ id: "nic" });
 
 export const nicSchema = z.union([
   field(text, "Short for `{ network: <text> }`.", { examples: ["lan01"] }),
-  field(nicMappingSchema, "One interface of a node."),
+  nicMappingSchema,
 ]);
 
 const common = {
@@ -101,7 +105,7 @@ const single = {
   count: field(
     z.number().int().min(1).max(10000),
     "How many such nodes: `host` with `count: 3` makes `host-1`, `host-2` and `host-3`.",
-    { default: "one node, named as written" },
+    { otherwise: "one node, named as written" },
   ).optional(),
   ports: field(z.array(text), "Published ports: `[address:]host-port:node-port[/tcp|udp]`.", {
     default: [],
@@ -121,15 +125,15 @@ const container = {
   }).optional(),
   pull: field(z.enum(["missing", "always", "never"]), "When to fetch the image.", { default: "missing" }).optional(),
   command: field(command, "What it runs, in place of the image's command.", {
-    default: "the image's",
+    otherwise: "the image's",
     examples: [["httpd", "-f"]],
   }).optional(),
-  entrypoint: field(command, "What `command` is handed to.", { default: "the image's" }).optional(),
+  entrypoint: field(command, "What `command` is handed to.", { otherwise: "the image's" }).optional(),
   user: field(z.union([z.string(), z.number().int().min(0)]), "User, `name`, `uid` or `uid:gid`.", {
-    default: "the image's",
+    otherwise: "the image's",
     examples: ["nobody", "1000:1000"],
   }).optional(),
-  hostname: field(text, "Its host name.", { default: "the node's name" }).optional(),
+  hostname: field(text, "Its host name.", { otherwise: "the node's name" }).optional(),
   privileged: field(z.boolean(), "All capabilities and devices of the host. Think twice.", {
     default: false,
   }).optional(),
@@ -150,55 +154,67 @@ const container = {
     },
   ).optional(),
   cpus: field(z.number().positive().max(100000), "Processors, fractions allowed.", {
-    default: "no limit",
+    otherwise: "no limit",
     examples: [0.5],
   }).optional(),
   memory: field(
     z.union([z.string(), z.number().int()]),
     "Memory in bytes, or with a unit of 1024: `64M`, `1.5G`. At least 6M.",
-    { default: "no limit", examples: ["64M"] },
+    { otherwise: "no limit", examples: ["64M"] },
   ).optional(),
 };
 
 const containerDefaultsSchema = z.strictObject({ ...container, ...common });
 
-export const netnsSchema = z.strictObject({
-  kind: field(z.literal("netns"), "A bare network namespace: as cheap as a host can be, with the host's files."),
-  ...single,
-  ...common,
-});
+export const netnsSchema = z
+  .strictObject({
+    kind: field(z.literal("netns"), "A bare network namespace: as cheap as a host can be, with the host's files."),
+    ...single,
+    ...common,
+  })
+  .meta({ id: "netns" });
 
-export const containerSchema = z.strictObject({
-  kind: field(z.literal("container"), "A container; needs `image` or `rootfs`."),
-  ...container,
-  ...single,
-  ...common,
-});
+export const containerSchema = z
+  .strictObject({
+    kind: field(z.literal("container"), "A container; needs `image` or `rootfs`."),
+    ...container,
+    ...single,
+    ...common,
+  })
+  .meta({ id: "container" });
 
 export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSchema]);
 
-export const networkMappingSchema = z.strictObject({
-  type: field(z.enum(["lan"]), "How it is made. `lan`: a learning switch of its own.", { default: "lan" }).optional(),
-  cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
-    default: "none: nics have the addresses that they name",
-    examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],
-  }).optional(),
-  gateway: field(
-    oneOrMore,
-    "Address of the host on this network, within `cidr`: the host reaches the nodes, and is their default gateway.",
-    { default: "none: the host is not on this network", examples: ["10.2.0.254"] },
-  ).optional(),
-  mtu: field(mtu, "Largest packet, in bytes.", { default: 1500 }).optional(),
-});
+export const networkMappingSchema = z
+  .strictObject({
+    type: field(z.enum(["lan"]), "How it is made. `lan`: a learning switch of its own.", { default: "lan" }).optional(),
+    cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
+      otherwise: "none: nics have the addresses that they name",
+      examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],
+    }).optional(),
+    gateway: field(
+      oneOrMore,
+      "Address of the host on this network, within `cidr`: the host reaches the nodes, and is their default gateway.",
+      { otherwise: "none: the host is not on this network", examples: ["10.2.0.254"] },
+    ).optional(),
+    mtu: field(mtu, "Largest packet, in bytes.", { default: 1500 }).optional(),
+  })
+  .meta({ id: "network" });
 
 export const networkSchema = z.union([networkMappingSchema, z.null()]);
 
-export const linkSchema = z.strictObject({
-  endpoints: field(z.array(text).length(2), "The two ends, `node:nic`. A nic that the node does not declare is made.", {
-    examples: [["web:eth1", "router:eth2"]],
-  }),
-  mtu: field(mtu, "Largest packet of both ends, in bytes.", { default: 1500 }).optional(),
-});
+export const linkSchema = z
+  .strictObject({
+    endpoints: field(
+      z.array(text).length(2),
+      "The two ends, `node:nic`. A nic that the node does not declare is made.",
+      {
+        examples: [["web:eth1", "router:eth2"]],
+      },
+    ),
+    mtu: field(mtu, "Largest packet of both ends, in bytes.", { default: 1500 }).optional(),
+  })
+  .meta({ id: "link" });
 
 const source = field(text, "Node that it starts from.", { examples: ["web"] });
 const target = field(text, "Node or address that it tries to reach.", { examples: ["router", "10.2.0.254"] });
@@ -224,16 +240,18 @@ export const checkSchema = z
     expect: field(z.enum(["pass", "fail"]), "`fail` proves that something is *not* reached.", {
       default: "pass",
     }).optional(),
-    name: field(text, "What to call it in reports.", { default: "made of the above" }).optional(),
+    name: field(text, "What to call it in reports.", { otherwise: "made of the above" }).optional(),
     timeout: field(z.number().positive().max(3600), "Seconds it may take.", { default: 5 }).optional(),
   })
-  .meta({ oneOf: [{ required: ["ping"] }, { required: ["tcp"] }, { required: ["exec"] }] });
+  .meta({ id: "check", oneOf: [{ required: ["ping"] }, { required: ["tcp"] }, { required: ["exec"] }] });
 
-export const defaultsSchema = z.strictObject({
-  container: field(containerDefaultsSchema, "For nodes of kind `container`.").optional(),
-  netns: field(commonSchema, "For nodes of kind `netns`.").optional(),
-  nic: field(nicMappingSchema.pick({ mtu: true, dns: true, spy: true }), "For every nic.").optional(),
-});
+export const defaultsSchema = z
+  .strictObject({
+    container: field(containerDefaultsSchema, "For nodes of kind `container`.").optional(),
+    netns: field(commonSchema, "For nodes of kind `netns`.").optional(),
+    nic: field(nicMappingSchema.pick({ mtu: true, dns: true, spy: true }), "For every nic.").optional(),
+  })
+  .meta({ id: "defaults" });
 
 const name = text.regex(NAME);
 
@@ -269,8 +287,3 @@ export type NicFile = z.infer<typeof nicMappingSchema>;
 export type RouteFile = z.infer<typeof routeSchema>;
 export type LinkFile = z.infer<typeof linkSchema>;
 export type CheckFile = z.infer<typeof checkSchema>;
-
-/** The published JSON Schema (2020-12) of a lab file. */
-export function toJsonSchema(): object {
-  return { title: "Switchyard lab file", ...z.toJSONSchema(labSchema, { io: "input", target: "draft-2020-12" }) };
-}

@@ -48,7 +48,9 @@ export function readSource(text: string, problems: Problems): SourceNode | undef
     );
     return undefined;
   }
-  return new Reader(problems).read(document.contents, 0);
+  const reader = new Reader(problems);
+  const root = reader.read(document.contents, 0);
+  return reader.stopped ? undefined : root;
 }
 
 /** Tokens are counted on the way, since the library's own recursion only ends where the stack does. */
@@ -67,9 +69,9 @@ function compose(text: string, problems: Problems): Document.Parsed | undefined 
   for (const lexeme of new Lexer().lex(text)) {
     if (lexeme === "[" || lexeme === "{") flow++;
     else if (lexeme === "]" || lexeme === "}") flow--;
-    else if (lexeme === "-" || lexeme === "?" || lexeme === ":") onLine++;
-    else if (lexeme.includes("\n")) onLine = flow > 0 ? onLine : 0;
-    if (flow > MOST_DEPTH || (flow === 0 && onLine > MOST_DEPTH)) {
+    else if (flow === 0 && (lexeme === "-" || lexeme === "?" || lexeme === ":")) onLine++;
+    else if (lexeme.includes("\n")) onLine = 0;
+    if (flow > MOST_DEPTH || onLine > MOST_DEPTH) {
       const at = parser.offset;
       problems.add(
         { start: at, end: at + 1 },
@@ -123,7 +125,8 @@ function yamlHint(code: string): { hint?: string } {
 class Reader {
   /** What each anchor stands for; while it is still being read, undefined. */
   private readonly anchors = new Map<string, SourceNode | undefined>();
-  private stopped = false;
+  /** Whether it gave up, so that what was read is not all. */
+  stopped = false;
 
   constructor(private readonly problems: Problems) {}
 
