@@ -29,11 +29,14 @@ export const codes = {
   "node.no-address": "The node has no IP address that the other end could be reached by.",
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
   "network.unknown": "The yard has no network of that name. `yard ps` lists them.",
+  "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":
     "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",
+  "cp.host-files":
+    "A bare namespace has the file system of the host, so there is nothing to copy. Use the path on the host.",
   "cp.missing": "The file or folder to copy does not exist.",
-  "check.failed": "At least one check did not come out as expected.",
   "check.bad-target": "A check names something that is neither a node of the yard nor an IP address.",
+  "check.report-unwritable": "The JUnit report could not be written. Name a file in a folder that exists.",
   "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
   "iperf.missing": "The program iperf3 is not installed on the host. `apt-get install iperf3`.",
   "iperf.failed": "iperf3 could not measure between the two nodes; its own message is given.",

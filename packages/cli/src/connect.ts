@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { YardError } from "@switchyard/base";
-import { yardPaths } from "@switchyard/yard/agent/paths";
+import { yardPaths } from "@switchyard/yard/paths";
 import { openStore, type Store } from "@switchyard/yard/store";
 import { isRoot, type Session, shellWords } from "./session.ts";
 

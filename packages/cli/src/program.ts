@@ -20,6 +20,7 @@ export async function createProgram(session: Session, argv: readonly string[]): 
     .usage("[-y NAME | --system] VERB …")
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
+    .commandsGroup("Yards and the host:")
     .helpCommand("help [verb]", "show help for a verb")
     .enablePositionalOptions()
     .addHelpText(
@@ -40,11 +41,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     configure(command, session);
     command.summary(verb.summary).description(sentence(verb.summary)).helpGroup(verb.group);
     command.helpOption("-h, --help", "show help");
-    common(command);
     if (called.has(verb.name)) {
       const module = await verb.load();
       module.define(command, session);
     }
+    common(command);
     program.addCommand(command, { hidden: hiddenVerbs.includes(verb) });
   }
   return program;
@@ -71,6 +72,16 @@ export async function runProgram(session: Session, argv: readonly string[]): Pro
     if (error.exitCode === 0) return;
     throw usageError(error, argv);
   }
+}
+
+/** Gives a verb a verb below it, with what every verb has. */
+export function subcommand(parent: Command, name: string, summary: string, session: Session): Command {
+  const command = parent.command(name);
+  configure(command, session);
+  parent.enablePositionalOptions();
+  command.summary(summary).description(sentence(summary)).helpOption("-h, --help", "show help");
+  common(command);
+  return command;
 }
 
 /** A wrong command line: exit code 2. */
@@ -112,7 +123,11 @@ function configure(command: Command, session: Session): void {
       getOutHasColors: () => style.bold("x") !== "x",
       getErrHasColors: () => errorStyle.bold("x") !== "x",
     })
-    .configureHelp({ showGlobalOptions: false, styleTitle: (title) => style.bold(title) });
+    .configureHelp({
+      showGlobalOptions: false,
+      subcommandTerm: (verb) => verb.name(),
+      styleTitle: (title) => style.bold(title),
+    });
 }
 
 /** `-y` and `--system` stand before or after the verb. */

@@ -95,9 +95,10 @@ export const verbs: readonly Verb[] = [
   { name: "version", summary: "print the version", group: host, load: () => import("./commands/version.ts") },
 ];
 
-/** Called by our own scripts, not by people. */
+/** Called by our own scripts and processes, not by people. */
 export const hiddenVerbs: readonly Verb[] = [
   { name: "__complete", summary: "", group: host, load: () => import("./commands/complete.ts") },
+  { name: "relay", summary: "", group: host, load: () => import("./commands/relay.ts") },
 ];
 
 /** Options before the verb that take a value, so that it is not mistaken for the verb. */

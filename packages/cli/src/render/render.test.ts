@@ -143,7 +143,7 @@ describe("JUnit", () => {
   });
 
   test("characters that XML cannot hold do not break the report", () => {
-    expect(junitXml([{ name: "x\u0000\u001b[31m", timestamp, cases: [] }]))).toContain("x\ufffd\ufffd[31m");
+    expect(junitXml([{ name: "x\u0000\u001b[31m", timestamp, cases: [] }])).toContain("x\ufffd\ufffd[31m");
   });
 });
 

@@ -14,6 +14,7 @@ export interface YardView {
 export interface Failure {
   readonly code: string;
   readonly message: string;
+  readonly hint: string | null;
 }
 
 export interface LabView {

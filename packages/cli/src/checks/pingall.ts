@@ -1,0 +1,44 @@
+import type { Ip } from "@switchyard/base";
+import { mapLimited } from "../concurrency.ts";
+import { ping } from "../probe/ping.ts";
+import { Poller } from "../probe/poller.ts";
+import type { PairResult } from "../render/matrix.ts";
+import type { NodeView } from "../view/types.ts";
+import { sharedAddress } from "./reach.ts";
+
+/** Nodes that ping at a time; each pings all of its peers at once. */
+const LIMIT = 32;
+
+/** Every ordered pair of nodes with addresses on a common network, with the address to ping. Pure. */
+export function pairsOf(nodes: readonly NodeView[]): { from: NodeView; targets: { to: NodeView; address: Ip }[] }[] {
+  return nodes.map((from) => ({
+    from,
+    targets: nodes.flatMap((to) => {
+      const address = to === from ? undefined : sharedAddress(from, to);
+      return address === undefined ? [] : [{ to, address }];
+    }),
+  }));
+}
+
+/** Pings all pairs. `timeout` in milliseconds, for each node's pings together. */
+export async function pingAll(
+  nodes: readonly NodeView[],
+  options: {
+    readonly timeout: number;
+    readonly signal: AbortSignal;
+    readonly onDone?: (done: number, total: number) => void;
+  },
+): Promise<PairResult[]> {
+  const poller = new Poller();
+  const sources = pairsOf(nodes).filter(({ targets }) => targets.length > 0);
+  let done = 0;
+  const results = await mapLimited(sources, LIMIT, async ({ from, targets }) => {
+    options.signal.throwIfAborted();
+    const addresses = targets.map(({ address }) => address);
+    const replies = await ping(poller, { name: from.namespace }, addresses, options);
+    options.onDone?.(++done, sources.length);
+    return targets.map(({ to }, at) => ({ from: from.name, to: to.name, roundTrip: replies[at]?.roundTrip ?? null }));
+  });
+  options.signal.throwIfAborted();
+  return results.flat();
+}

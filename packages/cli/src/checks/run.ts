@@ -1,0 +1,134 @@
+import { Writable } from "node:stream";
+import { asYardError } from "@switchyard/base";
+import type { CheckSpec } from "@switchyard/yard/model";
+import { mapLimited } from "../concurrency.ts";
+import type { Inside } from "../inside.ts";
+import { ping } from "../probe/ping.ts";
+import { Poller } from "../probe/poller.ts";
+import { tcpConnect } from "../probe/tcp.ts";
+import type { CheckResult } from "../render/check.ts";
+import { resolveTarget } from "./reach.ts";
+
+/** Checks of one lab. */
+export interface LabChecks {
+  readonly lab: string;
+  readonly checks: readonly CheckSpec[];
+}
+
+/** Checks at a time: most of them wait for an answer that does not come. */
+const LIMIT = 64;
+
+/** What a check came to. `passed` undefined: it could not even be tried. */
+interface Verdict {
+  readonly passed: boolean | undefined;
+  readonly found: string;
+}
+
+/**
+ * Runs checks side by side. Each waits until its timeout for what it expects; one that cannot be tried (its node is
+ * down) is not as expected, whatever it expects.
+ */
+export async function runChecks(
+  inside: Inside,
+  labs: readonly LabChecks[],
+  options: { readonly signal: AbortSignal; readonly onDone?: (done: number, total: number) => void },
+): Promise<CheckResult[]> {
+  const all = labs.flatMap(({ lab, checks }) => checks.map((check) => ({ lab, check })));
+  const poller = new Poller();
+  let done = 0;
+  return mapLimited(all, LIMIT, async ({ lab, check }) => {
+    options.signal.throwIfAborted();
+    const began = performance.now();
+    const { passed, found } = await verdict(inside, poller, check, options.signal).catch(
+      (error: unknown): Verdict => ({ passed: undefined, found: asYardError(error).message }),
+    );
+    options.signal.throwIfAborted();
+    options.onDone?.(++done, all.length);
+    return {
+      lab,
+      name: check.name,
+      type: check.type,
+      expect: check.expect,
+      ok: passed === (check.expect === "pass"),
+      found,
+      milliseconds: performance.now() - began,
+    };
+  });
+}
+
+async function verdict(inside: Inside, poller: Poller, check: CheckSpec, signal: AbortSignal): Promise<Verdict> {
+  switch (check.type) {
+    case "ping": {
+      const to = resolveTarget(inside.view, check.from, check.to);
+      const from = { name: inside.namespace(check.from) };
+      const [result] = await ping(poller, from, [to], { timeout: check.timeout, signal });
+      if (result?.roundTrip !== undefined) return { passed: true, found: `${to} in ${result.roundTrip.toFixed(2)} ms` };
+      return {
+        passed: false,
+        found: `no reply from ${to}${result?.error === undefined ? "" : `: ${reason(result.error)}`}`,
+      };
+    }
+    case "tcp": {
+      const to = resolveTarget(inside.view, check.from, check.to);
+      const from = { name: inside.namespace(check.from) };
+      const persist = check.expect === "pass";
+      const result = await tcpConnect(poller, from, to, check.port, { timeout: check.timeout, persist, signal });
+      if ("error" in result) return { passed: false, found: `${to} port ${check.port}: ${reason(result.error)}` };
+      return { passed: true, found: `connected to ${to} in ${result.milliseconds.toFixed(2)} ms` };
+    }
+    case "exec":
+      return execVerdict(inside, check, signal);
+  }
+}
+
+async function execVerdict(
+  inside: Inside,
+  { node, command, timeout }: { readonly node: string; readonly command: readonly string[]; readonly timeout: number },
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const limit = AbortSignal.timeout(timeout);
+  const tail = lastLine();
+  const ended = inside.exec(
+    node,
+    { command, tty: false, signal: AbortSignal.any([signal, limit]) },
+    { stdin: undefined, stdout: tail.stream, stderr: tail.stream },
+  );
+  try {
+    const code = await ended;
+    if (limit.aborted) return { passed: false, found: `not done within ${timeout} ms` };
+    return { passed: code === 0, found: [`exit code ${code}`, tail.text()].filter((part) => part !== "").join(": ") };
+  } catch (error) {
+    if (limit.aborted) return { passed: false, found: `not done within ${timeout} ms` };
+    throw error;
+  }
+}
+
+/** Keeps the last line of what is written, for a table's cell. */
+function lastLine(): { readonly stream: Writable; text(): string } {
+  let kept = "";
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      kept = (kept + chunk.toString("utf8")).slice(-400);
+      done();
+    },
+  });
+  return { stream, text: () => (kept.trim().split("\n").at(-1) ?? "").trim().slice(0, 80) };
+}
+
+/** The errors of a connection in words. */
+function reason(errno: string): string {
+  switch (errno) {
+    case "ECONNREFUSED":
+      return "refused";
+    case "ETIMEDOUT":
+      return "no answer";
+    case "ENETUNREACH":
+      return "no route";
+    case "EHOSTUNREACH":
+      return "host unreachable";
+    case "EADDRNOTAVAIL":
+      return "no usable source address";
+    default:
+      return errno;
+  }
+}

@@ -1,0 +1,178 @@
+import { addNetwork, addNode, rowsOf } from "@switchyard/yard/store";
+import type { Command } from "commander";
+import { commit, type FilePart, networkSpec, nodeSpec, parseNicWord } from "../commanded.ts";
+import { openLiveYard } from "../converge.ts";
+import { examples, JSON_HELP } from "../help.ts";
+import { number, repeated } from "../options.ts";
+import { subcommand } from "../program.ts";
+import { took } from "../render/duration.ts";
+import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { environment } from "./exec.ts";
+
+interface NetworkOptions extends CommonOptions {
+  readonly cidr: readonly string[];
+  readonly gateway: readonly string[];
+  readonly mtu?: number;
+}
+
+interface NodeOptions extends CommonOptions {
+  readonly network: readonly string[];
+  readonly env: readonly string[];
+  readonly sysctl: readonly string[];
+  readonly publish: readonly string[];
+}
+
+interface ContainerOptions extends NodeOptions {
+  readonly runtime: string;
+  readonly image?: string;
+  readonly rootfs?: string;
+  readonly pull?: string;
+  readonly entrypoint?: string;
+  readonly user?: string;
+  readonly hostname?: string;
+  readonly privileged?: boolean;
+  readonly capAdd: readonly string[];
+  readonly device: readonly string[];
+  readonly bind: readonly string[];
+  readonly cpus?: number;
+  readonly memory?: string;
+}
+
+/** `yard add network|netns|container …` */
+export function define(command: Command, session: Session): void {
+  command.description(
+    "Add a network or a node to the yard, outside of any lab. When it cannot be made it is withdrawn\n" +
+      "again, and leaves nothing behind. The words mean what they mean in a lab file.",
+  );
+  defineNetwork(subcommand(command, "network", "add a network", session), session);
+  defineNetns(subcommand(command, "netns", "add a bare namespace", session), session);
+  defineContainer(subcommand(command, "container", "add a container", session), session);
+  examples(
+    command,
+    ["yard add network lan01 --cidr 10.1.0.0/24", "a network that gives nics addresses"],
+    ["yard add netns pc -n lan01", "a namespace with one nic"],
+    ["yard add container web --runtime oci --image busybox -n lan01,ip=10.1.0.80/24 -- httpd -f", "a container"],
+  );
+}
+
+function defineNetwork(command: Command, session: Session): void {
+  command
+    .argument("<name>", "its name")
+    .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
+    .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
+    .option("--mtu <bytes>", "largest packet", number)
+    .option("--json", JSON_HELP)
+    .action(async (name: string, { cidr, gateway, mtu, ...options }: NetworkOptions) => {
+      const began = performance.now();
+      const yard = yardName(command, session.env);
+      const spec = networkSpec(session, name, { ...some({ cidr, gateway }), ...given({ mtu }) });
+      await using live = await openLiveYard(session, yard);
+      const place = { yard, host: live.host };
+      const changed = await commit(session, live, `add ${name}`, () => addNetwork(live.store, spec, place), {
+        networks: [name],
+      });
+      report(session, options, `network ${name}`, changed, began);
+    });
+  examples(command, ["yard add network lan01 --cidr 10.1.0.0/24 --gateway 10.1.0.254", "the host reaches it too"]);
+}
+
+function defineNetns(command: Command, session: Session): void {
+  nodeOptions(command).action(async (name: string, options: NodeOptions) => {
+    await addOne(session, command, name, options, { kind: "netns", ...commonPart(options) });
+  });
+  examples(command, ["yard add netns pc -n lan01 -n lan02,ip=10.2.0.7/24", "two nics, eth0 and eth1"]);
+}
+
+function defineContainer(command: Command, session: Session): void {
+  nodeOptions(command)
+    .usage("[options] NAME [-- COMMAND [ARGUMENT …]]")
+    .argument("[command...]", "what it runs, in place of the image's command")
+    .option("--runtime <name>", "docker, podman or oci", "docker")
+    .option("--image <image>", "image")
+    .option("--rootfs <folder>", "folder to use as root file system in place of an image")
+    .option("--pull <policy>", "missing, always or never")
+    .option("--entrypoint <program>", "what the command is handed to")
+    .option("-u, --user <name>", "user, name or uid[:gid]")
+    .option("--hostname <name>", "its host name")
+    .option("--privileged", "all capabilities and devices of the host")
+    .option("--cap-add <name>", "capability on top of the usual ones (may be repeated)", repeated, [])
+    .option("--device <path>", "device of the host (may be repeated)", repeated, [])
+    .option("-v, --bind <source:target>", "folder or file of the host (may be repeated)", repeated, [])
+    .option("--cpus <count>", "processors, fractions allowed", number)
+    .option("-m, --memory <size>", "memory, such as 64M")
+    .passThroughOptions()
+    .action(async (name: string, words: readonly string[], options: ContainerOptions) => {
+      const argv = words[0] === "--" ? words.slice(1) : words;
+      const { runtime, image, rootfs, pull, user, hostname, privileged, capAdd, device, bind, cpus, memory } = options;
+      await addOne(session, command, name, options, {
+        kind: "container",
+        ...commonPart(options),
+        ...given({ runtime, image, rootfs, pull, user, hostname, privileged, cpus, memory }),
+        ...(options.entrypoint === undefined ? {} : { entrypoint: [options.entrypoint] }),
+        ...some({ command: argv, cap_add: capAdd, devices: device, binds: bind }),
+      });
+    });
+  examples(
+    command,
+    ["yard add container web --image nginx -n lan01 -p 8080:80", "with Docker"],
+    ["yard add container sh --runtime oci --image busybox -n lan01 -- sleep inf", "without an engine"],
+  );
+}
+
+function nodeOptions(command: Command): Command {
+  return command
+    .argument("<name>", "its name")
+    .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
+    .option("-e, --env <name=value>", "environment of its commands (may be repeated)", repeated, [])
+    .option("--sysctl <name=value>", "kernel parameter of its namespaces (may be repeated)", repeated, [])
+    .option("-p, --publish <ports>", "published port, HOST:NODE[/udp] (may be repeated)", repeated, [])
+    .option("--json", JSON_HELP);
+}
+
+function commonPart({ network, env, sysctl, publish }: NodeOptions): FilePart {
+  return {
+    ...some({ nics: network.map(parseNicWord), ports: publish }),
+    env: environment(env),
+    sysctls: environment(sysctl),
+  };
+}
+
+async function addOne(
+  session: Session,
+  command: Command,
+  name: string,
+  options: CommonOptions,
+  node: FilePart,
+): Promise<void> {
+  const began = performance.now();
+  const yard = yardName(command, session.env);
+  await using live = await openLiveYard(session, yard);
+  const spec = nodeSpec(session, rowsOf(live.store.db), name, node);
+  const place = { yard, host: live.host };
+  const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), { nodes: [name] });
+  report(session, options, `node ${name}`, changed, began);
+}
+
+/** What every command that changes one thing says at the end. */
+export function report(
+  session: Session,
+  options: CommonOptions,
+  what: string,
+  changed: boolean,
+  began: number,
+  verb = "added",
+): void {
+  const milliseconds = performance.now() - began;
+  if (options.json) printJson(session, { what, changed, milliseconds });
+  else print(session, changed ? `${what} ${verb} (${took(milliseconds)})` : `nothing to do (${took(milliseconds)})`);
+}
+
+/** The lists that are not empty. */
+function some(lists: Readonly<Record<string, readonly unknown[]>>): FilePart {
+  return Object.fromEntries(Object.entries(lists).filter(([, list]) => list.length > 0));
+}
+
+/** The values that were given. */
+function given(values: FilePart): FilePart {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

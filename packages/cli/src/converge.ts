@@ -1,0 +1,119 @@
+import { hostname } from "node:os";
+import { YardError, YardErrors } from "@switchyard/base";
+import { ensureAgent } from "@switchyard/yard/agent";
+import { type Outcome, type RowFailure, rowsOf, type Scope, type Store, waitApplied } from "@switchyard/yard/store";
+import { type Changes, changesBetween, declarationOf } from "./changes.ts";
+import { openYard } from "./connect.ts";
+import { createProgress } from "./render/progress.ts";
+import { selfCommand } from "./self.ts";
+import { Interrupted, type Session } from "./session.ts";
+
+/** A yard whose agent runs, with its database open. */
+export interface LiveYard extends AsyncDisposable {
+  readonly yard: string;
+  readonly store: Store;
+  /** The name of this host in the database. */
+  readonly host: string;
+  /** Rejects with `agent.died` when the agent ends. */
+  readonly died: Promise<never>;
+}
+
+/** Starts the yard's agent where none runs, and opens the database. */
+export async function openLiveYard(session: Session, yard: string): Promise<LiveYard> {
+  await using stack = new AsyncDisposableStack();
+  const { signal } = session;
+  const agent = stack.use(await interruptible(signal, ensureAgent(yard, { executable: selfCommand(), signal })));
+  const store = stack.use(await interruptible(signal, openYard(session, yard)));
+  const { promise: died, reject } = Promise.withResolvers<never>();
+  // Nobody may be waiting at the moment that it dies.
+  died.catch(() => {});
+  void agent.died.then(() =>
+    reject(
+      new YardError("agent.died", `the agent of yard "${yard}" ended while it was waited for`, {
+        hint: `run it in the foreground to see why: sudo yard -y ${yard} agent`,
+      }),
+    ),
+  );
+  const open = stack.move();
+  return { yard, store, host: hostname(), died, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+/** What came of a change that the agent has taken. */
+export interface Converged<Result> {
+  readonly result: Result;
+  readonly changes: Changes;
+  readonly failures: readonly RowFailure[];
+}
+
+/**
+ * Writes a change and waits until the agent has made it so, with progress on the terminal.
+ *
+ * @throws Interrupted at Ctrl-C: what is written stays so; YardError `agent.died` and those of the change
+ */
+export async function converge<Result extends { readonly cfg: number }>(
+  session: Session,
+  live: LiveYard,
+  title: string,
+  write: () => Promise<Result>,
+  scope: Scope = {},
+): Promise<Converged<Result>> {
+  const before = declarationOf(rowsOf(live.store.db));
+  const result = await interruptible(session.signal, write());
+  const changes = changesBetween(before, declarationOf(rowsOf(live.store.db)));
+  const { failures } = await waitWithProgress(session, live, title, result.cfg, scope);
+  return { result, changes, failures };
+}
+
+async function waitWithProgress(
+  session: Session,
+  live: LiveYard,
+  title: string,
+  cfg: number,
+  scope: Scope,
+): Promise<Outcome> {
+  using progress = createProgress(session.streams.stderr, title, session.errorStyle);
+  const applied = waitApplied(live.store, cfg, {
+    ...scope,
+    signal: session.signal,
+    onProgress: ({ done, total }) => progress.show({ done, total, text: "nodes" }),
+  });
+  return interruptible(session.signal, Promise.race([applied, live.died]));
+}
+
+/** The rows that failed, as the errors that they are; each tells what it is about. */
+export function failureErrors(failures: readonly RowFailure[]): YardError | undefined {
+  const errors = failures.map(
+    ({ subject, code, message, hint }) =>
+      new YardError(code, `${subjectText(subject)}: ${message}`, hint === undefined ? {} : { hint }),
+  );
+  const [first, ...others] = errors;
+  if (first === undefined) return undefined;
+  return others.length === 0 ? first : new YardErrors([first, ...others]);
+}
+
+function subjectText(subject: RowFailure["subject"]): string {
+  switch (subject.kind) {
+    case "network":
+      return `network ${subject.network}`;
+    case "link":
+      return `link ${subject.link}`;
+    case "node":
+      return `node ${subject.node}`;
+    case "nic":
+      return `nic ${subject.node}:${subject.nic}`;
+    case "lab":
+      return `lab ${subject.lab}`;
+    case "yard":
+      return "yard";
+  }
+}
+
+/** A wait that ends with {@link Interrupted} at Ctrl-C, whatever error the room below makes of the abort. */
+async function interruptible<Result>(signal: AbortSignal, work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted && signal.reason instanceof Interrupted) throw signal.reason;
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+import { bridgeName, portName } from "@switchyard/vswitch";
+import type { PortForward } from "@switchyard/yard/model";
+import type { NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
+import type { Failure, LabView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
+
+/** When a process began, in milliseconds since the epoch; undefined when it is gone. */
+export type Began = (pid: number) => number | undefined;
+
+/** The store's rows as people see them. */
+export function viewOf(yard: string, rows: Rows, began: Began): YardView {
+  const [host] = rows.hosts;
+  const networks = rows.networks.map(
+    (row): NetworkView => ({
+      name: row.name,
+      lab: row.lab ?? null,
+      type: row.type,
+      cidr: row.cidr,
+      gateway: row.gateway,
+      mtu: row.mtu ?? null,
+      bridge: row.status.bridge ?? bridgeName(row.name),
+      state: row.status.state,
+      error: failure(row.status.failure),
+    }),
+  );
+  const bridges = new Map(networks.map(({ name, bridge }) => [name, bridge]));
+  const nodes = rows.nodes.map((row) => nodeView(row, bridges, began));
+  return {
+    yard,
+    agent: host?.agentPid ?? null,
+    datapath: host?.datapath ?? "",
+    error: failure(host?.status.failure),
+    labs: rows.labs.map((row) => labView(row.name, row.file, networks, nodes)),
+    networks,
+    nodes,
+  };
+}
+
+function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: Began): NodeView {
+  const { spec, status } = row;
+  const container = spec.kind === "container" ? spec : undefined;
+  return {
+    name: row.name,
+    lab: row.lab ?? null,
+    kind: spec.kind,
+    runtime: container?.runtime ?? null,
+    state: status.state,
+    error: failure(status.failure),
+    pid: status.pid ?? null,
+    exitCode: status.exitCode ?? null,
+    since: status.state !== "running" || status.pid === undefined ? null : (began(status.pid) ?? null),
+    objId: row.objId,
+    namespace: status.namespace ?? "",
+    image: container?.image ?? container?.rootfs ?? null,
+    command: container?.command ?? [],
+    ports: spec.ports.map(portText),
+    nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
+  };
+}
+
+function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
+  return {
+    name: nic.name,
+    network: nic.network ?? null,
+    link: nic.link ?? null,
+    mac: nic.mac,
+    addresses: nic.addresses,
+    port: nic.status.port ?? portName(objId, nic.index),
+    bridge: nic.network === undefined ? "" : (bridges.get(nic.network) ?? ""),
+    ofport: nic.status.ofport ?? null,
+    mtu: nic.mtu ?? null,
+    vlan: nic.vlan ?? null,
+    trunks: nic.trunks,
+    state: nic.status.state,
+    error: failure(nic.status.failure),
+  };
+}
+
+function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {
+  const own = [
+    ...networks.filter(({ lab }) => lab === name),
+    ...nodes.filter(({ lab }) => lab === name).flatMap((node) => [node, ...node.nics]),
+  ];
+  const failed = own.some(({ state, error }) => error !== null || state === "failed" || state === "exited");
+  const settled = own.every(({ state }) => state === "running" || state === "up");
+  return { name, file, state: failed ? "failed" : settled ? "up" : "pending" };
+}
+
+/** As `docker ps` writes it: `127.0.0.1:8080->80/tcp`. */
+export function portText({ address, hostPort, nodePort, protocol }: PortForward): string {
+  const at = address === undefined ? "" : `${address.includes(":") ? `[${address}]` : address}:`;
+  return `${at}${hostPort}->${nodePort}/${protocol}`;
+}
+
+function failure(row: RowFailure | undefined): Failure | null {
+  return row === undefined ? null : { code: row.code, message: row.message, hint: row.hint ?? null };
+}
