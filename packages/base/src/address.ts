@@ -94,7 +94,10 @@ export function nthHost(cidr: Cidr, n: number): Cidr {
 /** The number that an address is, in network byte order. */
 export function toNumber(ip: Ip): bigint {
   if (family(ip) === 4) return BigInt(ip.split(".").reduce((sum, byte) => sum * 256 + Number(byte), 0));
-  return ipaddr.parse(ip).toByteArray().reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+  return ipaddr
+    .parse(ip)
+    .toByteArray()
+    .reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
 }
 
 /** The address that a number is: the inverse of {@link toNumber}. */
