@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
-import { bootId, isRoot, lockFile, watchNamespaces } from "@switchyard/linux";
+import { bootId, isRoot, lockFile } from "@switchyard/linux";
 import type { Uuid } from "@switchyard/ovsdb";
 import { observeSwitch } from "@switchyard/vswitch";
 import { rowsOf } from "../store/rows.ts";
@@ -20,6 +20,7 @@ import { Services } from "./services.ts";
 import { serveSocket } from "./socket.ts";
 import { SwitchHost } from "./switch-host.ts";
 import { withoutUnreachable } from "./unreachable.ts";
+import { NamespaceViews } from "./views.ts";
 
 /** The group whose members may use the agent's sockets; they are as good as root. */
 const GROUP = "yard";
@@ -113,11 +114,12 @@ class Agent implements AsyncDisposable {
     const engines = stack.use(new Engines(paths, log, changed));
     for (const key of recordedEngines(store.db, host)) engines.get(key).catch(() => {});
     const namespace = switchHost.namespace;
-    watchNamespaces(namespace, changed, signal);
+    const views = new NamespaceViews(namespace, changed, signal);
     const site: Site = {
       paths,
       boot: bootId(),
       namespace,
+      views,
       vswitch,
       engines,
       services,
@@ -186,6 +188,7 @@ class Agent implements AsyncDisposable {
 
   async #converge(): Promise<void> {
     const { site, store, facts } = this;
+    const began = performance.now();
     const rows = rowsOf(store.db);
     const cfg = rows.yard?.nextCfg ?? 0;
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);
@@ -196,6 +199,7 @@ class Agent implements AsyncDisposable {
     const seen = await observe(site, wanted, marks);
     const { desired, actual, failures } = withoutUnreachable(wanted, seen);
     const actions = plan(desired, actual, { revive: cfg > own.curCfg });
+    const planned = performance.now();
     const outcome = await apply(site, desired, actions, seen.containers);
     const all = [...failures, ...outcome.failures];
     await writeStatus(
@@ -212,7 +216,8 @@ class Agent implements AsyncDisposable {
       },
       site.signal,
     );
-    this.options.log.debug({ cfg, actions: actions.length, failures: all.length }, "converged");
+    const milliseconds = { plan: Math.round(planned - began), all: Math.round(performance.now() - began) };
+    this.options.log.debug({ cfg, actions: actions.length, failures: all.length, milliseconds }, "converged");
     if (all.length > 0) this.again();
     else if (actions.length === 0) this.#retries = backoff(500, 30_000);
   }

@@ -15,7 +15,7 @@ import { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 import { Blame, type Failure } from "./blame.ts";
 import { runCommands } from "./commands.ts";
 import { deleteFile, writeFile } from "./files.ts";
-import { endProcessesIn } from "./inhabitants.ts";
+import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { formatAlias } from "./mark.ts";
 import { relayFile } from "./names.ts";
 import { type ExecMark, FAR_END, lifeOf, type World } from "./observe.ts";
@@ -24,10 +24,12 @@ import { parseRoute } from "./route.ts";
 import type { Services } from "./services.ts";
 import { HOST, type State, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
+import type { NamespaceViews } from "./views.ts";
 
 /** What the executor works on, beside what the observer looks at. */
 export interface Site extends World {
   readonly services: Services;
+  readonly views: Pick<NamespaceViews, "read" | "forget">;
   readonly log: Logger;
   readonly signal: AbortSignal;
   /**
@@ -73,10 +75,16 @@ export async function apply(
   const run = async (phase: Phase) => {
     site.signal.throwIfAborted();
     const due = (phases.get(phase) ?? []).filter(({ subject }) => !work.blame.blocks(subject));
-    if (due.length > 0) await work.run(phase, due);
+    if (due.length === 0) return;
+    const began = performance.now();
+    await work.run(phase, due);
+    site.log.debug({ phase, actions: due.length, milliseconds: Math.round(performance.now() - began) }, "phase done");
   };
 
-  let rest: readonly Phase[] = PHASES;
+  // Only containers need the files before they are made; otherwise they are written while the switch works.
+  let rest: readonly Phase[] = phases.has("create containers")
+    ? PHASES
+    : PHASES.toSpliced(PHASES.indexOf("files"), 1).toSpliced(PHASES.indexOf("switch"), 0, "files");
   const doomed = [...only(actions, "port-delete"), ...only(actions, "bridge-delete")];
   if (site.bounce && worthBouncing(doomed.length, site)) {
     const deletions: readonly Phase[] = ["stop services", "remove containers", "delete namespaces", "delete links"];
@@ -86,7 +94,7 @@ export async function apply(
     });
     const done = new Set<Action>(doomed);
     phases.set("switch", phases.get("switch")?.filter((it) => !done.has(it)) ?? []);
-    rest = PHASES.filter((phase) => !deletions.includes(phase));
+    rest = rest.filter((phase) => !deletions.includes(phase));
   }
   let switching: Promise<void> | undefined;
   for (const phase of rest) {
@@ -129,9 +137,7 @@ class Work {
       case "stop services":
         return await this.each(actions, "service-stop", "service.not-stopped", ({ id }) => this.site.services.stop(id));
       case "remove containers":
-        return await this.each(actions, "container-remove", "node.container-failed", async ({ node, container }) =>
-          (await this.site.engines.get(container)).remove(this.containerName(node), GRACE, this.site.signal),
-        );
+        return await this.each(actions, "container-remove", "node.container-failed", (action) => this.remove(action));
       case "delete namespaces":
         return await this.deleteNamespaces(only(actions, "namespace-delete"));
       case "delete links":
@@ -201,6 +207,12 @@ class Work {
       );
   }
 
+  private async remove({ node, container }: ActionOf<"container-remove">): Promise<void> {
+    const pid = this.containers.get(node)?.pid;
+    const grace = pid !== undefined && handlesTermination(pid) ? GRACE : 0;
+    await (await this.site.engines.get(container)).remove(this.containerName(node), grace, this.site.signal);
+  }
+
   private async create({ node, container }: ActionOf<"container-create">): Promise<void> {
     if (!container.config) throw new YardError("internal.unexpected", `the container of ${node} has no configuration`);
     await (await this.site.engines.get(container)).create(container.config, this.site.signal);
@@ -218,7 +230,7 @@ class Work {
   }
 
   private async links(actions: readonly Action[]): Promise<void> {
-    const batch = new LinkWork(this.site.namespace);
+    const batch = new LinkWork(this.site);
     for (const action of actions) {
       const { subject } = action;
       if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
@@ -299,7 +311,7 @@ class Work {
         this.blame.add(subject, error, "node.sysctl-refused");
       }
     }
-    const batch = new LinkWork(this.site.namespace);
+    const batch = new LinkWork(this.site);
     for (const action of actions) {
       const { subject } = action;
       if (action.do === "address-add" || action.do === "address-delete") {
@@ -354,11 +366,11 @@ class LinkWork {
   readonly #batches = new Map<string, { namespace: NamespaceRef; ops: LinkOp[] }>();
   readonly #subjects = new Map<LinkOp, Subject>();
 
-  constructor(private readonly home: NamespaceRef) {}
+  constructor(private readonly site: Site) {}
 
   /** An operation in the switch's namespace. */
   near(subject: Subject, op: LinkOp): void {
-    this.add(subject, this.home, op);
+    this.add(subject, this.site.namespace, op);
   }
 
   add(subject: Subject, namespace: NamespaceRef, op: LinkOp): void {
@@ -371,7 +383,10 @@ class LinkWork {
   }
 
   async run(blame: Blame): Promise<void> {
-    for (const failure of await applyLinksInSlices([...this.#batches.values()])) {
+    const batches = [...this.#batches.values()];
+    const peers = batches.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "veth" ? [op.peer.namespace] : [])));
+    this.site.views.forget([...batches.map(({ namespace }) => namespace), ...peers]);
+    for (const failure of await applyLinksInSlices(batches)) {
       const subject = this.#subjects.get(failure.op);
       if (subject && !alreadySo(failure)) {
         const message = `${describeOp(failure.op)} was refused: ${failure.message}`;

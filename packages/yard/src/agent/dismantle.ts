@@ -4,7 +4,7 @@ import { applyLinks, deleteNamespaces, listNamespaces, viewNamespace } from "@sw
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders } from "./files.ts";
-import { endProcessesIn } from "./inhabitants.ts";
+import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { parseAlias } from "./mark.ts";
 import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
 import { Services } from "./services.ts";
@@ -48,7 +48,10 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
 async function removeContainers(engines: Engines, keys: readonly EngineKey[]): Promise<void> {
   const { containers, failures } = await engines.list(keys);
   await Promise.all(
-    [...containers.values()].map(async ({ key, state }) => (await engines.get(key)).remove(state.name, GRACE)),
+    [...containers.values()].map(async ({ key, state }) => {
+      const grace = state.pid !== undefined && handlesTermination(state.pid) ? GRACE : 0;
+      await (await engines.get(key)).remove(state.name, grace);
+    }),
   );
   // What is left on an engine that does not answer would never be found again without the yard's database.
   for (const { error } of failures) throw error;

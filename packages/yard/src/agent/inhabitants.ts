@@ -1,4 +1,5 @@
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { endProcess, identify, namespaceId, type ProcessId } from "@switchyard/linux";
 
 /**
@@ -28,4 +29,17 @@ function inhabitants(namespaces: ReadonlySet<number | undefined>): ProcessId[] {
     if (id) found.push(id);
   }
   return found;
+}
+
+/**
+ * Whether a process would do something about SIGTERM. The first process of a container that has no handler never
+ * gets it (pid_namespaces(7)), so that waiting for its end is in vain.
+ */
+export function handlesTermination(pid: number): boolean {
+  try {
+    const caught = /^SigCgt:\t([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+    return caught !== undefined && ((BigInt(`0x${caught}`) >> BigInt(constants.signals.SIGTERM - 1)) & 1n) === 1n;
+  } catch {
+    return false;
+  }
 }

@@ -7,7 +7,6 @@ import {
   type NamespaceView,
   namespaceId,
   readSysctls,
-  viewNamespaces,
 } from "@switchyard/linux";
 import type { Database } from "@switchyard/ovsdb";
 import type { ContainerState } from "@switchyard/runtime";
@@ -27,6 +26,7 @@ import {
   type State,
   type VethState,
 } from "./state.ts";
+import type { NamespaceViews } from "./views.ts";
 
 /** What the observer looks at. */
 export interface World {
@@ -37,6 +37,8 @@ export interface World {
   readonly namespace: NamespaceRef;
   readonly vswitch: Database<OpenVSwitchTables>;
   readonly engines: Engines;
+  /** Reads namespaces, the named ones maybe from memory that events keep true. */
+  readonly views: Pick<NamespaceViews, "read">;
   readonly services: { running(): ReadonlyMap<string, Service> };
 }
 
@@ -76,7 +78,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
 
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
-  const views = viewNamespaces([...names.map((name) => ({ name })), world.namespace, "self"]);
+  const views = await world.views.read(names, [world.namespace, "self"]);
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
     const wanted = desired.namespaces.get(name);

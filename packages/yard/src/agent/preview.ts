@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger } from "@switchyard/base";
-import { bootId } from "@switchyard/linux";
+import { bootId, viewNamespaces } from "@switchyard/linux";
 import { openSwitch, startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
 import type { Lab } from "../model/types.ts";
 import { declareLab } from "../store/declare.ts";
@@ -88,6 +88,7 @@ async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ 
       paths,
       boot: bootId(),
       namespace: system ? "self" : { name: paths.namespace },
+      views: { read: async (names, beside) => viewNamespaces([...names.map((name) => ({ name })), ...beside]) },
       vswitch,
       engines,
       services: { running: () => services },

@@ -1,0 +1,133 @@
+/** Arbitrary contents of a store for property tests. */
+import { nthHost, parseCidr, parseIp, parseMac } from "@switchyard/base";
+import { isUuid, type Uuid } from "@switchyard/ovsdb";
+import fc from "fast-check";
+import type { NodeConfig } from "../store/config.ts";
+import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
+import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
+
+const LANS = ["lan01", "a-network-with-a-long-name"];
+const SUBNETS = new Map(LANS.map((name, i) => [name, parseCidr(`10.${i}.0.0/24`)]));
+const NODES = ["web", "router", "host-1", "a.node.whose.name.is.long"];
+
+const network = fc.record({ gateway: fc.boolean(), mtu: fc.constantFrom(undefined, 9000) });
+const nic = fc.record({
+  on: fc.constantFrom(...LANS, "wire", undefined),
+  addressed: fc.boolean(),
+  gateway: fc.constantFrom(undefined, [], [parseIp("10.0.0.9")]),
+  dns: fc.constantFrom([], [parseIp("9.9.9.9")]),
+  mtu: fc.constantFrom(undefined, 1400),
+  vlan: fc.constantFrom(undefined, 7),
+  trunks: fc.constantFrom([], [2, 3]),
+});
+const node = fc.record({
+  lab: fc.constantFrom("one", undefined),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci"),
+  image: fc.constantFrom("busybox", "other"),
+  sysctls: fc.constantFrom({}, { "net.ipv4.ip_forward": "1" }),
+  ports: fc.constantFrom([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const }]),
+  exec: fc.constantFrom([], [["true"]]),
+  nics: fc.array(nic, { maxLength: 3 }),
+  present: fc.boolean(),
+});
+
+/** What a store may say, with up to four nodes on two networks and a wire. */
+export const storeRows: fc.Arbitrary<Rows> = fc
+  .record({ networks: fc.tuple(network, network), nodes: fc.tuple(node, node, node, node) })
+  .map(({ networks, nodes }) => {
+    let wired = 0;
+    const entries = nodes.flatMap((it, i): NodeEntry[] => {
+      if (!it.present) return [];
+      const nics = it.nics.map((one, n): NicEntry => {
+        const on = one.on === "wire" && ++wired > 2 ? undefined : one.on;
+        const subnet = SUBNETS.get(on ?? "");
+        return {
+          uuid: uuid(100 + 10 * i + n),
+          index: n,
+          name: `eth${n}`,
+          network: on === "wire" ? undefined : on,
+          link: on === "wire" ? on : undefined,
+          mac: parseMac(`02:00:00:00:0${i}:0${n}`),
+          addresses: one.addressed && subnet !== undefined ? [nthHost(subnet, 10 * (i + 1) + n)] : [],
+          slot: undefined,
+          mtu: one.mtu,
+          vlan: one.vlan,
+          trunks: one.trunks,
+          spy: false,
+          gateway: one.gateway,
+          dns: one.dns,
+          routes: [],
+          status: nicStatus(new Map()),
+        };
+      });
+      const name = NODES[i] ?? "";
+      return [
+        {
+          uuid: uuid(i),
+          name,
+          objId: i + 1,
+          lab: it.lab,
+          host: "h1",
+          spec: specOf(name, it),
+          nics,
+          status: nodeStatus(new Map()),
+        },
+      ];
+    });
+    return {
+      yard: { name: "t", nextCfg: 1 },
+      hosts: [],
+      labs: [],
+      links: [{ uuid: uuid(900), name: "wire", lab: "one", mtu: undefined }],
+      networks: LANS.map((name, i): NetworkEntry => {
+        const subnet = SUBNETS.get(name);
+        const gateway = networks[i]?.gateway === true ? [parseIp(`10.${i}.0.254`)] : [];
+        const cidr = subnet === undefined ? [] : [subnet];
+        const mtu = networks[i]?.mtu;
+        return {
+          uuid: uuid(800 + i),
+          name,
+          type: "lan",
+          lab: "one",
+          cidr,
+          gateway,
+          mtu,
+          status: networkStatus(new Map()),
+        };
+      }),
+      nodes: entries,
+    };
+  });
+
+type NodeSeed = typeof node extends fc.Arbitrary<infer T> ? T : never;
+
+function specOf(name: string, it: NodeSeed): NodeConfig {
+  const common = { name, routes: [], sysctls: it.sysctls, env: {}, ports: it.ports, exec: it.exec };
+  if (it.kind !== "docker" && it.kind !== "podman" && it.kind !== "oci") return { ...common, kind: "netns" };
+  return {
+    ...common,
+    kind: "container",
+    runtime: it.kind,
+    image: it.image,
+    rootfs: undefined,
+    pull: "missing",
+    command: [],
+    entrypoint: undefined,
+    user: undefined,
+    hostname: undefined,
+    privileged: false,
+    capAdd: [],
+    devices: [],
+    binds: [],
+    cpus: undefined,
+    memory: undefined,
+    engine: undefined,
+  };
+}
+
+/** A uuid for a test, the same for the same number. */
+export function uuid(n: number): Uuid {
+  const text = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+  if (!isUuid(text)) throw new Error(`${text} is no uuid`);
+  return text;
+}

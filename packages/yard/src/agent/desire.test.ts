@@ -1,0 +1,241 @@
+import { describe, expect, test } from "bun:test";
+import { parseIp } from "@switchyard/base";
+import fc from "fast-check";
+import { container, ips, netns, network, nic } from "../../tests/specs.ts";
+import type { NetworkSpec, NodeSpec } from "../model/types.ts";
+import { derivedMacs } from "../store/addresses.ts";
+import type { LinkEntry, Rows } from "../store/rows.ts";
+import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
+import { storeRows, uuid } from "./arbitrary-rows.ts";
+import { desire, type HostFacts } from "./desire.ts";
+import { applyToModel } from "./model.ts";
+import { plan } from "./plan.ts";
+import { EMPTY, HOST } from "./state.ts";
+
+const facts: HostFacts = { yard: "t", host: "h1", datapath: "netdev", run: "/run/t", executable: ["/bin/yard"] };
+const revive = { revive: true };
+
+/** The rows of one lab, as the store would hold them with these numbers. */
+function rowsFrom(
+  networks: readonly NetworkSpec[],
+  nodes: readonly NodeSpec[],
+  links: readonly LinkEntry[] = [],
+): Rows {
+  const mac = derivedMacs("t");
+  return {
+    yard: { name: "t", nextCfg: 1 },
+    hosts: [],
+    labs: [],
+    links,
+    networks: networks.map((it, i) => ({ ...it, uuid: uuid(i), lab: "one", status: networkStatus(new Map()) })),
+    nodes: nodes.map(({ nics, ...spec }, i) => ({
+      uuid: uuid(100 + i),
+      name: spec.name,
+      objId: i + 1,
+      lab: "one",
+      host: "h1",
+      spec,
+      nics: nics.map((it, n) => ({
+        ...it,
+        uuid: uuid(200 + 10 * i + n),
+        index: n,
+        mac: it.mac ?? mac(i + 1, n),
+        addresses: it.ip ?? [],
+        status: nicStatus(new Map()),
+      })),
+      status: nodeStatus(new Map()),
+    })),
+  };
+}
+
+describe("what a host shall be like", () => {
+  test("can be reached from nothing, and from any other", () => {
+    fc.assert(
+      fc.property(storeRows, storeRows, (before, after) => {
+        const first = applyToModel(EMPTY, plan(desire(before, facts), EMPTY, revive));
+        expect(plan(desire(before, facts), first, revive)).toEqual([]);
+        const second = applyToModel(first, plan(desire(after, facts), first, revive));
+        expect(plan(desire(after, facts), second, revive)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("has no name that the kernel would refuse, and no port without its bridge and its veth", () => {
+    fc.assert(
+      fc.property(storeRows, (rows) => {
+        const state = desire(rows, facts);
+        for (const [name, port] of state.ports) {
+          expect(state.bridges.has(port.bridge)).toBe(true);
+          expect(state.veths.has(name)).toBe(true);
+        }
+        const far = [...state.veths.values()].map((it) => `${it.namespace} ${it.name}`);
+        expect(new Set(far).size).toBe(far.length);
+        const links = [
+          ...state.bridges.keys(),
+          ...state.veths.keys(),
+          ...[...state.veths.values()].map((it) => it.name),
+        ];
+        for (const name of links) expect(name.length).toBeLessThanOrEqual(15);
+      }),
+    );
+  });
+
+  test("a node's nic is a veth from its port to its namespace, with the network's MTU unless it has one", () => {
+    const lan = { ...network("lan01"), mtu: 9000 };
+    const nodes = [
+      netns("web", [nic("eth0", "lan01", { ip: ips("10.1.0.1/24"), vlan: 7 }), nic("eth1", "lan01", { mtu: 1400 })]),
+    ];
+    const state = desire(rowsFrom([lan], nodes), facts);
+    expect(state.bridges.get("_b_lan01")).toMatchObject({ datapath: "netdev", hub: false, purpose: "network lan01" });
+    expect(state.veths.get("_k_1_0")).toMatchObject({
+      namespace: "yard_t_web",
+      name: "eth0",
+      mtu: 9000,
+      up: true,
+      addresses: ["10.1.0.1/24"],
+      purpose: "nic web eth0",
+    });
+    expect(state.veths.get("_k_1_1")?.mtu).toBe(1400);
+    expect(state.ports.get("_k_1_0")).toMatchObject({ bridge: "_b_lan01", tag: 7, vlanMode: undefined });
+  });
+
+  test("trunks make a trunk port, with a vlan beside them a native one", () => {
+    const nics = [nic("a", "lan", { trunks: [2, 3] }), nic("b", "lan", { trunks: [2], vlan: 9 })];
+    const state = desire(rowsFrom([network("lan")], [netns("n", nics)]), facts);
+    expect(state.ports.get("_k_1_0")).toMatchObject({ tag: undefined, trunks: [2, 3], vlanMode: "trunk" });
+    expect(state.ports.get("_k_1_1")).toMatchObject({ tag: 9, trunks: [2], vlanMode: "native-untagged" });
+  });
+
+  test("a wire is a bridge of its own that passes every frame, named by its first end", () => {
+    const wire = { uuid: uuid(1), name: "w", lab: "one", mtu: 9000 };
+    const nodes = [
+      netns("a", [nic("eth0", undefined, { link: "w" })]),
+      netns("b", [nic("eth1", undefined, { link: "w" })]),
+    ];
+    const state = desire(rowsFrom([], nodes, [wire]), facts);
+    expect([...state.bridges]).toEqual([
+      ["_w_1_0", { datapath: "netdev", otherConfig: { "forward-bpdu": "true" }, hub: true, purpose: "link w" }],
+    ]);
+    expect([...state.ports.values()].map((port) => port.bridge)).toEqual(["_w_1_0", "_w_1_0"]);
+    expect([...state.veths.values()].map((veth) => veth.mtu)).toEqual([9000, 9000]);
+  });
+
+  test("a network's gateway is a link in the host's own namespace, and the way out of the nodes in its subnet", () => {
+    const lan = network("lan", ["10.1.0.0/24", "fd01::/64"], ["10.1.0.254", "fd01::fe"]);
+    const nodes = [
+      netns("in", [nic("eth0", "lan", { ip: ips("10.1.0.1/24", "fd01::1/64") })]),
+      netns("out", [nic("eth0", "lan", { ip: ips("10.9.0.1/24") })]),
+      netns("none", [nic("eth0", "lan", { ip: ips("10.1.0.2/24"), gateway: [] })]),
+    ];
+    const state = desire(rowsFrom([lan], nodes), facts);
+    const far = state.veths.get("_g_lan");
+    expect(far).toMatchObject({ namespace: HOST, addresses: ["10.1.0.254/24", "fd01::fe/64"], purpose: "network lan" });
+    expect(far?.name).toMatch(/^y[0-9a-f]{12}$/);
+    expect(state.ports.get("_g_lan")?.bridge).toBe("_b_lan");
+    expect(state.namespaces.get("yard_t_in")?.routes).toEqual([
+      "default4 via 10.1.0.254 dev eth0",
+      "default6 via fd01::fe dev eth0",
+    ]);
+    expect(state.namespaces.get("yard_t_out")?.routes).toEqual([]);
+    expect(state.namespaces.get("yard_t_none")?.routes).toEqual([]);
+  });
+
+  test("a nic's own gateway comes before the network's; a second one is a fallback", () => {
+    const lan = network("lan", ["10.1.0.0/24"], ["10.1.0.254"]);
+    const via = (ip: string) => ({ gateway: [parseIp(ip)] });
+    const nics = [
+      nic("eth0", "lan", { ip: ips("10.1.0.1/24") }),
+      nic("eth1", "lan", { ip: ips("10.2.0.1/24"), ...via("10.2.0.9") }),
+      nic("eth2", "lan", { ip: ips("10.3.0.1/24"), ...via("10.3.0.9") }),
+    ];
+    const state = desire(rowsFrom([lan], [netns("n", nics)]), facts);
+    expect(state.namespaces.get("yard_t_n")?.routes).toEqual([
+      "default4 via 10.2.0.9 dev eth1",
+      "default4 via 10.3.0.9 dev eth2 metric 1",
+    ]);
+  });
+
+  test("a node's route finds the nic that its next hop lies behind", () => {
+    const to = ips("10.9.1.7/16")[0] ?? "default";
+    const route = { to, via: parseIp("10.2.0.9"), dev: undefined, metric: 5 };
+    const nics = [nic("eth0", "lan", { ip: ips("10.1.0.1/24") }), nic("eth1", "lan", { ip: ips("10.2.0.1/24") })];
+    const state = desire(rowsFrom([network("lan")], [netns("n", nics, { routes: [route] })]), facts);
+    expect(state.namespaces.get("yard_t_n")?.routes).toEqual(["10.9.0.0/16 via 10.2.0.9 dev eth1 metric 5"]);
+  });
+
+  test("the nodes of a lab find each other in one hosts file, a bare namespace by a link to it", () => {
+    const nodes = [
+      netns("web", [nic("eth0", "lan", { ip: ips("fd01::1/64", "10.1.0.1/24"), dns: [parseIp("9.9.9.9")] })]),
+      container("db", [nic("eth0", "lan", { ip: ips("10.1.0.2/24"), dns: [parseIp("9.9.9.9")] })]),
+    ];
+    const { files, containers } = desire(rowsFrom([network("lan")], nodes), facts);
+    const hosts = files.get("/run/t/files/hosts-one");
+    expect(hosts?.type === "text" && hosts.text.split("\n").slice(2)).toEqual([
+      "10.1.0.1 web",
+      "fd01::1 web",
+      "10.1.0.2 db",
+      "",
+    ]);
+    expect(files.get("/etc/netns/yard_t_web/hosts")).toMatchObject({
+      type: "symlink",
+      target: "/run/t/files/hosts-one",
+    });
+    expect(files.get("/etc/netns/yard_t_web/resolv.conf")).toMatchObject({ text: "nameserver 9.9.9.9\n" });
+    expect(files.get("/run/t/files/resolv-db")).toMatchObject({ text: "nameserver 9.9.9.9\n", bound: true });
+    expect(containers.get("db")?.config?.binds).toEqual([
+      "/run/t/files/hosts-one:/etc/hosts:ro",
+      "/run/t/files/resolv-db:/etc/resolv.conf:ro",
+    ]);
+  });
+
+  test("published ports are the relay's, which connects to the node's own address", () => {
+    const port = { address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const };
+    const nodes = [netns("web", [nic("eth0", "lan", { ip: ips("10.1.0.1/24") })], { ports: [port] })];
+    const state = desire(rowsFrom([network("lan")], nodes), facts);
+    const path = "/run/t/relay/forwards.json";
+    expect([...state.services]).toEqual([["relay", { argv: ["/bin/yard", "relay", path], running: true }]]);
+    const file = state.files.get(path);
+    expect(file?.type === "text" && JSON.parse(file.text)).toEqual({
+      forwards: [
+        {
+          node: "web",
+          protocol: "tcp",
+          address: "0.0.0.0",
+          port: 8080,
+          namespace: "yard_t_web",
+          targetAddress: "10.1.0.1",
+          targetPort: 80,
+        },
+      ],
+    });
+  });
+
+  test("a container is made anew for its image, not for its nics; only docker makes the namespace itself", () => {
+    const fingerprint = (more: object, address = "10.1.0.1/24") => {
+      const nodes = [container("c", [nic("eth0", "lan", { ip: ips(address) })], { runtime: "docker", ...more })];
+      return desire(rowsFrom([network("lan")], nodes), facts).containers.get("c")?.fingerprint;
+    };
+    expect(fingerprint({})).toMatch(/^[0-9a-f]{16}$/);
+    expect(fingerprint({}, "10.1.0.2/24")).toBe(fingerprint({}));
+    expect(fingerprint({ sysctls: { "net.ipv4.ip_forward": "1" } })).toBe(fingerprint({}));
+    for (const more of [{ image: "other" }, { env: { A: "1" } }, { memory: 1 }, { sysctls: { "kernel.msgmax": "1" } }])
+      expect(fingerprint(more)).not.toBe(fingerprint({}));
+    const docker = desire(rowsFrom([], [container("c", [], { runtime: "docker" })]), facts);
+    expect(docker.namespaces.get("yard_t_c")?.container).toBe("c");
+    expect(docker.containers.get("c")?.config?.labels).toEqual({
+      "switchyard.owner": "t",
+      "switchyard.node": "c",
+      "switchyard.fingerprint": docker.containers.get("c")?.fingerprint ?? "",
+      "switchyard.namespace": "yard_t_c",
+    });
+    const oci = desire(rowsFrom([], [container("c", [], { runtime: "oci" })]), facts);
+    expect(oci.namespaces.get("yard_t_c")?.container).toBeUndefined();
+  });
+
+  test("nodes of other hosts are none of ours", () => {
+    const rows = rowsFrom([], [netns("here"), netns("there")]);
+    const nodes = rows.nodes.map((node) => (node.name === "there" ? { ...node, host: "h2" } : node));
+    expect([...desire({ ...rows, nodes }, facts).namespaces.keys()]).toEqual(["yard_t_here"]);
+  });
+});

@@ -1,0 +1,79 @@
+import {
+  type NamespaceRef,
+  type NamespaceView,
+  namespaceId,
+  namespaceKey,
+  peerNames,
+  viewNamespacesInSlices,
+  watchNamespaces,
+} from "@switchyard/linux";
+
+/** A view, and how one knows that it still holds. */
+interface Held {
+  readonly view: NamespaceView;
+  /** The inode of the namespace: one of the same name may be made anew. */
+  readonly id: number | undefined;
+}
+
+/**
+ * The links, addresses and routes of the nodes' namespaces, kept up to date by the kernel's own events: only what has
+ * changed is read again, so that looking at a thousand nodes costs what has happened to them.
+ */
+export class NamespaceViews {
+  readonly #held = new Map<string, Held>();
+  /** By the number that the watched namespace has for its peer: only those that have one are told of. */
+  readonly #names = new Map<number, string>();
+
+  constructor(
+    /** The namespace of the switch: every nic has its other end there. */
+    private readonly home: NamespaceRef,
+    onChange: () => void,
+    signal: AbortSignal,
+  ) {
+    watchNamespaces(
+      home,
+      (event) => {
+        if (event.what === "overrun") this.#held.clear();
+        else if (event.peer !== undefined) {
+          const name = this.#names.get(event.peer);
+          if (name === undefined) return;
+          this.#held.delete(name);
+        }
+        onChange();
+      },
+      signal,
+    );
+  }
+
+  /** The views of named namespaces and of those given beside, which are always read. */
+  async read(names: readonly string[], beside: readonly NamespaceRef[]): Promise<Map<string, NamespaceView>> {
+    const found = new Map<string, NamespaceView>();
+    const unknown = new Map<string, number | undefined>();
+    for (const name of names) {
+      const held = this.#held.get(name);
+      const id = namespaceId({ name });
+      if (held && held.id === id) found.set(name, held.view);
+      else unknown.set(name, id);
+    }
+    const refs = [...unknown.keys()].map((name) => ({ name }));
+    // Numbered before they are read, so that no change after the reading goes unnoticed.
+    const numbered = this.#number([...refs, "self"]);
+    const views = await viewNamespacesInSlices([...refs, ...beside]);
+    for (const [key, view] of views) {
+      found.set(key, view);
+      if (numbered.has(key) && unknown.has(key)) this.#held.set(key, { view, id: unknown.get(key) });
+    }
+    return found;
+  }
+
+  #number(refs: readonly NamespaceRef[]): Set<string> {
+    const peers = peerNames(this.home, refs);
+    for (const [number, key] of peers) this.#names.set(number, key);
+    return new Set(peers.values());
+  }
+
+  /** Forgets what is held of namespaces, before they are changed by us. */
+  forget(refs: Iterable<NamespaceRef>): void {
+    for (const ref of refs) this.#held.delete(namespaceKey(ref));
+  }
+}
