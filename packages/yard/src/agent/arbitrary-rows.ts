@@ -2,6 +2,7 @@
 import { nthHost, parseCidr, parseIp, parseMac } from "@switchyard/base";
 import { isUuid, type Uuid } from "@switchyard/ovsdb";
 import fc from "fast-check";
+import type { PortForward } from "../model/types.ts";
 import type { NodeConfig } from "../store/config.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
@@ -24,9 +25,9 @@ const node = fc.record({
   lab: fc.constantFrom("one", undefined),
   kind: fc.constantFrom("netns", "docker", "podman", "oci"),
   image: fc.constantFrom("busybox", "other"),
-  sysctls: fc.constantFrom({}, { "net.ipv4.ip_forward": "1" }),
-  ports: fc.constantFrom([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const }]),
-  exec: fc.constantFrom([], [["true"]]),
+  sysctls: fc.constantFrom<Record<string, string>>({}, { "net.ipv4.ip_forward": "1" }),
+  ports: fc.constantFrom<PortForward[]>([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" }]),
+  exec: fc.constantFrom<string[][]>([], [["true"]]),
   nics: fc.array(nic, { maxLength: 3 }),
   present: fc.boolean(),
 });

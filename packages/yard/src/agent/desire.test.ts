@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseIp } from "@switchyard/base";
+import { parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { container, ips, netns, network, nic } from "../../tests/specs.ts";
 import type { NetworkSpec, NodeSpec } from "../model/types.ts";
@@ -157,7 +157,7 @@ describe("what a host shall be like", () => {
   });
 
   test("a node's route finds the nic that its next hop lies behind", () => {
-    const to = ips("10.9.1.7/16")[0] ?? "default";
+    const to = parseCidr("10.9.1.7/16");
     const route = { to, via: parseIp("10.2.0.9"), dev: undefined, metric: 5 };
     const nics = [nic("eth0", "lan", { ip: ips("10.1.0.1/24") }), nic("eth1", "lan", { ip: ips("10.2.0.1/24") })];
     const state = desire(rowsFrom([network("lan")], [netns("n", nics, { routes: [route] })]), facts);

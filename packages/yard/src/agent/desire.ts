@@ -59,12 +59,12 @@ export function desire(rows: Rows, facts: HostFacts): State {
     const namespace = nodeNamespace(facts.yard, node.name);
     namespaces.set(namespace, namespaceState(node, networks));
     for (const nic of node.nics) {
-      const bridge = nic.network === undefined ? wires.get(nic.link ?? "") : bridgeName(nic.network);
-      if (bridge === undefined) continue;
       const near = portName(node.objId, nic.index);
       const inherited = nic.network === undefined ? linkMtu.get(nic.link ?? "") : networks.get(nic.network)?.mtu;
-      ports.set(near, portState(node, nic, bridge));
       veths.set(near, vethState(node, nic, namespace, nic.mtu ?? inherited ?? DEFAULT_MTU));
+      // One that is attached to nothing is there all the same, unplugged.
+      const bridge = nic.network === undefined ? wires.get(nic.link ?? "") : bridgeName(nic.network);
+      if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
     }
     if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
     if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
