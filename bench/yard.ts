@@ -1,0 +1,65 @@
+import { readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { childEnvironment, run } from "@switchyard/base";
+import { processes, temporaryFolder } from "@switchyard/testing";
+
+const executable = new URL("../dist/yard", import.meta.url).pathname;
+
+/** A yard for measuring: state and sockets in a folder of its own, gone when disposed of. */
+export interface BenchYard extends AsyncDisposable {
+  readonly name: string;
+  /** Writes a lab file. @returns its path */
+  write(name: string, text: string): Promise<string>;
+  /** Runs `yard -y NAME …`. @returns the seconds of the whole process */
+  time(...argv: readonly string[]): Promise<number>;
+  run(...argv: readonly string[]): Promise<string>;
+  /** Resident memory of the agent in MB (10⁶ bytes). */
+  agentMemory(): number;
+}
+
+/** Makes a yard of that name; its switch starts with the first command. */
+export async function benchYard(name: string): Promise<BenchYard> {
+  const folder = await temporaryFolder("sybench-");
+  const env = {
+    ...childEnvironment(),
+    SWITCHYARD_RUN_DIR: `${folder.path}/run`,
+    SWITCHYARD_STATE_DIR: `${folder.path}/state`,
+    NO_COLOR: "1",
+  };
+  await mkdir(`${folder.path}/labs`);
+  const call = (argv: readonly string[]) => run([executable, "-y", name, ...argv], { env, timeout: 300_000 });
+  return {
+    name,
+    async write(file, text) {
+      const path = `${folder.path}/labs/${file}`;
+      await writeFile(path, text);
+      return path;
+    },
+    async time(...argv) {
+      const began = performance.now();
+      await call(argv);
+      return (performance.now() - began) / 1000;
+    },
+    run: (...argv) => call(argv),
+    agentMemory() {
+      const mark = `SWITCHYARD_RUN_DIR=${folder.path}/run`;
+      const agent = processes().find(
+        ({ pid, command }) => /\bagent\b/.test(command) && environmentOf(pid).includes(mark) && command.includes(name),
+      );
+      if (!agent) throw new Error("the yard's agent does not run");
+      const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1];
+      return (Number(kibibytes) * 1024) / 1e6;
+    },
+    async [Symbol.asyncDispose]() {
+      await call(["down", "--all"]).finally(() => folder[Symbol.asyncDispose]());
+    },
+  };
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch {
+    return "";
+  }
+}
