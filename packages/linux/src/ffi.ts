@@ -139,7 +139,7 @@ export const littleEndian = endianness() === "LE";
 
 // <fcntl.h>, <sched.h>, <sys/mount.h>, <sys/socket.h>, as on all Linux architectures that Bun runs on.
 export const O_RDONLY = 0;
-export const O_RDWR = 2;
+export const O_WRONLY = 1;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
@@ -155,9 +155,7 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_RAW = 3;
-export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2000000;
-export const SOCK_NONBLOCK = 0o4000;
 export const SOL_SOCKET = 1;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDBUFFORCE = 32;

@@ -6,11 +6,12 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statfsSync, unlinkSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
+import { NETNS_DIR, namespaceKey } from "./excursion.ts";
 import { viewFromJson } from "./iproute2-json.ts";
 import { linesOf, type OpLine } from "./iproute2-lines.ts";
 import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
 import { checkNamespaceName } from "./names.ts";
-import { listNamespaces, NETNS_DIR, NSFS_MAGIC, namespaceKey } from "./namespaces.ts";
+import { listNamespaces, NSFS_MAGIC } from "./namespaces.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
 import type { NetworkBackend } from "./network.ts";
 import type { LinkFailure, LinkOp, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";

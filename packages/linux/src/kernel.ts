@@ -1,8 +1,8 @@
 /** What the running kernel is and has. */
 import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
-import { errnoName } from "./ffi.ts";
-import { Excursion } from "./namespaces.ts";
+import { Excursion } from "./excursion.ts";
+import { errnoName, libc } from "./ffi.ts";
 import { createLink } from "./netlink/link.ts";
 import { NetlinkSocket } from "./netlink/socket.ts";
 
@@ -39,7 +39,7 @@ export function isAtLeast(text: string, major: number, minor: number): boolean {
 export function canMakeNamespace(): boolean {
   try {
     using excursion = new Excursion();
-    excursion.enterNew();
+    libc().close(excursion.socketInNew());
     return true;
   } catch {
     return false;
@@ -54,8 +54,7 @@ export function canMakeNamespace(): boolean {
  */
 export function knowsLinkKind(kind: string): boolean {
   using excursion = new Excursion();
-  excursion.enterNew();
-  using socket = NetlinkSocket.open();
+  using socket = NetlinkSocket.adopt(excursion.socketInNew());
   const [answer] = socket.request([createLink("probe0", kind)]);
   // Lacking a parent or an id it may well refuse, but not because it does not know the kind.
   return answer !== undefined && errnoName(answer.errno) !== "EOPNOTSUPP";

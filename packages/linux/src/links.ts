@@ -1,8 +1,8 @@
 /** Links, addresses and routes changed in bulk, over many namespaces, by rtnetlink. */
 import { YardError } from "@switchyard/base";
+import { Excursion, namespaceKey, openNamespace } from "./excursion.ts";
 import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
 import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
-import { Excursion, namespaceKey } from "./namespaces.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
 import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
@@ -79,16 +79,17 @@ function visit(
   failures: Failures,
   later: (end: FarEnd) => void,
 ): void {
+  let opened: NetlinkSocket;
   try {
-    excursion.enter(namespace);
+    opened = NetlinkSocket.open(excursion, namespace);
   } catch (error) {
     const { errno, message } = reason(error);
     for (const op of ops) failures.add(namespace, op, errno, message);
     for (const end of due) failures.add(end.near, end.op, errno, message);
     return;
   }
-  using socket = NetlinkSocket.open();
-  using queue = new Queue(socket, excursion, failures);
+  using socket = opened;
+  using queue = new Queue(socket, failures);
   for (const { near, op, name, settings } of due) if (!failures.has(op)) queue.push(near, op, setLink(name, settings));
   for (const op of ops) {
     try {
@@ -166,7 +167,6 @@ function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarE
 /** Requests of one namespace that wait to be sent together, and what they need until then. */
 class Queue implements Disposable {
   readonly #socket: NetlinkSocket;
-  readonly #excursion: Excursion;
   readonly #failures: Failures;
   #waiting: { readonly near: NamespaceRef; readonly op: LinkOp; readonly request: NetlinkRequest }[] = [];
   /** Whether what waits gives names to links, or takes them. */
@@ -174,9 +174,8 @@ class Queue implements Disposable {
   readonly #indexes = new Map<string, number>();
   readonly #namespaces = new Map<string, number>();
 
-  constructor(socket: NetlinkSocket, excursion: Excursion, failures: Failures) {
+  constructor(socket: NetlinkSocket, failures: Failures) {
     this.#socket = socket;
-    this.#excursion = excursion;
     this.#failures = failures;
   }
 
@@ -203,7 +202,7 @@ class Queue implements Disposable {
     let fd = this.#namespaces.get(key);
     if (fd === undefined) {
       if (this.#namespaces.size >= mostDescriptors) this.flush();
-      fd = this.#excursion.open(ref);
+      fd = openNamespace(ref);
       this.#namespaces.set(key, fd);
     }
     return fd;

@@ -1,4 +1,5 @@
 export { codes } from "./codes.ts";
+export { inNamespace, NETNS_DIR, namespaceKey, socketInNamespace } from "./excursion.ts";
 export {
   bootId,
   canMakeNamespace,
@@ -11,7 +12,7 @@ export {
 } from "./kernel.ts";
 export { lockFile } from "./lock.ts";
 export { checkLinkName, checkNamespaceName } from "./names.ts";
-export { adoptNamespace, inNamespace, listNamespaces, NETNS_DIR, namespaceId, namespaceKey } from "./namespaces.ts";
+export { adoptNamespace, listNamespaces, namespaceId } from "./namespaces.ts";
 export { ROUTE_PROTOCOL } from "./netlink/address.ts";
 export {
   applyLinks,

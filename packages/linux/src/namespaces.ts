@@ -1,10 +1,10 @@
-/** Named network namespaces as ip-netns(8) keeps them, and the way into and out of any namespace. */
+/** Named network namespaces as ip-netns(8) keeps them. */
 import { lstatSync, mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
 import { YardError } from "@switchyard/base";
+import { Excursion, NETNS_DIR, namespacePath } from "./excursion.ts";
 import {
   AT_FDCWD,
   AT_SYMLINK_FOLLOW,
-  CLONE_NEWNET,
   checked,
   cstring,
   errno,
@@ -26,125 +26,8 @@ import { checkNamespaceName } from "./names.ts";
 import { NetlinkSocket } from "./netlink/socket.ts";
 import type { NamespaceFailure, NamespaceRef } from "./types.ts";
 
-/** Where ip-netns(8) keeps them. */
-export const NETNS_DIR = "/run/netns";
-/** The calling thread's own: `/proc/self` would be that of the process's first thread. */
-const OWN = "/proc/thread-self/ns/net";
 /** What statfs(2) says of a namespace's file. */
 export const NSFS_MAGIC = 0x6e736673;
-
-/** `alpha`, `pid:42` or `self`: what a namespace is called in maps and messages. */
-export function namespaceKey(ref: NamespaceRef): string {
-  if (ref === "self") return "self";
-  return "name" in ref ? ref.name : `pid:${ref.pid}`;
-}
-
-/** The file that stands for a namespace. @throws YardError `namespace.bad-name` */
-export function namespacePath(ref: NamespaceRef): string {
-  if (ref === "self") return OWN;
-  if ("name" in ref) return `${NETNS_DIR}/${checkNamespaceName(ref.name)}`;
-  return `/proc/${ref.pid}/ns/net`;
-}
-
-/**
- * Opens a namespace; the descriptor keeps it alive until it is closed.
- *
- * @throws YardError `namespace.missing`, `namespace.not-permitted`, `namespace.bad-name`, `linux.call-failed`
- */
-export function openNamespace(ref: NamespaceRef): number {
-  const path = namespacePath(ref);
-  const fd = libc().open(cstring(path), O_RDONLY | O_CLOEXEC, 0);
-  if (fd >= 0) return fd;
-  throw entryFailed(ref, "open", errno());
-}
-
-function entryFailed(ref: NamespaceRef, call: string, number: number): YardError {
-  const key = namespaceKey(ref);
-  switch (errnoName(number)) {
-    case "ENOENT":
-    case "ESRCH":
-    // What ip-netns left behind when it was interrupted: a file that is no namespace.
-    case "EINVAL":
-      return new YardError("namespace.missing", `there is no network namespace ${key}`);
-    case "EPERM":
-    case "EACCES":
-      return new YardError("namespace.not-permitted", `not permitted to enter the network namespace ${key}`, {
-        hint: "run the command as root",
-      });
-    default:
-      return new SystemCallError(call, number, key);
-  }
-}
-
-/**
- * A stay of the thread in other namespaces, one after the other. Disposing it leads home; in between nothing may be
- * awaited, since all else that runs on the thread would run abroad.
- */
-export class Excursion implements Disposable {
-  readonly #home = checked(libc().open(cstring(OWN), O_RDONLY | O_CLOEXEC, 0), "open", OWN);
-  #away = false;
-
-  /** @throws as {@link openNamespace}; the thread is then where it was */
-  enter(ref: NamespaceRef): void {
-    if (ref === "self") {
-      this.return();
-      return;
-    }
-    const fd = openNamespace(ref);
-    const result = libc().setns(fd, CLONE_NEWNET);
-    const number = result < 0 ? errno() : 0;
-    libc().close(fd);
-    if (result < 0) throw entryFailed(ref, "setns", number);
-    this.#away = true;
-  }
-
-  /** A descriptor of a namespace, `self` being the one that the stay began in. @throws as {@link openNamespace} */
-  open(ref: NamespaceRef): number {
-    if (ref !== "self") return openNamespace(ref);
-    return checked(libc().open(cstring(`/proc/thread-self/fd/${this.#home}`), O_RDONLY | O_CLOEXEC, 0), "open", OWN);
-  }
-
-  /** The thread gets a new, nameless namespace. @throws SystemCallError */
-  enterNew(): void {
-    checked(libc().unshare(CLONE_NEWNET), "unshare", "of the network namespace");
-    this.#away = true;
-  }
-
-  /** @throws YardError `linux.namespace-lost` */
-  return(): void {
-    if (!this.#away) return;
-    if (libc().setns(this.#home, CLONE_NEWNET) < 0) {
-      const cause = new SystemCallError("setns", errno(), "to the own namespace");
-      throw new YardError("linux.namespace-lost", "the way back to the own network namespace is barred", { cause });
-    }
-    this.#away = false;
-  }
-
-  [Symbol.dispose](): void {
-    try {
-      this.return();
-    } finally {
-      libc().close(this.#home);
-    }
-  }
-}
-
-/**
- * Runs `body` inside a namespace and returns to the own one, also when it throws. It must be synchronous. The sockets
- * that it opens, what it reads below `/proc/sys/net` and `/proc/thread-self/net`, and the processes that it starts
- * belong to that namespace; a process goes on living there.
- *
- * @throws YardError `namespace.missing`, `namespace.not-permitted`, `linux.asynchronous-body`, and what `body` throws
- */
-export function inNamespace<R>(ref: NamespaceRef, body: () => R): R {
-  if (ref === "self") return body();
-  using excursion = new Excursion();
-  excursion.enter(ref);
-  const result = body();
-  if (result instanceof Promise)
-    throw new YardError("linux.asynchronous-body", "code inside a namespace must not be asynchronous");
-  return result;
-}
 
 /**
  * Makes named namespaces with their loopback up; one that exists already is left as it is, one half-made is
@@ -174,18 +57,22 @@ function createOne(excursion: Excursion, places: MountPoints, name: string): voi
   const path = `${NETNS_DIR}/${name}`;
   if (!places.make(path) && isNamespaceFile(path)) {
     // Its maker may have been killed just before its last step.
-    excursion.enter({ name });
-    raiseLoopback();
+    using socket = NetlinkSocket.open(excursion, { name });
+    socket.raiseLoopback();
     return;
   }
+  using socket = NetlinkSocket.adopt(newNamespace(excursion, path));
+  socket.raiseLoopback();
+}
+
+function newNamespace(excursion: Excursion, path: string): number {
   try {
-    excursion.enterNew();
-    mountNamespace(OWN, path);
+    return excursion.socketInNew(path);
   } catch (error) {
+    unmountAll(path);
     unlinkSync(path);
     throw error;
   }
-  raiseLoopback();
 }
 
 /**
@@ -221,13 +108,8 @@ class MountPoints implements Disposable {
   }
 }
 
-function raiseLoopback(): void {
-  using socket = NetlinkSocket.open();
-  socket.raiseLoopback();
-}
-
 function mountNamespace(source: string, path: string): void {
-  checked(libc().mount(cstring(source), cstring(path), cstring("none"), BigInt(MS_BIND), null), "mount", path);
+  checked(libc().mount(cstring(source), cstring(path), cstring("none"), MS_BIND, null), "mount", path);
 }
 
 function isNamespaceFile(path: string): boolean {
@@ -245,11 +127,11 @@ function netnsDirectory(): Disposable {
   try {
     checked(libc().flock(fd, LOCK_EX), "flock", NETNS_DIR);
     const none = cstring("none");
-    const share = () => libc().mount(cstring(""), directory, none, BigInt(MS_SHARED | MS_REC), null);
+    const share = () => libc().mount(cstring(""), directory, none, MS_SHARED | MS_REC, null);
     if (share() < 0) {
       // Not a mount point yet.
       if (errnoName(errno()) !== "EINVAL") throw new SystemCallError("mount --make-shared", errno(), NETNS_DIR);
-      checked(libc().mount(directory, directory, none, BigInt(MS_BIND | MS_REC), null), "mount --bind", NETNS_DIR);
+      checked(libc().mount(directory, directory, none, MS_BIND | MS_REC, null), "mount --bind", NETNS_DIR);
       checked(share(), "mount --make-shared", NETNS_DIR);
     }
   } catch (error) {

@@ -1,10 +1,11 @@
 /** The public face of bulk work on namespaces and links, by rtnetlink or, where that cannot be, by iproute2. */
 import { YardError } from "@switchyard/base";
+import { namespaceKey } from "./excursion.ts";
 import { ffiUsable } from "./ffi.ts";
 import { iproute2 } from "./iproute2.ts";
 import { applyLinksByNetlink } from "./links.ts";
 import * as direct from "./namespaces.ts";
-import { namespaceKey } from "./namespaces.ts";
+
 import type { LinkFailure, NamespaceBatch, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
 import { viewNamespacesByNetlink } from "./view.ts";
 

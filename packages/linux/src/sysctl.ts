@@ -1,7 +1,8 @@
 /** The sysctls of network namespaces, through /proc/sys, which shows those of the thread's namespace. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
+import { Excursion, openNamespace } from "./excursion.ts";
+import { libc, O_RDONLY, O_WRONLY, SystemCallError } from "./ffi.ts";
 import { sysctlPath } from "./names.ts";
-import { inNamespace } from "./namespaces.ts";
 import type { NamespaceRef } from "./types.ts";
 
 /** Why a sysctl could not be set. */
@@ -19,20 +20,12 @@ export interface SysctlFailure {
  */
 export function setSysctls(namespace: NamespaceRef, values: Readonly<Record<string, string>>): SysctlFailure[] {
   const files = Object.entries(values).map(([name, value]) => ({ name, value, path: `/proc/sys/${sysctlPath(name)}` }));
-  if (files.length === 0) return [];
-  return inNamespace(namespace, () => {
-    const failures: SysctlFailure[] = [];
-    for (const { name, value, path } of files) {
-      try {
-        // Never made: a file that is not there is a sysctl that the kernel does not have.
-        writeFileSync(path, value, { flag: "r+" });
-      } catch (error) {
-        const errno = errnoOf(error);
-        failures.push({ name, errno, message: explain(name, value, errno) });
-      }
-    }
-    return failures;
+  const failures: SysctlFailure[] = [];
+  eachFile(namespace, files, O_WRONLY, (fd, { name, value }, errno) => {
+    const failure = errno ?? (fd === undefined ? undefined : attempt(() => writeSync(fd, value)));
+    if (failure !== undefined) failures.push({ name, errno: failure, message: explain(name, value, failure) });
   });
+  return failures;
 }
 
 /**
@@ -43,18 +36,51 @@ export function setSysctls(namespace: NamespaceRef, values: Readonly<Record<stri
 export function readSysctls(namespace: NamespaceRef, names: readonly string[]): Record<string, string> {
   const files = names.map((name) => ({ name, path: `/proc/sys/${sysctlPath(name)}` }));
   const values: Record<string, string> = {};
-  if (files.length === 0) return values;
-  inNamespace(namespace, () => {
-    for (const { name, path } of files) {
-      try {
-        values[name] = readFileSync(path, "utf8").trimEnd();
-      } catch (error) {
-        const errno = errnoOf(error);
-        if (errno !== "ENOENT" && errno !== "EACCES") throw error;
-      }
-    }
+  eachFile(namespace, files, O_RDONLY, (fd, { name }) => {
+    if (fd !== undefined) values[name] = readFileSync(fd, "utf8").trimEnd();
   });
   return values;
+}
+
+/** Opens each file in the namespace, never making one, and closes it after `use`, which gets it or the reason. */
+function eachFile<T extends { readonly path: string }>(
+  namespace: NamespaceRef,
+  files: readonly T[],
+  flags: number,
+  use: (fd: number | undefined, file: T, errno?: string) => void,
+): void {
+  if (files.length === 0) return;
+  using excursion = new Excursion();
+  const target = openNamespace(namespace);
+  try {
+    for (const file of files) {
+      let fd: number;
+      try {
+        fd = excursion.file(namespace, target, file.path, flags);
+      } catch (error) {
+        if (!(error instanceof SystemCallError)) throw error;
+        use(undefined, file, error.errno);
+        continue;
+      }
+      try {
+        use(fd, file);
+      } finally {
+        libc().close(fd);
+      }
+    }
+  } finally {
+    libc().close(target);
+  }
+}
+
+/** The errno name of a failure of Node's, undefined when there was none. */
+function attempt(body: () => void): string | undefined {
+  try {
+    body();
+    return undefined;
+  } catch (error) {
+    return errnoOf(error);
+  }
 }
 
 function errnoOf(error: unknown): string {

@@ -1,7 +1,7 @@
 /** What namespaces hold, read by rtnetlink dumps. */
 import { YardError } from "@switchyard/base";
+import { Excursion, namespaceKey } from "./excursion.ts";
 import { marksAddresses } from "./kernel.ts";
-import { Excursion, namespaceKey } from "./namespaces.ts";
 import { addressDump, ROUTE_PROTOCOL, RTM_GETADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
 import { linkDump, RTM_GETLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
 import { RTM_GETROUTE, RTM_NEWROUTE, readRoute, routeDump } from "./netlink/route.ts";
@@ -13,13 +13,15 @@ export function viewNamespacesByNetlink(refs: readonly NamespaceRef[]): Map<stri
   const views = new Map<string, NamespaceView>();
   using excursion = new Excursion();
   for (const ref of refs) {
+    let opened: NetlinkSocket;
     try {
-      excursion.enter(ref);
+      opened = NetlinkSocket.open(excursion, ref);
     } catch (error) {
       if (error instanceof YardError && error.code === "namespace.missing") continue;
       throw error;
     }
-    views.set(namespaceKey(ref), viewHere());
+    using socket = opened;
+    views.set(namespaceKey(ref), viewThrough(socket));
   }
   return views;
 }
@@ -28,8 +30,7 @@ interface Draft extends Link {
   readonly addresses: LinkAddress[];
 }
 
-function viewHere(): NamespaceView {
-  using socket = NetlinkSocket.open();
+function viewThrough(socket: NetlinkSocket): NamespaceView {
   // The kernel then leaves out other routes itself; one without the option answers with all.
   setOption(socket.fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   let links = new Map<number, Draft>();

@@ -1,5 +1,6 @@
 /** Changes of namespaces as the kernel tells them (rtnetlink(7) multicast groups), waited for without polling. */
 import { ptr } from "bun:ffi";
+import { Excursion, namespaceKey, openNamespace, socketInNamespace } from "./excursion.ts";
 import {
   AF_NETLINK,
   checked,
@@ -9,12 +10,10 @@ import {
   littleEndian,
   MSG_DONTWAIT,
   SO_RCVBUFFORCE,
-  SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_SOCKET,
   SystemCallError,
 } from "./ffi.ts";
-import { Excursion, inNamespace, namespaceKey } from "./namespaces.ts";
 import { RTM_DELADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
 import { RTM_DELLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
 import { Reader, type ReceivedMessage } from "./netlink/message.ts";
@@ -63,7 +62,7 @@ export function watchNamespaces(
   signal: AbortSignal,
 ): void {
   if (signal.aborted) return;
-  const fd = inNamespace(ref, openMulticast);
+  const fd = openMulticast(ref);
   const receiver = new Receiver(fd);
   let ended = false;
   let watch: Disposable;
@@ -88,8 +87,8 @@ export function watchNamespaces(
   );
 }
 
-function openMulticast(): number {
-  const fd = checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "AF_NETLINK");
+function openMulticast(ref: NamespaceRef): number {
+  const fd = socketInNamespace(ref, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
   try {
     // Before the groups are joined, so that nothing comes that cannot be placed.
     if (!setOption(fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1))
@@ -195,12 +194,11 @@ const NETNSA_FD = 3;
 export function peerNames(ref: NamespaceRef, others: readonly NamespaceRef[]): Map<number, string> {
   const found = new Map<number, string>();
   using excursion = new Excursion();
-  excursion.enter(ref);
-  using socket = NetlinkSocket.open();
+  using socket = NetlinkSocket.open(excursion, ref);
   for (const other of others) {
     let fd: number;
     try {
-      fd = excursion.open(other);
+      fd = openNamespace(other);
     } catch {
       continue;
     }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
+import { readdirSync, readlinkSync } from "node:fs";
 import { parseCidr, parseIp, parseMac, run, tryRun } from "@switchyard/base";
 import { requires } from "@switchyard/testing";
 import {
@@ -276,5 +277,8 @@ describe.skipIf(!requires("root"))("many at once", () => {
     expect(viewNamespace({ name: two.a }).links.size).toBe(301);
     expect(namespaceId("self")).toBe(home);
     expect(deleteNamespaces(scratch.names)).toEqual([]);
+    // A thread that the runtime started abroad would stay there and hold the namespace after its deletion.
+    const threads = readdirSync("/proc/self/task").map((id) => readlinkSync(`/proc/self/task/${id}/ns/net`));
+    expect(new Set(threads)).toEqual(new Set([`net:[${home}]`]));
   });
 });

@@ -1,4 +1,5 @@
 import { YardError } from "@switchyard/base";
+import type { Excursion } from "../excursion.ts";
 import {
   AF_NETLINK,
   checked,
@@ -11,11 +12,11 @@ import {
   SO_RCVBUFFORCE,
   SO_RCVTIMEO,
   SO_SNDBUFFORCE,
-  SOCK_CLOEXEC,
   SOCK_RAW,
   SOL_SOCKET,
   SystemCallError,
 } from "../ffi.ts";
+import type { NamespaceRef } from "../types.ts";
 import {
   type Acknowledgement,
   acknowledgement,
@@ -57,7 +58,7 @@ const chunkBytes = 64 * 1024;
 const chunkRequests = 256;
 
 /**
- * A route netlink socket of the namespace that the thread is in when it is opened. The kernel answers within the
+ * A route netlink socket: it acts in the namespace that it was made in, wherever the thread is. The kernel answers within the
  * call that asks, so nothing waits: requests go out many at a time and their acknowledgements are read back.
  */
 export class NetlinkSocket implements Disposable {
@@ -70,9 +71,13 @@ export class NetlinkSocket implements Disposable {
     this.fd = fd;
   }
 
-  /** @throws SystemCallError, a `linux.call-failed` */
-  static open(): NetlinkSocket {
-    const fd = checked(libc().socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), "socket", "AF_NETLINK");
+  /** In a namespace. @throws as `Excursion.socket` */
+  static open(excursion: Excursion, ref: NamespaceRef): NetlinkSocket {
+    return NetlinkSocket.adopt(excursion.socket(ref, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE));
+  }
+
+  /** Takes over a descriptor. */
+  static adopt(fd: number): NetlinkSocket {
     const socket = new NetlinkSocket(fd);
     // Old kernels know neither; then an error has no text, that is all.
     setOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
