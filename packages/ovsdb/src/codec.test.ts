@@ -53,7 +53,7 @@ const columnAndValues = fc.constantFrom("scalar", "optional", "set", "map", "map
 /** What ovsdb/monitor.c makes of a change. */
 function differenceOf(definition: ColumnSchema, old: Value, now: Value): Json {
   if (definition.shape === "set" && old instanceof Set && now instanceof Set)
-    return encodeValue(definition, old.symmetricDifference(now));
+    return encodeValue(definition, [...[...old].filter((x) => !now.has(x)), ...[...now].filter((x) => !old.has(x))]);
   if (definition.shape === "map" && definition.max > 1 && old instanceof Map && now instanceof Map) {
     const gone = [...old].filter(([key]) => !now.has(key));
     const changed = [...now].filter(([key, value]) => old.get(key) !== value);

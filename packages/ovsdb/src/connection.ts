@@ -73,7 +73,10 @@ export class Connection implements Peer {
   /** The monitor that is asked for or runs; a new one has a new number. */
   #monitor = 0;
   #monitoring: "no" | "asked" | "yes" = "no";
-  #schemaText: string | undefined;
+  /** The schema that the monitor was asked for by, in a form that can be compared. */
+  #schema: string | undefined;
+  /** The `_Server` row's schema when it was last looked at. */
+  #told: string | undefined;
   /** The conditions' numbers: updates carry the new one from the change on, before its reply. */
   #conditions = 0;
 
@@ -224,29 +227,47 @@ export class Connection implements Peer {
       }
       if (this.#monitoring === "yes") this.#events.desynced(error.message);
       this.#monitoring = "no";
-      this.#schemaText = undefined;
+      this.#schema = undefined;
+      this.#told = undefined;
       this.#events.waiting(error);
       return;
     }
     if (served.index !== undefined) this.#position.minIndex = Math.max(this.#position.minIndex, served.index);
-    if (this.#schemaText === served.schema && this.#monitoring !== "no") return;
+    if (this.#told === served.schema && this.#monitoring !== "no") return;
+    this.#told = served.schema;
+    const json: Json = JSON.parse(served.schema);
+    const schema = canonical(json);
+    if (this.#schema === schema && this.#monitoring !== "no") return;
     if (this.#monitoring !== "no") {
       this.rpc.send("monitor_cancel", [this.#dataId(this.#conditions)], () => {});
       this.#events.desynced("the schema has changed");
       this.#position.lastTransaction = NO_TRANSACTION;
     }
-    this.#schemaText = served.schema;
-    this.#startMonitor(parseSchema(JSON.parse(served.schema)));
+    this.#schema = schema;
+    this.#startMonitor(parseSchema(json));
   }
 
   #canceled(id: Json | undefined): void {
     if (id === SERVER_MONITOR) this.#fail(new ConnectError("the server stopped telling about itself"));
     if (!isArray(id) || id[1] !== this.#monitor) return;
-    // The database was converted or removed; `_Server` tells which, now or in a moment.
     this.#events.desynced("the server ended the monitor");
     this.#monitoring = "no";
     this.#position.lastTransaction = NO_TRANSACTION;
-    this.#check();
+    this.#renew().catch((error) => this.#fail(error));
+  }
+
+  /** The database was converted or removed. Which of them the row in `_Server` may tell late, or (3.1) not at all. */
+  async #renew(): Promise<void> {
+    const number = this.#monitor;
+    const schema = await this.rpc.request("get_schema", [this.#goal.database]).catch((error) => {
+      if (error instanceof RequestRefusedError && this.#server !== undefined) return undefined;
+      throw error;
+    });
+    if (number !== this.#monitor || this.#monitoring !== "no") return;
+    this.#schema = undefined;
+    if (schema === undefined) return;
+    this.#schema = canonical(schema);
+    this.#startMonitor(parseSchema(schema));
   }
 
   #startMonitor(schema: DatabaseSchema): void {
@@ -272,7 +293,8 @@ export class Connection implements Peer {
         // "unknown database": it went in this moment; `_Server` will tell when it is back.
         if (reply.error === "unknown database" && this.#server !== undefined) {
           this.#monitoring = "no";
-          this.#schemaText = undefined;
+          this.#schema = undefined;
+          this.#told = undefined;
           return;
         }
         if (reply.error !== "unknown method" || method === "monitor")
@@ -303,4 +325,13 @@ export class Connection implements Peer {
       }
     }
   }
+}
+
+/** JSON whose members are in order: the server writes one schema now so, now so. */
+function canonical(json: Json): string {
+  return JSON.stringify(json, (_, value: unknown) =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
 }

@@ -91,14 +91,8 @@ class OpenDatabase<T> implements Database<T> {
       snapshot: (format, tables) => this.#changed(this.#replica.replace(format, tables)),
       update: (format, tables) => this.#changed(this.#replica.apply(format, tables)),
       synced: () => this.#setSynced(),
-      desynced: () => {
-        this.#synced = false;
-      },
-      lost: (cause) => {
-        this.#synced = false;
-        this.#emit("disconnected", cause);
-        this.#wake();
-      },
+      desynced: (reason) => this.#setDesynced(new ConnectionLostError(reason)),
+      lost: (cause) => this.#setDesynced(cause),
     });
   }
 
@@ -295,6 +289,13 @@ class OpenDatabase<T> implements Database<T> {
       if (again) this.#emit("reconnected", undefined);
       this.#wake();
     });
+  }
+
+  #setDesynced(cause: Error): void {
+    if (!this.#synced) return;
+    this.#synced = false;
+    this.#emit("disconnected", cause);
+    this.#wake();
   }
 
   #changed(changes: RowChange[]): void {

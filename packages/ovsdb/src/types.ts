@@ -1,4 +1,3 @@
-import type { OvsdbError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { Lock } from "./lock.ts";
 import type { Operation } from "./operation.ts";
@@ -163,8 +162,8 @@ export interface SchemaDifferences {
 
 /** What a database tells besides its rows. */
 export interface DatabaseEvents {
-  /** The server is gone; the rows stay as last seen. */
-  disconnected: OvsdbError | Error;
+  /** The server is gone, or renews its database; the rows stay as last seen. */
+  disconnected: Error;
   /** A server is there again, and the rows are its rows. */
   reconnected: undefined;
   /** The server's schema is another now. */

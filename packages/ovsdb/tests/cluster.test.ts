@@ -5,11 +5,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { OutcomeUnknownError, openDatabase, UnknownDatabaseError } from "../src/mod.ts";
-import { document, fileAppears, folder, freePort, live, next, schema } from "./server.ts";
+import { document, fileAppears, folder, freePort, live, next, Resources, schema } from "./server.ts";
 
 /** Three servers of one Raft cluster on the loopback. */
 async function cluster(directory: string) {
-  const stack = new AsyncDisposableStack();
+  const stack = new Resources();
   const file = join(directory, "schema");
   writeFileSync(file, JSON.stringify(document));
   const ports = [await freePort(), await freePort(), await freePort()];
@@ -53,7 +53,7 @@ describe("a cluster of three servers", live, () => {
   test("is followed on from its leader's death, without telling again what was known", {
     timeout: 60_000,
   }, async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const servers = stack.use(await cluster(path));
     const remote = servers.remotes.join(",");
@@ -89,7 +89,7 @@ describe("a cluster of three servers", live, () => {
   });
 
   test("is not mistaken for another of the same name", { timeout: 30_000 }, async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const servers = stack.use(await cluster(path));
     const options = { remote: servers.remotes.join(","), schema, clusterId: "00000000-0000-4000-8000-000000000000" };

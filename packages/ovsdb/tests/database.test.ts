@@ -15,10 +15,10 @@ import {
   UnknownDatabaseError,
   UnreferencedRowError,
 } from "../src/mod.ts";
-import { folder, live, schema, startServer } from "./server.ts";
+import { folder, live, Resources, schema, startServer } from "./server.ts";
 
 async function fixture() {
-  const stack = new AsyncDisposableStack();
+  const stack = new Resources();
   const { path } = stack.use(folder());
   const server = stack.use(await startServer(path));
   const open = async () => stack.use(await openDatabase({ remote: server.remote, schema, timeout: 5_000 }));

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BadLockError, NotOwnerError, openDatabase, TimeoutError } from "../src/mod.ts";
-import { folder, live, schema, startServer } from "./server.ts";
+import { folder, live, Resources, schema, startServer } from "./server.ts";
 
 describe("a lock", live, () => {
   test("passes from its holder to the next in line, and guards transactions", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const first = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -30,7 +30,7 @@ describe("a lock", live, () => {
   });
 
   test("that is stolen tells its holder", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const first = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -45,7 +45,7 @@ describe("a lock", live, () => {
   });
 
   test("is lost with the connection and asked for again on the next", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema }));

@@ -12,7 +12,17 @@ import {
   ServerIoError,
   TimeoutError,
 } from "../src/mod.ts";
-import { createDatabase, folder, live, next, schema, startServer, TestServer, type TestTables } from "./server.ts";
+import {
+  createDatabase,
+  folder,
+  live,
+  next,
+  Resources,
+  schema,
+  startServer,
+  TestServer,
+  type TestTables,
+} from "./server.ts";
 
 const disconnected = (db: Database<TestTables>) =>
   next((listener: (cause: Error) => void) => db.on("disconnected", listener));
@@ -20,7 +30,7 @@ const reconnected = (db: Database<TestTables>) => next<undefined>((listener) => 
 
 describe("a server that is killed and started again", live, () => {
   test("is followed again, and only what really changed meanwhile is told", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -62,7 +72,7 @@ describe("a server that is killed and started again", live, () => {
   });
 
   test("takes up transactions that were begun while it was away", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -83,7 +93,7 @@ describe("a server that is killed and started again", live, () => {
   });
 
   test("is reached by a client that was opened first", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(new TestServer(path, createDatabase(path)));
     const opening = openDatabase({ remote: server.remote, schema });
@@ -94,7 +104,7 @@ describe("a server that is killed and started again", live, () => {
 
 describe("a connection that breaks with a transaction on its way", live, () => {
   test("leaves its outcome unknown, and says so", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -106,7 +116,7 @@ describe("a connection that breaks with a transaction on its way", live, () => {
   });
 
   test("does so too when the caller gives up on a server that hangs", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema }));
@@ -122,7 +132,7 @@ describe("a connection that breaks with a transaction on its way", live, () => {
 
 describe("a server that hangs", live, () => {
   test("is noticed by probes, and reached again when it wakes", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(
@@ -138,7 +148,7 @@ describe("a server that hangs", live, () => {
   });
 
   test("is not suspected because we were busy ourselves", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const db = stack.use(await openDatabase({ remote: server.remote, schema, probeInterval: 40 }));
@@ -157,7 +167,7 @@ describe("a server that hangs", live, () => {
 
 describe("a peer that talks nonsense", live, () => {
   test("is left, and the next remote taken", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const server = stack.use(await startServer(path));
     const liar = join(path, "liar.sock");
@@ -184,7 +194,7 @@ describe("a peer that talks nonsense", live, () => {
 const mayMount = process.getuid?.() === 0;
 describe("a full disk", { ...live, skip: live.skip || (mayMount ? false : "mounting needs root") }, () => {
   test("refuses the transaction as the server's I/O error, and the next one works once there is room", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const disk = join(path, "disk");
     mkdirSync(disk);

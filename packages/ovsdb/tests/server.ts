@@ -75,6 +75,26 @@ export const document = {
 };
 export const schema: Schema<TestTables> = defineSchema(document);
 
+/** An AsyncDisposableStack, which Node 20 lacks. */
+export class Resources implements AsyncDisposable {
+  readonly #undo: (() => unknown)[] = [];
+  use<R extends AsyncDisposable | Disposable>(resource: R): R {
+    this.#undo.push(() =>
+      Symbol.asyncDispose in resource ? resource[Symbol.asyncDispose]() : resource[Symbol.dispose](),
+    );
+    return resource;
+  }
+  defer(undo: () => unknown): void {
+    this.#undo.push(undo);
+  }
+  disposeAsync(): Promise<void> {
+    return this[Symbol.asyncDispose]();
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const undo of this.#undo.splice(0).reverse()) await undo();
+  }
+}
+
 /** A folder of a test's own, gone when disposed. */
 export function folder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), "tovsdb-"));

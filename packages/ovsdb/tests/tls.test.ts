@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { ConnectError, openDatabase } from "../src/mod.ts";
-import { createDatabase, folder, freePort, live, schema, TestServer } from "./server.ts";
+import { createDatabase, folder, freePort, live, Resources, schema, TestServer } from "./server.ts";
 
 /** A certificate authority with a certificate for each name, made by openssl. */
 function authority(directory: string, name: string, holders: readonly string[]): void {
@@ -62,7 +62,7 @@ function authority(directory: string, name: string, holders: readonly string[]):
 
 describe("a server behind TLS", live, () => {
   test("is used with certificates of its authority only", { timeout: 30_000 }, async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const at = (file: string) => join(path, file);
     authority(path, "good", ["server", "client"]);
@@ -102,7 +102,7 @@ describe("a server behind TLS", live, () => {
 
 describe("a client that is called", live, () => {
   test("serves itself from the server that calls", async () => {
-    await using stack = new AsyncDisposableStack();
+    await using stack = new Resources();
     const { path } = stack.use(folder());
     const port = await freePort();
     const server = stack.use(new TestServer(path, createDatabase(path), [`--remote=tcp:127.0.0.1:${port}`]));
