@@ -364,17 +364,17 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     const networks = Array.from({ length: 10 }, (_, i) => network(`lan${i}`, [`10.${i}.0.0/16`]));
     const nodes = Array.from({ length: 1000 }, (_, i) => netns(`n${i}`, [nic("eth0", `lan${i % 10}`)]));
     const big = lab("big", networks, nodes);
+    // Our own processor time: neither the server's nor what else this machine does counts.
     const time = async (body: () => Promise<unknown>) => {
-      const start = performance.now();
+      const start = process.cpuUsage();
       await body();
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1000;
     };
-    const first = await time(() => declareLab(store, big, place));
-    // What else this machine does must not count: the best of three.
+    expect(await time(() => declareLab(store, big, place))).toBeLessThan(500);
     const again = [];
     for (let i = 0; i < 3; i++) again.push(await time(() => declareLab(store, big, place)));
-    expect(first).toBeLessThan(750);
-    expect(Math.min(...again)).toBeLessThan(80);
+    expect(Math.min(...again)).toBeLessThan(120);
   });
 });
 

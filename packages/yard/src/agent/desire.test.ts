@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
+import { storeRows, uuid } from "../../tests/arbitrary-rows.ts";
 import { container, ips, netns, network, nic } from "../../tests/specs.ts";
 import type { NetworkSpec, NodeSpec } from "../model/types.ts";
 import { derivedMacs } from "../store/addresses.ts";
 import type { LinkEntry, Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
-import { storeRows, uuid } from "./arbitrary-rows.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { actualState, desiredState } from "../../tests/arbitrary.ts";
 import type { Action } from "./action.ts";
 import { PHASES, phaseOf } from "./action.ts";
-import { actualState, desiredState } from "./arbitrary.ts";
 import { describe as describeAction } from "./describe.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";

@@ -2,10 +2,10 @@
 import { nthHost, parseCidr, parseIp, parseMac } from "@switchyard/base";
 import { isUuid, type Uuid } from "@switchyard/ovsdb";
 import fc from "fast-check";
-import type { PortForward } from "../model/types.ts";
-import type { NodeConfig } from "../store/config.ts";
-import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
-import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
+import type { PortForward } from "../src/model/types.ts";
+import type { NodeConfig } from "../src/store/config.ts";
+import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../src/store/rows.ts";
+import { networkStatus, nicStatus, nodeStatus } from "../src/store/status.ts";
 
 const LANS = ["lan01", "a-network-with-a-long-name"];
 const SUBNETS = new Map(LANS.map((name, i) => [name, parseCidr(`10.${i}.0.0/24`)]));

@@ -1,6 +1,6 @@
 /** Arbitrary states of a host for property tests: small worlds, in which names meet often. */
 import fc from "fast-check";
-import { ownsNamespace } from "./action.ts";
+import { ownsNamespace } from "../src/agent/action.ts";
 import type {
   BridgeState,
   ContainerNodeState,
@@ -11,8 +11,8 @@ import type {
   ServiceState,
   State,
   VethState,
-} from "./state.ts";
-import { purposeOf } from "./subject.ts";
+} from "../src/agent/state.ts";
+import { purposeOf } from "../src/agent/subject.ts";
 
 const LANS = ["a", "b", "c"];
 const NODES = ["n1", "n2", "n3"];

@@ -1,0 +1,32 @@
+/** What goes wrong between the agent and the host, or on the way to the agent. */
+export const agentCodes = {
+  "agent.already-running": "The yard has an agent already; there is one at a time. Nothing needs to be done.",
+  "agent.bad-request": "A request on the agent's socket is none that it knows: the two are of different versions.",
+  "agent.died": "The agent ended while it was asked something. Its log says why; the next command starts it again.",
+  "agent.host-removed":
+    "The row of this host went from the yard's database while its agent ran. Start the agent again.",
+  "agent.not-started": "The agent ended as it started. Its log, which the hint names, says why.",
+  "agent.start-timeout": "The agent did not answer in time after it was started. Its log says what it waits for.",
+  "agent.unreachable": "The agent's socket refuses the connection. Start the agent again, or look into its log.",
+  "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",
+  "node.container-failed": "A container could not be made, started or removed; the message is its engine's own.",
+  "node.exec-failed": "A command of the node's `exec` failed; the hint holds the end of what it printed.",
+  "node.exited": "The container ended before it could be wired. `yard logs NODE` shows what it printed.",
+  "node.namespace-failed":
+    "The node's network namespace could not be made or removed; the message is the kernel's own.",
+  "node.port-taken": "A port of the host that the node publishes is in use by another program. Choose another.",
+  "node.port-timeout": "The relay of published ports did not report in time. `yard doctor` and its log say more.",
+  "node.sysctl-refused":
+    "The kernel refused a parameter in the node's namespace; it does not exist there or the value is wrong.",
+  "runtime.unreachable":
+    "The container engine did not answer. Start it, or correct the address that the lab was declared with.",
+  "service.ended": "A process of the yard ended as it started. Its log, which the hint names, says why.",
+  "service.not-started": "A process of the yard could not be started; the message says why.",
+  "service.not-stopped": "A process of the yard could not be ended; the message says why.",
+  "switch.failed": "The switch did not take the change; the message is what it said.",
+  "yard.bad-name": "A yard's name is a lower-case letter, then letters, digits and -, 31 characters at most.",
+  "yard.busy": "Another command starts or ends the same yard at this moment. Try again.",
+  "yard.file-failed": "A file of the yard could not be written or removed; the message says why.",
+  "yard.not-permitted": "Only root and the group `yard` may use a yard. Use sudo, or join the group.",
+  "yard.not-root": "Only root can start a yard or clean up after it. Use sudo.",
+} as const;
