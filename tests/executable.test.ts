@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
-import { run, tryRun } from "@switchyard/base";
+import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { temporaryFolder } from "@switchyard/testing";
 
 const yard = new URL("../dist/yard", import.meta.url).pathname;
@@ -50,14 +50,13 @@ describe("the executable", () => {
     expect(existsSync(at("run"))).toBe(false);
   });
 
-  test("starts in less than 50 ms", async () => {
-    const times: number[] = [];
-    for (let i = 0; i < 9; i++) {
-      const began = performance.now();
-      await run([yard, "--version"]);
-      times.push(performance.now() - began);
-    }
-    // The least of several: other work on the machine can only add to it.
+  test("starts with less than 50 ms of work", () => {
+    const times = Array.from({ length: 5 }, () => {
+      const { resourceUsage, exitCode } = Bun.spawnSync([yard, "--version"], { env: childEnvironment() });
+      expect(exitCode).toBe(0);
+      return Number(resourceUsage?.cpuTime.total ?? Number.NaN) / 1_000;
+    });
+    // Processor time, and the least of several: other work on the machine can only add to it.
     expect(Math.min(...times)).toBeLessThan(50);
   });
 

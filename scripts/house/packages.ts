@@ -66,11 +66,14 @@ export function roomOf(specifier: string): string {
 
 /** Static imports, re-exports, and dynamic imports of a literal. */
 export function importsOf(text: string): Import[] {
-  const statement = /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm;
-  return [...text.matchAll(statement)].map((match) => ({
-    line: text.slice(0, match.index + match[0].length).split("\n").length,
-    specifier: match[1] ?? match[2] ?? match[3] ?? "",
-  }));
+  const statement =
+    /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"$]+)"/gm;
+  return [...text.matchAll(statement)]
+    .map((match) => ({
+      line: text.slice(0, match.index + match[0].length).split("\n").length,
+      specifier: match[1] ?? match[2] ?? match[3] ?? "",
+    }))
+    .filter(({ specifier }) => !specifier.includes("${"));
 }
 
 /** The text without comments and without what stands in quotes or templates, lines kept. */
