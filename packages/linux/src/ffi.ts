@@ -22,10 +22,8 @@ const prototypes = {
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   recvmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
-  write: { args: ["i32", "buffer", "u64"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "buffer"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
-  eventfd: { args: ["u32", "i32"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
   // glibc has wrappers of pidfd_open and pidfd_send_signal only since 2.36.

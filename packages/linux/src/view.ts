@@ -4,7 +4,7 @@ import { Excursion, namespaceKey } from "./excursion.ts";
 import { marksAddresses } from "./kernel.ts";
 import { addressDump, ROUTE_PROTOCOL, RTM_GETADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
 import { linkDump, RTM_GETLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
-import { RTM_GETROUTE, RTM_NEWROUTE, readRoute, routeDump } from "./netlink/route.ts";
+import { RTM_GETROUTE, RTM_NEWROUTE, readRoute, routeDump, routeFamily } from "./netlink/route.ts";
 import { NETLINK_GET_STRICT_CHK, NetlinkSocket, SOL_NETLINK, setOption } from "./netlink/socket.ts";
 import type { Link, LinkAddress, NamespaceRef, NamespaceView, Route } from "./types.ts";
 
@@ -69,7 +69,8 @@ function viewThrough(socket: NetlinkSocket): NamespaceView {
       },
       (message) => {
         const route = message.type === RTM_NEWROUTE ? readRoute(message, nameOf) : undefined;
-        if (route !== undefined) found.push(route);
+        // A kernel without IPv6 answers with all the families that it has.
+        if (route !== undefined && routeFamily(route) === version) found.push(route);
       },
     );
     routes.push(...found);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { endProcess, identify, isAlive, lockFile, type ProcessId, startTime, watchExit } from "../src/mod.ts";
 
@@ -86,15 +86,24 @@ describe("processes", () => {
     expect(already).toBe("told later");
   });
 
-  test("two hundred are watched by one thread, which ends with the last", async () => {
-    const threads = async () => (await run(["ls", `/proc/${process.pid}/task`])).trim().split("\n").length;
-    const all = Array.from({ length: 200 }, () => started("sleep", "60"));
-    const done = Promise.all(all.map(({ id }) => new Promise<void>((resolve) => watchExit(id, resolve))));
-    const during = await threads();
-    for (const { id } of all) process.kill(id.pid, "SIGKILL");
-    await done;
-    await Promise.all(all.map(({ ended }) => ended));
-    expect(during).toBeLessThan(64);
+  test("two hundred are watched by one thread, and again leave no thread or descriptor behind", async () => {
+    const count = (what: string) => readdirSync(`/proc/self/${what}`).length;
+    const watchAll = async (number: number) => {
+      const all = Array.from({ length: number }, () => started("sleep", "60"));
+      const done = Promise.all(all.map(({ id }) => new Promise<void>((resolve) => watchExit(id, resolve))));
+      const threads = count("task");
+      for (const { id } of all) process.kill(id.pid, "SIGKILL");
+      await done;
+      await Promise.all(all.map(({ ended }) => ended));
+      return threads;
+    };
+    await watchAll(1);
+    const before = { threads: count("task"), descriptors: count("fd") };
+    expect(await watchAll(200)).toBeLessThan(before.threads + 8);
+    for (let i = 0; i < 20; i++) await watchAll(1);
+    // What is being ended at this moment may still be there; twenty are not.
+    expect(count("task")).toBeLessThan(before.threads + 10);
+    expect(count("fd")).toBeLessThan(before.descriptors + 10);
   });
 });
 
