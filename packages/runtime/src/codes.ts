@@ -23,6 +23,8 @@ export const codes = {
     "The image is not there and could not be had. Load or pull it into the engine, or for the oci runtime put it into the image folder.",
   "runtime.image-bad":
     "The image's archive or folder is none that is understood. Make it with docker save, or use a root file system.",
+  "runtime.name-taken":
+    "A container of that name exists that is not the one to be made. Remove or rename it; foreign containers are never touched.",
   "runtime.namespace-absent": "The network namespace of the node does not exist. Bring its lab up.",
   "runtime.no-command": "Neither the node nor its image says what to run. Give the node a command.",
   "runtime.no-such-container": "There is no container of that name. Bring its lab up.",

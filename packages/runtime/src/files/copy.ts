@@ -21,14 +21,15 @@ export interface Place {
  */
 export async function copyBetween(from: Place, to: Place, signal?: AbortSignal): Promise<void> {
   using source = new RootedFolder(from.root);
-  await unpackAt(to, baseName(from.path), packFrom(source, from.path, signal), signal);
+  const name = baseName(from.path);
+  await unpackAt(to, name, packFrom(source, from.path, name, signal), signal);
 }
 
-/** A tar stream whose first entry is called like the last part of `path`. @throws YardError `runtime.path-absent` */
-export function packFrom(root: RootedFolder, path: string, signal?: AbortSignal): Readable {
+/** A tar stream of what is at `path`, whose first entry is called `name`. @throws YardError `runtime.path-absent` */
+export function packFrom(root: RootedFolder, path: string, name: string, signal?: AbortSignal): Readable {
   const clean = withoutSlash(path);
   reach(path, () => root.entry(clean, (entry) => lstatSync(entry)));
-  return packTree(root, clean, baseName(path), signal);
+  return packTree(root, clean, name, signal);
 }
 
 /** Unpacks a tar stream whose first entry is called `name` at a place, named as {@link copyBetween} says. */

@@ -12,6 +12,7 @@ import { availableParallelism } from "node:os";
 import { tryRun, YardError } from "@switchyard/base";
 import { endProcess, isAlive, NETNS_DIR, type ProcessId, watchExit } from "@switchyard/linux";
 import { copyBetween } from "../files/copy.ts";
+import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
 import type {
   ContainerConfig,
@@ -28,11 +29,11 @@ import { execInContainer } from "./exec.ts";
 import { ensureImage, folderImage } from "./images/mod.ts";
 import { writeLog } from "./logs.ts";
 import { isMounted, mountRoot, unmountRoot } from "./overlay.ts";
-import { type Bundle, bundleOf, checkContainerName, type OciPaths, ociPaths } from "./paths.ts";
+import { type Bundle, bundleOf, type OciPaths, ociPaths } from "./paths.ts";
 import { containerNames, readLive, readRecord, stateOf, writeLive, writeWhole } from "./record.ts";
 import { hasSeccompProfile } from "./seccomp.ts";
 import { resolveUser } from "./user.ts";
-import { carries, watchContainers } from "./watch.ts";
+import { watchContainers } from "./watch.ts";
 
 /** Milliseconds that conmon gets to end after its container has. */
 const CONMON_GRACE = 2_000;
@@ -74,7 +75,13 @@ export class OciEngine implements ContainerEngine {
 
   async create(config: ContainerConfig, signal?: AbortSignal): Promise<void> {
     checkContainerName(config.name);
-    if (readRecord(this.#paths, config.name) !== undefined) return;
+    const there = readRecord(this.#paths, config.name);
+    if (there !== undefined) {
+      if (carries(there.labels, config.labels)) return;
+      throw new YardError("runtime.name-taken", `another container is called ${config.name}`, {
+        hint: "remove or rename it; containers that do not carry our labels are never touched",
+      });
+    }
     const image =
       config.rootfs === undefined ? await ensureImage(this.#paths, config.image ?? "") : folderImage(config.rootfs);
     signal?.throwIfAborted();

@@ -1,5 +1,3 @@
-import { YardError } from "@switchyard/base";
-
 /**
  * Where the oci engine keeps things. What must survive a reboot (a container's configuration, labels, written files
  * and log) is in the state folder; what is only true of running processes is in the run folder.
@@ -64,17 +62,4 @@ export function bundleOf(path: string): Bundle {
     containerPid: `${path}/container.pid`,
     runcLog: `${path}/runc.log`,
   };
-}
-
-/**
- * runc's grammar for ids (libcontainer/factory_linux.go) less a leading dot, which marks our half-made folders.
- *
- * @throws YardError `runtime.bad-name`
- */
-export function checkContainerName(name: string): string {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_+.-]{0,127}$/.test(name))
-    throw new YardError("runtime.bad-name", `${JSON.stringify(name)} cannot be the name of a container`, {
-      hint: "use letters, digits and _ . - +, starting with a letter, a digit or _",
-    });
-  return name;
 }

@@ -1,5 +1,6 @@
 import { type FSWatcher, mkdirSync, watch } from "node:fs";
 import { watchExit } from "@switchyard/linux";
+import { carries } from "../names.ts";
 import type { ContainerEvent } from "../types.ts";
 import type { OciPaths } from "./paths.ts";
 import { containerNames, readExit, readLive, readRecord, stateOf } from "./record.ts";
@@ -99,9 +100,4 @@ class Watcher implements Disposable {
     for (const name of [...this.#processes.keys()]) this.#unwatch(name);
     for (const timer of this.#timers) clearTimeout(timer);
   }
-}
-
-/** Whether a container has all of these labels. */
-export function carries(labels: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): boolean {
-  return Object.entries(wanted).every(([name, value]) => labels[name] === value);
 }
