@@ -112,6 +112,8 @@ export class ChangeWriter {
       this.#mark("Port", row, state.purpose);
       const link = interfaceOf(this.#db, row);
       if (link !== undefined) this.#updateInterface(link, state);
+      // It failed once, as its device was missing then: a new next_cfg makes the switch try again.
+      if (link?.ofport === undefined || link.ofport < 0 || link.error !== undefined) this.#writes++;
       return;
     }
     if (this.#nameInUse(name)) throw taken(name, "an interface");

@@ -11,6 +11,8 @@ export const codes = {
   "switch.path-too-long": "A unix socket's path must be absolute and have 107 bytes at most. Choose a shorter folder.",
   "switch.no-group": "The group that shall use the database socket does not exist on this host. Make it with groupadd.",
   "switch.no-namespace": "The network namespace that the switch shall work in does not exist. Make it first.",
+  "switch.namespace-in-use":
+    "Another ovs-vswitchd works in the network namespace already, and two would fight for its devices. End that one first.",
   "switch.bad-schema": "A database schema could not be read: it is no `.ovsschema` document.",
   "switch.database-corrupt":
     "A database file is damaged or no database at all. Move it away; a new one is made in its place.",

@@ -1,7 +1,7 @@
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type CommandResult, childEnvironment, delay, tryRun, YardError } from "@switchyard/base";
-import { identify, isAlive, type ProcessId } from "@switchyard/linux";
+import { backoff, type CommandResult, childEnvironment, delay, tryRun, YardError } from "@switchyard/base";
+import { identify, isAlive, lockFile, type ProcessId } from "@switchyard/linux";
 
 /** The two programs that a switch is made of. */
 export type Program = "ovsdb-server" | "ovs-vswitchd";
@@ -38,7 +38,20 @@ export function runningDaemon(runDir: string, program: Program): ProcessId | und
   if (pid === undefined) return undefined;
   const found = identify(pid);
   // The file may be older than the last boot, and its number another program's by now.
-  return found !== undefined && nameOf(pid) === program ? found : undefined;
+  return found !== undefined && runs(found) && nameOf(pid) === program ? found : undefined;
+}
+
+/**
+ * Whether a process can still do anything. One that was killed may show for a while as living, with its memory gone
+ * and with it its command line (proc(5)), while the kernel closes its files.
+ */
+function runs(id: ProcessId): boolean {
+  if (!isAlive(id)) return false;
+  try {
+    return readFileSync(`/proc/${id.pid}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** What the pid file says, whether that process runs or not. */
@@ -101,18 +114,62 @@ export async function launch(
 }
 
 /**
+ * Runs `body` while no other process starts a daemon in `runDir`.
+ *
+ * @throws YardError `switch.not-answering` when another has been at it for all of the timeout; the signal's reason
+ */
+export async function alone<R>(
+  runDir: string,
+  options: { readonly signal?: AbortSignal; readonly timeout?: number },
+  body: () => Promise<R>,
+): Promise<R> {
+  mkdirSync(runDir, { recursive: true, mode: 0o755 });
+  const until = performance.now() + (options.timeout ?? START_TIMEOUT);
+  // A file's lock tells nobody when it is free.
+  for (const wait of backoff(2, 100)) {
+    const held = lockFile(join(runDir, "start.lock"));
+    if (held !== undefined) {
+      using _held = held;
+      return await body();
+    }
+    if (performance.now() > until)
+      throw new YardError(
+        "switch.not-answering",
+        `another process has been starting the switch in ${runDir} for too long`,
+      );
+    await delay(wait, options.signal);
+  }
+  throw new Error("unreachable");
+}
+
+/** The processes of that program that run in the network namespace with that inode. */
+export function daemonsIn(namespace: number, program: Program): number[] {
+  return entries("/proc").flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || nameOf(pid) !== program) return [];
+    const id = identify(pid);
+    if (id === undefined || !runs(id)) return [];
+    try {
+      return statSync(`/proc/${pid}/ns/net`).ino === namespace ? [pid] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/**
  * Ends a process at once and resolves when none of its code runs any more. The kernel may go on closing what it had
  * open: each packet socket of a switch takes one RCU grace period, some 18 ms.
  */
 export async function kill(id: ProcessId): Promise<void> {
   try {
-    if (isAlive(id)) process.kill(id.pid, "SIGKILL");
+    if (runs(id)) process.kill(id.pid, "SIGKILL");
   } catch {
     // It ended in between.
   }
-  // A pidfd tells the end of the last thread only, after all its files are closed; of the first thread's end there
-  // is no event.
-  for (let wait = 1; isAlive(id); wait = Math.min(wait * 2, 50)) await delay(wait);
+  // A pidfd tells the end of the last thread only, after all its files are closed; of the end of its code there is no
+  // event.
+  for (let wait = 1; runs(id); wait = Math.min(wait * 2, 50)) await delay(wait);
 }
 
 /** Removes what a daemon that was killed leaves behind. */
@@ -128,8 +185,9 @@ function removeStaleSockets(runDir: string, program: Program): void {
   const socket = new RegExp(`^${program}\\.(\\d+)\\.ctl$`);
   for (const name of entries(runDir)) {
     const pid = socket.exec(name)?.[1];
-    if (pid !== undefined && (identify(Number(pid)) === undefined || nameOf(Number(pid)) !== program))
-      rmSync(join(runDir, name), { force: true });
+    if (pid === undefined) continue;
+    const id = identify(Number(pid));
+    if (id === undefined || !runs(id) || nameOf(id.pid) !== program) rmSync(join(runDir, name), { force: true });
   }
 }
 

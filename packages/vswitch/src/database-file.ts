@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type CommandResult, tryRun, YardError } from "@switchyard/base";
 import { complaint, findProgram } from "./daemon.ts";
@@ -81,12 +82,13 @@ export function compareVersions(a: string, b: string): number {
 async function create(file: string, schema: SchemaDocument, signal?: AbortSignal): Promise<void> {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    rmSync(file, { force: true });
     await withSchemaFile(file, schema, async (path) => {
-      const temporary = `${file}.new`;
-      rmSync(temporary, { force: true });
+      const temporary = ownFile(file, "new");
       try {
         await tool(["create", temporary, path], file, signal);
-        renameSync(temporary, file);
+        // Whoever was quicker may serve the file already, so it must not be replaced.
+        if (!existsSync(file)) linkSync(temporary, file);
       } finally {
         rmSync(temporary, { force: true });
         rmSync(lockOf(temporary), { force: true });
@@ -98,7 +100,7 @@ async function create(file: string, schema: SchemaDocument, signal?: AbortSignal
 }
 
 async function withSchemaFile(file: string, schema: SchemaDocument, body: (path: string) => Promise<void>) {
-  const path = `${file}.schema`;
+  const path = ownFile(file, "schema");
   try {
     writeFileSync(path, schema.text);
     await body(path);
@@ -107,6 +109,11 @@ async function withSchemaFile(file: string, schema: SchemaDocument, body: (path:
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** A name beside `file` that nobody else uses. */
+function ownFile(file: string, extension: string): string {
+  return `${file}.${randomUUID().slice(0, 8)}.${extension}`;
 }
 
 /** ovsdb(7): the lock file beside a database file. */

@@ -1,9 +1,10 @@
 import { chmodSync, chownSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { YardError } from "@switchyard/base";
 import { endProcess, type ProcessId } from "@switchyard/linux";
-import { complaint, controlSocket, kill, launch, removeRuntimeFiles, runningDaemon } from "./daemon.ts";
+import { alone, complaint, controlSocket, kill, launch, removeRuntimeFiles, runningDaemon } from "./daemon.ts";
 import { compareVersions, type DatabaseFile, failure, prepareDatabaseFile, readSchema } from "./database-file.ts";
-import { call, unixctl } from "./unixctl.ts";
+import { type CallOptions, call, unixctl } from "./unixctl.ts";
 
 export interface DatabaseServerOptions {
   /** The unix socket to listen on, an absolute path of at most 107 bytes (unix(7)). */
@@ -32,18 +33,18 @@ export interface DatabaseServerOptions {
  * `switch.no-group`, and those of {@link prepareDatabaseFile}
  */
 export async function startDatabaseServer(options: DatabaseServerOptions): Promise<ProcessId> {
-  const { socket, runDir, databases } = options;
-  for (const path of [socket, controlSocket(runDir, "ovsdb-server", 4_194_304)]) {
+  const { socket, runDir } = options;
+  for (const path of [socket, switchSocket(runDir), controlSocket(runDir, "ovsdb-server", 4_194_304)]) {
     if (!path.startsWith("/") || Buffer.byteLength(path) > 107)
       throw new YardError("switch.path-too-long", `${path} is no absolute path of 107 bytes at most`, {
         hint: "a unix socket's path is short (unix(7)); choose a shorter folder",
       });
   }
-  const id = (await adopt(options)) ?? (await start(options)) ?? (await adopt(options));
-  if (id === undefined)
-    throw new YardError("switch.start-failed", `ovsdb-server for ${databases.map((d) => d.file).join(", ")} went away`);
-  grant(options);
-  return id;
+  return alone(runDir, options, async () => {
+    const id = (await adopt(options)) ?? (await start(options));
+    grant(options);
+    return id;
+  });
 }
 
 /** Ends the server that runs in `runDir`, if one does, and removes what it made there. The database files stay. */
@@ -52,6 +53,30 @@ export async function stopDatabaseServer(runDir: string): Promise<void> {
   // Every transaction is in the file before it is answered, so ending it at once loses nothing.
   if (id !== undefined) await endProcess(id, 1_000).catch(() => kill(id));
   removeRuntimeFiles(runDir, "ovsdb-server");
+}
+
+/** The socket that the server has for the switch alone. */
+function switchSocket(runDir: string): string {
+  return join(runDir, "ovs-vswitchd.sock");
+}
+
+/**
+ * Ends the connection of the switch before, and with it its lock on the database: one that was killed would hold it
+ * for seconds, until the kernel has closed all its ports, and its successor wait as long.
+ *
+ * @returns the socket for the switch to come; undefined when no server of ours runs in `runDir`
+ */
+export async function renewSwitchSocket(runDir: string, options: CallOptions): Promise<string | undefined> {
+  const id = runningDaemon(runDir, "ovsdb-server");
+  if (id === undefined) return undefined;
+  const control = controlSocket(runDir, "ovsdb-server", id.pid);
+  const socket = switchSocket(runDir);
+  const limits = options.signal === undefined ? {} : { signal: options.signal };
+  const remotes = (await unixctl(control, "ovsdb-server/list-remotes", [], limits)).trim().split("\n");
+  if (remotes.includes(`punix:${socket}`))
+    await unixctl(control, "ovsdb-server/remove-remote", [`punix:${socket}`], limits);
+  await unixctl(control, "ovsdb-server/add-remote", [`punix:${socket}`], limits);
+  return socket;
 }
 
 /** The server that runs already, with our databases added and brought up to date; undefined when none runs. */
@@ -73,8 +98,9 @@ async function adopt(options: DatabaseServerOptions): Promise<ProcessId | undefi
     }
   }
   const remotes = (await unixctl(control, "ovsdb-server/list-remotes", [], limits)).trim().split("\n");
-  if (!remotes.includes(`punix:${socket}`))
-    await unixctl(control, "ovsdb-server/add-remote", [`punix:${socket}`], limits);
+  for (const path of [socket, switchSocket(runDir)])
+    if (!remotes.includes(`punix:${path}`))
+      await unixctl(control, "ovsdb-server/add-remote", [`punix:${path}`], limits);
   for (const database of databases) {
     const ours = readSchema(database.schema);
     const theirs = await call(socket, "get_schema", [ours.name], limits);
@@ -95,15 +121,18 @@ async function adopt(options: DatabaseServerOptions): Promise<ProcessId | undefi
   return id;
 }
 
-/** undefined: another process was quicker. */
-async function start(options: DatabaseServerOptions): Promise<ProcessId | undefined> {
+async function start(options: DatabaseServerOptions): Promise<ProcessId> {
   const { runDir, socket, databases } = options;
   await Promise.all(databases.map((database) => prepareDatabaseFile(database, options.signal)));
   const files = databases.map((database) => database.file);
-  const started = await launch("ovsdb-server", runDir, [...files, `--remote=punix:${socket}`], options);
+  const started = await launch(
+    "ovsdb-server",
+    runDir,
+    [...files, ...[socket, switchSocket(runDir)].map((path) => `--remote=punix:${path}`)],
+    options,
+  );
   if ("pid" in started) return started;
   const said = complaint(started, "ovsdb-server");
-  if (said.includes("already running")) return undefined;
   const file = files.find((path) => said.includes(path));
   if (file !== undefined) throw failure(file, said);
   throw new YardError("switch.start-failed", `ovsdb-server did not start: ${said}`, {

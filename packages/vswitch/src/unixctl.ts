@@ -51,35 +51,6 @@ export async function call(
   return reply.result;
 }
 
-/** Calls `listener` once when nobody listens on the socket any more: its connection broke, and none can be made. */
-export function watchSocket(socket: string, listener: () => void): Disposable {
-  let connection: Socket;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const connect = () => {
-    let connected = false;
-    connection = createConnection({ path: socket });
-    connection.on("connect", () => {
-      connected = true;
-    });
-    connection.on("error", () => {});
-    connection.on("close", () => {
-      // A daemon may close a connection and live on. It need not hurry us then.
-      if (connected) timer = setTimeout(connect, 20).unref();
-      else listener();
-    });
-    connection.resume();
-    connection.unref();
-  };
-  connect();
-  return {
-    [Symbol.dispose]: () => {
-      clearTimeout(timer);
-      connection.removeAllListeners("close");
-      connection.destroy();
-    },
-  };
-}
-
 interface Reply {
   readonly result?: unknown;
   readonly error?: unknown;

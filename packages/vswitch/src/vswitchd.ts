@@ -1,9 +1,20 @@
 import { statSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import { applyLinks, type ProcessId, viewNamespace, watchExit } from "@switchyard/linux";
-import { complaint, controlSocket, findProgram, kill, launch, removeRuntimeFiles, runningDaemon } from "./daemon.ts";
+import {
+  alone,
+  complaint,
+  controlSocket,
+  daemonsIn,
+  findProgram,
+  kill,
+  launch,
+  removeRuntimeFiles,
+  runningDaemon,
+} from "./daemon.ts";
 import { openSwitch } from "./open.ts";
-import { unixctl, watchSocket } from "./unixctl.ts";
+import { renewSwitchSocket } from "./server.ts";
+import { unixctl } from "./unixctl.ts";
 
 export interface VswitchdOptions {
   /** The name in /run/netns of the namespace it works in; undefined: ours. */
@@ -24,9 +35,13 @@ export interface VswitchdOptions {
  * configuration when this resolves, and outlives us. One that runs in another namespace (its own was deleted and
  * made anew) is replaced. `tso` takes effect on a start only.
  *
- * @throws YardError `switch.not-installed`, `switch.no-namespace`, `switch.start-failed`, `switch.not-answering`
+ * @throws YardError `switch.not-installed`, `switch.no-namespace`, `switch.namespace-in-use`, `switch.start-failed`, `switch.not-answering`
  */
-export async function startVswitchd(options: VswitchdOptions): Promise<ProcessId> {
+export function startVswitchd(options: VswitchdOptions): Promise<ProcessId> {
+  return alone(options.runDir, options, () => start(options));
+}
+
+async function start(options: VswitchdOptions): Promise<ProcessId> {
   const { namespace, runDir, database } = options;
   const running = runningDaemon(runDir, "ovs-vswitchd");
   if (running !== undefined) {
@@ -37,16 +52,13 @@ export async function startVswitchd(options: VswitchdOptions): Promise<ProcessId
     await stopVswitchd(runDir);
   }
   findProgram("ovs-vswitchd");
-  await initialize(options);
   const before = namespace === undefined ? [] : [findProgram("nsenter"), `--net=${namespacePath(namespace)}`, "--"];
-  const started = await launch("ovs-vswitchd", runDir, [`unix:${database}`], { ...options, before });
+  if (namespace !== undefined) refuseSecond(namespace);
+  await initialize(options);
+  const socket = (await renewSwitchSocket(runDir, options)) ?? database;
+  const started = await launch("ovs-vswitchd", runDir, [`unix:${socket}`], { ...options, before });
   if ("pid" in started) return started;
   const said = complaint(started, "ovs-vswitchd");
-  const other = runningDaemon(runDir, "ovs-vswitchd");
-  if (other !== undefined && said.includes("already running")) {
-    await answers(runDir, other, options);
-    return other;
-  }
   throw new YardError("switch.start-failed", `ovs-vswitchd did not start: ${said}`, {
     where: `${runDir}/ovs-vswitchd.log`,
   });
@@ -72,27 +84,16 @@ export async function stopVswitchd(runDir: string): Promise<void> {
 }
 
 /**
- * Calls `listener` once when the switch has died. The kernel reports a process's end only after all its files are
- * closed, which takes a large switch many seconds; its control connection breaks sooner.
+ * Calls `listener` once when the switch has died and what it left in `runDir` is removed. The kernel tells a process's
+ * end only after all its files are closed, which takes a switch that was killed some 18 ms for each of its ports.
  *
  * @throws as linux's watchExit
  */
 export function watchVswitchd(runDir: string, id: ProcessId, listener: () => void): Disposable {
-  let told = false;
-  const once = () => {
-    if (told) return;
-    told = true;
+  return watchExit(id, () => {
+    if (runningDaemon(runDir, "ovs-vswitchd") === undefined) removeRuntimeFiles(runDir, "ovs-vswitchd");
     listener();
-  };
-  const exit = watchExit(id, once);
-  const connection = watchSocket(controlSocket(runDir, "ovs-vswitchd", id.pid), once);
-  return {
-    [Symbol.dispose]: () => {
-      told = true;
-      exit[Symbol.dispose]();
-      connection[Symbol.dispose]();
-    },
-  };
+  });
 }
 
 /** What ovs-vsctl's `init` does, and what must be set before a start. */
@@ -123,6 +124,15 @@ async function answers(runDir: string, id: ProcessId, { signal, timeout }: Vswit
     ...(signal === undefined ? {} : { signal }),
     timeout: timeout ?? 5_000,
   });
+}
+
+/** Two switches in one namespace would fight for the device of the userspace datapath. */
+function refuseSecond(namespace: string): void {
+  const [pid] = daemonsIn(statSync(namespacePath(namespace)).ino, "ovs-vswitchd");
+  if (pid !== undefined)
+    throw new YardError("switch.namespace-in-use", `another ovs-vswitchd (process ${pid}) works in ${namespace}`, {
+      hint: `end it first: kill ${pid}`,
+    });
 }
 
 function isIn(id: ProcessId, namespace: string | undefined): boolean {

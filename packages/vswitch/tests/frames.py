@@ -1,7 +1,7 @@
 """Sends and receives raw Ethernet frames: one process holds both ends of a wire, each in its own namespace.
 
 Reads one hexadecimal frame a line, sends it at the first end, waits for it at the second, and prints what came out
-there in hexadecimal, or `lost` after half a second.
+there in hexadecimal, or `lost` after a quarter of a second.
 
     frames.py <namespace> <interface> <namespace> <interface>
 """
@@ -45,7 +45,7 @@ source, target = packet_socket(*sys.argv[1:3]), packet_socket(*sys.argv[3:5])
 for line in sys.stdin:
     frame = bytes.fromhex(line)
     source.send(frame)
-    until = time.monotonic() + 0.5
+    until = time.monotonic() + 0.25
     # Anything else on the wire (neighbour discovery) is none of ours: ours bear the same last bytes.
     while (got := receive(target, until)) is not None and got[-16:] != frame[-16:]:
         pass

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { run } from "@switchyard/base";
+import { readSysctls, setSysctls } from "@switchyard/linux";
+import { requires } from "@switchyard/testing";
+import { applySwitch, fdbShow, observeSwitch, startVswitchd, stopVswitchd } from "../src/mod.ts";
+import { A, B, KINDS, passes } from "./frames.ts";
+import { LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
+
+const all = new Map([...KINDS.keys()].map((name) => [name, "passed"]));
+
+describe.skipIf(!requires("root", "openvswitch", "iproute2", "iperf3"))("between two nodes", () => {
+  let sw: TestSwitch;
+  let a = "";
+  let b = "";
+
+  beforeAll(async () => {
+    sw = await testSwitch();
+    const nodes = await sw.nodes("na", "nb");
+    a = nodes.get("na") ?? "";
+    b = nodes.get("nb") ?? "";
+    for (const name of [a, b]) setSysctls({ name }, { "net.ipv6.conf.all.disable_ipv6": "1" });
+    expect(readSysctls({ name: a }, ["net.ipv6.conf.all.disable_ipv6"])).toBeDefined();
+  });
+  afterAll(() => sw[Symbol.asyncDispose]());
+
+  const wire = async () => {
+    const change = {
+      setBridges: new Map([["_w_1_0", WIRE]]),
+      setPorts: new Map([
+        ["na", port("_w_1_0")],
+        ["nb", port("_w_1_0")],
+      ]),
+      deleteBridges: ["_b_lan"],
+    };
+    expect((await applySwitch(sw.db, change, { owner: OWNER })).failures).toEqual([]);
+  };
+
+  test("a wire passes every frame as it is, in both directions, and learns nothing", async () => {
+    await wire();
+    expect(await passes(a, b, KINDS)).toEqual(all);
+    expect(await passes(b, a, KINDS)).toEqual(all);
+    expect(await fdbShow(sw.runDir, "_w_1_0")).toEqual([]);
+  });
+
+  test("a wire still passes every frame after the switch was killed and started again", async () => {
+    await wire();
+    await stopVswitchd(sw.runDir);
+    await startVswitchd({ namespace: sw.namespace, runDir: sw.runDir, database: sw.socket, tso: true });
+    expect(await passes(a, b, KINDS)).toEqual(all);
+  });
+
+  test("TCP runs over a wire and over a lan with the offloads of the nodes left on", async () => {
+    await run(["ip", "-n", a, "address", "replace", "10.77.0.1/24", "dev", "eth0"]);
+    await run(["ip", "-n", b, "address", "replace", "10.77.0.2/24", "dev", "eth0"]);
+    await wire();
+    await tcp(a, b);
+    const lan = new Map([["_b_lan", LAN]]);
+    const ports = new Map(["na", "nb"].map((name) => [name, port("_b_lan")]));
+    const moved = await applySwitch(
+      sw.db,
+      { setBridges: lan, setPorts: ports, deleteBridges: ["_w_1_0"] },
+      { owner: OWNER },
+    );
+    expect(moved.failures).toEqual([]);
+    expect([...observeSwitch(sw.db, OWNER).bridges.keys()]).toEqual(["_b_lan"]);
+    await tcp(a, b);
+    await run(["ip", "netns", "exec", a, "ping", "-c", "1", "-W", "2", "10.77.0.2"]);
+    expect((await fdbShow(sw.runDir, "_b_lan")).map(({ vlan }) => vlan)).toEqual([0, 0]);
+  }, 30_000);
+
+  test("an access port takes part in its VLAN, a trunk carries the tags that it lists", async () => {
+    const set = async (na: Parameters<typeof port>[1], nb: Parameters<typeof port>[1]) => {
+      const setPorts = new Map([
+        ["na", port("_b_lan", na)],
+        ["nb", port("_b_lan", nb)],
+      ]);
+      const result = await applySwitch(sw.db, { setBridges: new Map([["_b_lan", LAN]]), setPorts }, { owner: OWNER });
+      expect(result.failures).toEqual([]);
+      expect(observeSwitch(sw.db, OWNER).ports.get("na")).toMatchObject(port("_b_lan", na));
+    };
+    const frames = new Map([
+      ["untagged", `${B}${A}88b5`],
+      ["tag 5", `${B}${A}8100000588b5`],
+      ["tag 6", `${B}${A}8100000688b5`],
+    ]);
+    await set({ tag: 5, vlanMode: "access" }, { tag: 6 });
+    expect(await passes(a, b, frames)).toEqual(new Map([...frames.keys()].map((name) => [name, "lost"])));
+    await set({ tag: 5 }, { tag: 5 });
+    expect((await passes(a, b, frames)).get("untagged")).toBe("passed");
+    await set({ tag: 5 }, { trunks: [5, 7], vlanMode: "trunk" });
+    expect((await passes(a, b, frames)).get("untagged")).toBe("8100000588b50000");
+    expect(Object.fromEntries(await passes(b, a, frames))).toMatchObject({ untagged: "lost", "tag 6": "lost" });
+    await set({ trunks: [5, 6], tag: 6, vlanMode: "native-untagged" }, { trunks: [5, 6], vlanMode: "trunk" });
+    expect(Object.fromEntries(await passes(a, b, frames))).toEqual({
+      untagged: "8100000688b50000",
+      "tag 5": "passed",
+      "tag 6": "passed",
+    });
+  }, 20_000);
+});
+
+async function tcp(from: string, to: string): Promise<void> {
+  const server = run(["ip", "netns", "exec", to, "iperf3", "-s", "-1", "--idle-timeout", "10"], { timeout: 15_000 });
+  // The server says nothing when it listens, and iperf3 does not try again.
+  const client = async (left: number): Promise<string> => {
+    try {
+      return await run(["ip", "netns", "exec", from, "iperf3", "-c", "10.77.0.2", "-n", "32M", "-J"], {
+        timeout: 10_000,
+      });
+    } catch (error) {
+      if (left === 0) throw error;
+      await Bun.sleep(50);
+      return client(left - 1);
+    }
+  };
+  const report = await client(40);
+  await server;
+  // The last segments may arrive after the report.
+  const received = /"sum_received":\s*\{[^}]*"bytes":\s*(\d+)/.exec(report)?.[1];
+  expect(Number(received)).toBeGreaterThan(24 * 2 ** 20);
+}
