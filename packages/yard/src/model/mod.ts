@@ -1,3 +1,4 @@
 export { modelCodes } from "./codes.ts";
+export { nearest } from "./nearest.ts";
 export { type LabSource, parseLab } from "./parse.ts";
 export type * from "./types.ts";

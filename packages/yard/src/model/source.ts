@@ -50,7 +50,7 @@ export function readSource(text: string, problems: Problems): SourceNode | undef
   }
   const reader = new Reader(problems);
   const root = reader.read(document.contents, 0);
-  return reader.stopped ? undefined : root;
+  return reader.incomplete ? undefined : root;
 }
 
 /** Tokens are counted on the way, since the library's own recursion only ends where the stack does. */
@@ -125,8 +125,9 @@ function yamlHint(code: string): { hint?: string } {
 class Reader {
   /** What each anchor stands for; while it is still being read, undefined. */
   private readonly anchors = new Map<string, SourceNode | undefined>();
-  /** Whether it gave up, so that what was read is not all. */
-  stopped = false;
+  /** Whether something could not be read, so that what the rest means is not known. */
+  incomplete = false;
+  private stopped = false;
 
   constructor(private readonly problems: Problems) {}
 
@@ -142,6 +143,7 @@ class Reader {
     if (isAlias(node)) {
       const target = this.anchors.get(node.source);
       if (target !== undefined) return { ...target, ...place };
+      this.incomplete = true;
       this.problems.add(
         place,
         () =>
@@ -253,6 +255,7 @@ class Reader {
 
   private stop(place: Place, why: "lab.too-deep" | "lab.too-large"): void {
     this.stopped = true;
+    this.incomplete = true;
     this.problems.add(place, () =>
       why === "lab.too-deep"
         ? new YardError("lab.too-deep", `more than ${MOST_DEPTH} lists and mappings within one another`)
