@@ -33,16 +33,21 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
 process.on("uncaughtException", (error) => process.exit(report(error)));
 process.on("unhandledRejection", (error) => process.exit(report(error)));
 
-const personality = personalities[basename(process.argv0)] ?? runProgram;
-try {
-  await personality(session, argv);
-  process.exitCode = session.exitCode;
-} catch (error) {
-  process.exitCode = report(error);
+void main();
+
+/** No top-level await: the bytecode of the executable could not hold it. */
+async function main(): Promise<void> {
+  const personality = personalities[basename(process.argv0)] ?? runProgram;
+  try {
+    await personality(session, argv);
+    process.exitCode = session.exitCode;
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+  // Sockets that are still closing must not hold the process; what was written is flushed first.
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  process.exit();
 }
-// Sockets that are still closing must not hold the process; what was written is flushed first.
-await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
-process.exit();
 
 /** Tells what went wrong. @returns the exit code that it means */
 function report(error: unknown): number {

@@ -1,4 +1,5 @@
 import { YardError } from "@switchyard/base";
+import { nearest } from "@switchyard/yard/model";
 import type { NicView, NodeView, YardView } from "./view/types.ts";
 
 /**
@@ -48,27 +49,4 @@ function unknownNode(message: string, name: string, known: readonly string[]): Y
   return new YardError("node.unknown", message, {
     hint: near === undefined ? "`yard ps` lists the nodes" : `did you mean ${near}?`,
   });
-}
-
-/** The known name that is at most two edits away, if one is nearest. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({ candidate, edits: distance(name, candidate) }))
-    .filter(({ edits, candidate }) => edits <= Math.min(2, Math.floor(candidate.length / 2)))
-    .sort((a, b) => a.edits - b.edits);
-  return ranked[0]?.candidate;
-}
-
-/** Levenshtein's distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
-      );
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

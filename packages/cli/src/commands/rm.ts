@@ -1,11 +1,11 @@
 import { YardError } from "@switchyard/base";
+import { nearest } from "@switchyard/yard/model";
 import { removeNetwork, removeNode, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { nearest } from "../target.ts";
 import { report } from "./add.ts";
 
 /** `yard rm NAME…` */
@@ -41,7 +41,7 @@ async function remove(session: Session, yard: string, names: readonly string[], 
 }
 
 function unknownName(yard: string, name: string, known: Iterable<string>): YardError {
-  const near = nearest(name, [...known]);
+  const near = nearest(name, known);
   return new YardError("rm.unknown", `yard ${yard} has neither a node nor a network "${name}"`, {
     hint: near === undefined ? "`yard ps` lists what there is" : `did you mean ${near}?`,
   });

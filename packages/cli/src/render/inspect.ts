@@ -1,6 +1,6 @@
 import type { NicView, NodeView, YardView } from "../view/types.ts";
 import { age } from "./duration.ts";
-import { stateText } from "./ps.ts";
+import { placeText, stateText } from "./ps.ts";
 import type { Style } from "./style.ts";
 import { pairs, table } from "./table.ts";
 
@@ -30,16 +30,16 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
       style,
     ),
     "",
-    ...renderNics(node.nics, style),
+    ...renderNics(node.name, node.nics, style),
   ];
 }
 
-function renderNics(nics: readonly NicView[], style: Style): string[] {
+function renderNics(node: string, nics: readonly NicView[], style: Style): string[] {
   if (nics.length === 0) return ["no nics"];
   return table(
     [
       { heading: "nic", cell: ({ name }) => style.bold(name) },
-      { heading: "network", cell: ({ network, link }) => network ?? (link === null ? "-" : `wire ${link}`) },
+      { heading: "network", cell: (nic) => placeText(node, nic) },
       { heading: "address", cell: ({ addresses }) => addresses },
       { heading: "mac", cell: ({ mac }) => mac },
       { heading: "mtu", cell: ({ mtu }) => (mtu === null ? "" : String(mtu)), optional: true, align: "right" },

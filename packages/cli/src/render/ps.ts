@@ -1,4 +1,4 @@
-import type { LabView, NetworkView, NodeView, YardView } from "../view/types.ts";
+import type { LabView, NetworkView, NicView, NodeView, YardView } from "../view/types.ts";
 import { age } from "./duration.ts";
 import type { Style } from "./style.ts";
 import { type Column, table } from "./table.ts";
@@ -31,10 +31,18 @@ function columns(now: number, style: Style): Column<NodeView>[] {
 /** A line for each address of each nic; the network stands at its first. */
 function nicLines(node: NodeView): (readonly [network: string, address: string])[] {
   return node.nics.flatMap((nic) => {
-    const at = nic.network ?? nic.link ?? "-";
+    const at = placeText(node.name, nic);
     const [first = "", ...rest] = nic.addresses;
     return [[at, first] as const, ...rest.map((address) => ["", address] as const)];
   });
+}
+
+/** What a nic attaches to: its network, or the far end of its wire. */
+export function placeText(node: string, { name, network, link }: NicView): string {
+  if (network !== null) return network;
+  if (link === null) return "-";
+  const far = link.split("--").find((end) => end !== `${node}:${name}`);
+  return `wire ${far ?? link}`;
 }
 
 /** A node's state in its colour, with the exit code of what has ended. */

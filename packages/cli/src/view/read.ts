@@ -1,4 +1,3 @@
-import { bridgeName, portName } from "@switchyard/vswitch";
 import type { PortForward } from "@switchyard/yard/model";
 import type { NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
 import type { Failure, LabView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
@@ -17,7 +16,7 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
       cidr: row.cidr,
       gateway: row.gateway,
       mtu: row.mtu ?? null,
-      bridge: row.status.bridge ?? bridgeName(row.name),
+      bridge: row.status.bridge ?? "",
       state: row.status.state,
       error: failure(row.status.failure),
     }),
@@ -53,18 +52,18 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     image: container?.image ?? container?.rootfs ?? null,
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
-    nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
+    nics: row.nics.map((nic) => nicView(nic, bridges)),
   };
 }
 
-function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
+function nicView(nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
   return {
     name: nic.name,
     network: nic.network ?? null,
     link: nic.link ?? null,
     mac: nic.mac,
     addresses: nic.addresses,
-    port: nic.status.port ?? portName(objId, nic.index),
+    port: nic.status.port ?? "",
     bridge: nic.network === undefined ? "" : (bridges.get(nic.network) ?? ""),
     ofport: nic.status.ofport ?? null,
     mtu: nic.mtu ?? null,

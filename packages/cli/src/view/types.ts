@@ -66,7 +66,7 @@ export interface NicView {
   readonly link: string | null;
   readonly mac: string;
   readonly addresses: readonly string[];
-  /** The port of the switch, and the bridge that it is on. */
+  /** The port of the switch, and the bridge that it is on; empty until they are made. */
   readonly port: string;
   readonly bridge: string;
   readonly ofport: number | null;

@@ -1,0 +1,55 @@
+import { describe, expect, test } from "bun:test";
+import { createProgram } from "../program.ts";
+import { createSession } from "../session.ts";
+import { complete, type Known } from "./candidates.ts";
+
+const known: Known = {
+  nodes: async () => ["web", "router"],
+  nics: async () => ["web:eth0"],
+  networks: async () => ["lan01"],
+  labs: async () => ["office"],
+  yards: async () => ["main", "test"],
+};
+
+async function values(...words: readonly string[]): Promise<string[]> {
+  const session = createSession(process, {}, "/", new AbortController().signal);
+  const { candidates, files } = await complete(await createProgram(session, words), words, known);
+  return [...candidates.map(({ value }) => value), ...(files ? [":files"] : [])];
+}
+
+describe("completion", () => {
+  test("offers verbs, those of our own scripts not", async () => {
+    expect(await values("")).toContain("pingall");
+    expect(await values("")).not.toContain("__complete");
+    expect(await values("in")).toEqual(["init", "inspect"]);
+    expect(await values("-y", "test", "do")).toEqual(["down", "doctor"]);
+  });
+
+  test("offers options once a dash is typed", async () => {
+    expect(await values("up", "--")).toEqual(["--check", "--json", "--yard", "--system"]);
+    expect(await values("agent", "--a")).toEqual([]);
+  });
+
+  test("offers what an argument is", async () => {
+    expect(await values("inspect", "")).toEqual(["web", "router"]);
+    expect(await values("inspect", "web", "r")).toEqual(["router"]);
+    expect(await values("exec", "-it", "w")).toEqual(["web"]);
+    expect(await values("detach", "")).toEqual(["web:eth0"]);
+    expect(await values("attach", "web", "")).toEqual(["lan01"]);
+    expect(await values("rm", "")).toEqual(["web", "router", "lan01"]);
+    expect(await values("cp", "w")).toEqual(["web:", ":files"]);
+    expect(await values("up", "")).toEqual([":files"]);
+    expect(await values("completion", "")).toEqual(["bash", "zsh", "fish"]);
+    expect(await values("add", "")).toEqual(expect.arrayContaining(["network", "netns", "container"]));
+  });
+
+  test("offers what an option's value is", async () => {
+    expect(await values("-y", "")).toEqual(["main", "test"]);
+    expect(await values("ps", "--lab", "")).toEqual(["office"]);
+    expect(await values("add", "netns", "pc", "-n", "")).toEqual(["lan01"]);
+  });
+
+  test("leaves the words of a command in a node alone", async () => {
+    expect(await values("exec", "web", "--", "l")).toEqual([]);
+  });
+});

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseLab } from "@switchyard/yard/model";
+import { labNameOf } from "./commands/init.ts";
+import { labTemplate } from "./lab-template.ts";
+import { readLabFile, shownPath } from "./labfile.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync("/tmp/tcli-labfile-");
+  for (const name of ["none", "one", "two"]) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, "one/office.yard.yaml"), "name: office\n");
+  writeFileSync(join(folder, "one/other.yaml"), "");
+  for (const name of ["a", "b"]) writeFileSync(join(folder, `two/${name}.yard.yaml`), "");
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("without FILE", () => {
+  test("the only lab file of the folder is meant", () => {
+    expect(readLabFile(join(folder, "one"), undefined)).toEqual({
+      file: join(folder, "one/office.yard.yaml"),
+      text: "name: office\n",
+    });
+  });
+  test("none is an error that says how to get one", () => {
+    expect(() => readLabFile(join(folder, "none"), undefined)).toThrow("no lab file (*.yard.yaml)");
+  });
+  test("several are an error that names them", () => {
+    expect(() => readLabFile(join(folder, "two"), undefined)).toThrow("a.yard.yaml, b.yard.yaml");
+  });
+});
+
+test.each([
+  ["missing.yard.yaml", "no such file"],
+  [".", "it is a folder"],
+])("%s cannot be read: %s", (name, why) => {
+  expect(() => readLabFile(folder, name)).toThrow(why);
+});
+
+test("a path is shown as one would type it", () => {
+  expect(shownPath("/home/a", "/home/a/b/x.yaml")).toBe("b/x.yaml");
+  expect(shownPath("/home/a", "/home/x.yaml")).toBe("/home/x.yaml");
+});
+
+test("the lab file that init writes is a good one", () => {
+  const { lab } = parseLab(labTemplate("office"), { file: "", environment: {} });
+  expect(lab.name).toBe("office");
+  expect(lab.nodes.map(({ name }) => name)).toEqual(["pc-1", "pc-2", "router", "web"]);
+  expect(lab.checks).toHaveLength(3);
+});
+
+test.each([
+  ["My Lab!", "my-lab"],
+  ["2024-test", "test"],
+  ["___", "lab"],
+])("the folder %p becomes the lab %p", (text, name) => {
+  expect(labNameOf(text)).toBe(name);
+});
