@@ -22,13 +22,12 @@ export function formatRoute(route: Route): string {
 /** The inverse of {@link formatRoute}. @throws YardError `address.bad-cidr`, `address.bad-ip` */
 export function parseRoute(text: string): Route {
   const [to = "", ...rest] = text.split(" ");
-  const after = (word: string) => {
-    const at = rest.indexOf(word);
-    return at < 0 ? undefined : rest[at + 1];
-  };
-  const via = after("via");
-  const dev = after("dev");
-  const metric = after("metric");
+  // In pairs, as a nic may be called `via`.
+  const told = new Map<string | undefined, string | undefined>();
+  for (let i = 0; i < rest.length; i += 2) told.set(rest[i], rest[i + 1]);
+  const via = told.get("via");
+  const dev = told.get("dev");
+  const metric = told.get("metric");
   return {
     to: to === "default4" || to === "default6" ? to : parseCidr(to),
     ...(via === undefined ? {} : { via: parseIp(via) }),

@@ -1,0 +1,114 @@
+import { describe, expect, test } from "bun:test";
+import { parseCidr, parseIp } from "@switchyard/base";
+import fc from "fast-check";
+import { container, netns, nic } from "../../tests/specs.ts";
+import type { ContainerSpec, NodeSpec, PortForward, RouteSpec } from "../model/types.ts";
+import { canonicalJson } from "./canonical.ts";
+import { checksText, nicConfigText, nodeConfigText, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
+
+const words = fc.array(fc.string(), { maxLength: 3 });
+const record = fc.dictionary(fc.string(), fc.string(), { maxKeys: 3, noNullPrototype: true });
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const ip = fc.constantFrom("10.0.0.1", "fd01::9").map(parseIp);
+const route: fc.Arbitrary<RouteSpec> = fc.record({
+  to: fc.constantFrom("default" as const, parseCidr("10.0.0.0/8")),
+  via: maybe(ip),
+  dev: maybe(fc.string()),
+  metric: maybe(fc.nat()),
+});
+const port: fc.Arbitrary<PortForward> = fc.record({
+  address: maybe(ip),
+  hostPort: fc.nat({ max: 65_535 }),
+  nodePort: fc.nat({ max: 65_535 }),
+  protocol: fc.constantFrom("tcp", "udp"),
+});
+const common = {
+  routes: fc.array(route, { maxLength: 2 }),
+  sysctls: record,
+  env: record,
+  ports: fc.array(port, { maxLength: 2 }),
+  exec: fc.array(words, { maxLength: 2 }),
+};
+const containers: fc.Arbitrary<ContainerSpec> = fc
+  .record({
+    ...common,
+    runtime: fc.constantFrom("docker", "podman", "oci"),
+    image: maybe(fc.string()),
+    rootfs: maybe(fc.string()),
+    pull: fc.constantFrom("missing", "always", "never"),
+    command: words,
+    entrypoint: maybe(words),
+    user: maybe(fc.string()),
+    hostname: maybe(fc.string()),
+    privileged: fc.boolean(),
+    capAdd: words,
+    devices: words,
+    binds: words,
+    cpus: maybe(fc.double({ min: 0.1, max: 64, noNaN: true })),
+    memory: maybe(fc.nat()),
+    engine: maybe(fc.string()),
+  })
+  .map((more) => container("web", [], more));
+const nodes: fc.Arbitrary<NodeSpec> = fc.oneof(
+  containers,
+  fc.record(common).map((more) => netns("web", [], more)),
+);
+
+describe("the configuration of a row", () => {
+  test("a node's says all of it that its columns do not, and reads back as it was", () => {
+    fc.assert(
+      fc.property(nodes, (spec) => {
+        const { nics, ...expected } = spec;
+        const runtime = spec.kind === "container" ? spec.runtime : "";
+        const config = nodeConfigText(spec);
+        const read = parseNodeConfig({ name: "web", kind: spec.kind, runtime, config });
+        expect(read).toEqual(expected);
+        expect(nodeConfigText(read)).toBe(config);
+      }),
+    );
+  });
+
+  test("a nic's reads back as it was", () => {
+    const nics = fc.record({
+      gateway: maybe(fc.array(ip, { maxLength: 2 })),
+      dns: fc.array(ip, { maxLength: 2 }),
+      routes: fc.array(route, { maxLength: 2 }),
+    });
+    fc.assert(fc.property(nics, (spec) => expect(parseNicConfig(nicConfigText(spec), "")).toEqual(spec)));
+  });
+
+  test("a lab's checks read back as they were", () => {
+    const judged = { expect: "fail" as const, name: "n", timeout: 1000 };
+    const checks = [
+      { type: "ping" as const, from: "a", to: "b", ...judged },
+      { type: "tcp" as const, from: "a", to: "b", port: 80, ...judged },
+      { type: "exec" as const, node: "a", command: ["true"], ...judged },
+    ];
+    expect(parseChecks(checksText(checks), "")).toEqual(checks);
+  });
+
+  test("a bare node's is empty, and order does not matter where it means nothing", () => {
+    expect(nodeConfigText(netns("n"))).toBe("{}");
+    expect(nicConfigText(nic("eth0", "lan"))).toBe("{}");
+    expect(canonicalJson({ b: [{ d: 1, c: undefined }], a: "x" })).toBe('{"a":"x","b":[{"d":1}]}');
+  });
+
+  test("what another version or a person wrote there is refused by its place", () => {
+    const row = { name: "web", kind: "netns", runtime: "", config: "{}" };
+    const refused = (change: object) => {
+      try {
+        return parseNodeConfig({ ...row, ...change });
+      } catch (error) {
+        return error;
+      }
+    };
+    for (const change of [
+      { config: "{" },
+      { config: '{"env":1}' },
+      { kind: "vm" },
+      { kind: "container", runtime: "lxc" },
+    ])
+      expect(refused(change)).toMatchObject({ code: "store.bad-row", where: "Node web" });
+    expect(refused({ config: '{"env":1}' })).toMatchObject({ message: expect.stringContaining("env") });
+  });
+});
