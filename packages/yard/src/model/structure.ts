@@ -1,20 +1,11 @@
 /** The first half of the validation: whether the file has the schema's shape, told in people's words. */
 import { YardError } from "@switchyard/base";
 import type { z } from "zod";
+import { elsewhere, keysAt } from "./keys.ts";
 import { nearest, suggest } from "./nearest.ts";
 import type { Path, Places } from "./places.ts";
-import {
-  checkSchema,
-  containerSchema,
-  defaultsSchema,
-  type LabFile,
-  labSchema,
-  linkSchema,
-  netnsSchema,
-  networkMappingSchema,
-  nicMappingSchema,
-  routeSchema,
-} from "./schema.ts";
+import { Repair } from "./repair.ts";
+import { type LabFile, labSchema } from "./schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -45,70 +36,6 @@ export function readStructure(places: Places): Structure | undefined {
 
 function isUnknown(issue: Issue): boolean {
   return issue.code === "unrecognized_keys";
-}
-
-/** A copy of the file's data that loses what is wrong. */
-class Repair {
-  readonly value: unknown;
-  readonly broken = new Set<string>();
-  private readonly right = new Set<string>();
-
-  constructor(raw: unknown) {
-    this.value = structuredClone(raw);
-  }
-
-  /** Gives a key its right name, or takes it out. */
-  rename(path: Path, key: string, right: string | undefined): void {
-    const mapping = this.at(path);
-    if (!isMapping(mapping) || !(key in mapping)) return;
-    if (right !== undefined && !(right in mapping)) {
-      mapping[right] = mapping[key];
-      this.right.add(JSON.stringify([...path, right]));
-    }
-    delete mapping[key];
-  }
-
-  /** Whether a key that is missing here is there under a mistyped name. */
-  renamed(path: Path): boolean {
-    return this.right.has(JSON.stringify(path));
-  }
-
-  /** Takes out what a path leads to: the key around it that may be left out, or the whole entry. */
-  drop(path: Path): void {
-    const cut = optional(path);
-    const last = cut.at(-1);
-    const around = this.at(cut.slice(0, -1));
-    this.broken.add(JSON.stringify(cut));
-    if (isMapping(around) && last !== undefined) {
-      if (cut.length === 1 && last === "name") around.name = "unnamed";
-      else delete around[last];
-    } else if (Array.isArray(around) && typeof last === "number") {
-      // The place stays, with something valid in it, so that the others keep their numbers.
-      around[last] = cut[0] === "links" ? { endpoints: ["", ""] } : {};
-    }
-  }
-
-  private at(path: Path): unknown {
-    let value = this.value;
-    for (const step of path)
-      value = Array.isArray(value) ? value[Number(step)] : isMapping(value) ? value[step] : undefined;
-    return value;
-  }
-}
-
-/** Of a path the part up to a key that may be left out without meaning something else. */
-function optional(path: Path): Path {
-  const [section, , key] = path;
-  if (section === "nodes") {
-    if (key === undefined || key === "kind" || key === "count") return path.slice(0, 2);
-    if (key === "nics") return path.length > 4 ? path.slice(0, 5) : path.slice(0, 2);
-    return path.slice(0, 3);
-  }
-  return path.slice(0, section === "networks" || section === "defaults" ? 3 : 2);
-}
-
-function isMapping(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function tell(found: Issue, places: Places, repair: Repair): void {
@@ -294,42 +221,4 @@ function missingHint(key: string): { hint?: string } {
   if (key === "kind") return { hint: "kind: netns is a bare network namespace, kind: container a container" };
   if (key === "name") return { hint: "for instance `name: office`" };
   return {};
-}
-
-/** The keys that the mapping at a path may have. */
-function keysAt(path: Path, places: Places): string[] {
-  const [section, entry, key] = path;
-  if (section === undefined) return Object.keys(labSchema.shape);
-  if (path.at(-2) === "routes") return Object.keys(routeSchema.shape);
-  switch (section) {
-    case "networks":
-      return Object.keys(networkMappingSchema.shape);
-    case "links":
-      return Object.keys(linkSchema.shape);
-    case "defaults":
-      if (entry === undefined) return Object.keys(defaultsSchema.shape);
-      if (entry === "nic") return ["mtu", "dns", "spy"];
-      return keysOfKind(entry).filter((word) => !["kind", "count", "ports"].includes(word));
-    case "nodes":
-      if (key === "nics") return Object.keys(nicMappingSchema.shape);
-      return keysOfKind(places.node([section, entry ?? "", "kind"])?.value);
-    case "checks":
-      if (key === "ping" || key === "tcp" || key === "exec") return Object.keys(checkSchema.shape[key].unwrap().shape);
-      return Object.keys(checkSchema.shape);
-    default:
-      return [];
-  }
-}
-
-function keysOfKind(kind: unknown): string[] {
-  return Object.keys(kind === "netns" ? netnsSchema.shape : containerSchema.shape);
-}
-
-/** A key of the other kind of node. */
-function elsewhere(key: string, path: Path, places: Places): string | undefined {
-  if (path[0] !== "nodes" || path.length !== 2) return undefined;
-  const kind = places.node([...path, "kind"])?.value;
-  return kind === "netns" && key in containerSchema.shape
-    ? `"${key}" is for nodes of kind container; this one is of kind netns`
-    : undefined;
 }

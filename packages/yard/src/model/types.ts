@@ -94,7 +94,7 @@ export interface NicSpec {
   readonly ip: readonly Cidr[] | undefined;
   /** A small number that fixes MAC and IP within the network's cidr. */
   readonly slot: number | undefined;
-  /** Next hops of the default route, at most one a family; undefined: the network's. */
+  /** Next hops of the default route, at most one a family; undefined: the network's; empty: none. */
   readonly gateway: readonly Ip[] | undefined;
   readonly dns: readonly Ip[];
   readonly mtu: number | undefined;
