@@ -135,7 +135,7 @@ export class Change {
           const nic = nics.get(uuid);
           if (nic === undefined) continue;
           throw new YardError("network.in-use", `network ${network.name} is still used by ${node.name}:${nic}`, {
-            hint: `take that nic away first: yard detach ${node.name} ${nic}`,
+            hint: `take that nic away first: yard detach ${node.name}:${nic}`,
           });
         }
       }
