@@ -100,9 +100,7 @@ function defineContainer(command: Command, session: Session): void {
     .option("-v, --bind <source:target>", "folder or file of the host (may be repeated)", repeated, [])
     .option("--cpus <count>", "processors, fractions allowed", number)
     .option("-m, --memory <size>", "memory, such as 64M")
-    .passThroughOptions()
-    .action(async (name: string, words: readonly string[], options: ContainerOptions) => {
-      const argv = words[0] === "--" ? words.slice(1) : words;
+    .action(async (name: string, argv: readonly string[], options: ContainerOptions) => {
       const { runtime, image, rootfs, pull, user, hostname, privileged, capAdd, device, bind, cpus, memory } = options;
       await addOne(session, command, name, options, {
         kind: "container",
