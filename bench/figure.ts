@@ -3,7 +3,8 @@ export interface Figure {
   readonly case: string;
   /** What was measured, in a few words. */
   readonly name: string;
-  readonly unit: "s" | "MB" | "Mbit/s" | "1/s";
+  /** `s`, `MB`, `Mbit/s`, `1/s`. */
+  readonly unit: string;
   /** The median of the runs. */
   readonly value: number;
   readonly runs: readonly number[];
