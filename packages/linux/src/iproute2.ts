@@ -9,15 +9,20 @@ import { childEnvironment, YardError } from "@switchyard/base";
 import { NETNS_DIR, namespaceKey } from "./excursion.ts";
 import { viewFromJson } from "./iproute2-json.ts";
 import { linesOf, type OpLine } from "./iproute2-lines.ts";
-import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
+import { checkNamespaceRef } from "./link-op.ts";
 import { checkNamespaceName } from "./names.ts";
 import { listNamespaces, NSFS_MAGIC } from "./namespaces.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
-import type { NetworkBackend } from "./network.ts";
+import type { LinkWork, NetworkBackend } from "./network.ts";
 import type { LinkFailure, LinkOp, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
 
 /** {@link NetworkBackend} by running `ip`. */
-export const iproute2: NetworkBackend = { createNamespaces, deleteNamespaces, applyLinks, viewNamespaces };
+export const iproute2: NetworkBackend = {
+  createNamespaces,
+  deleteNamespaces,
+  linkWork: () => new IpLinkWork(),
+  viewNamespaces,
+};
 
 interface Finished {
   readonly code: number;
@@ -110,31 +115,21 @@ interface Owned {
   readonly op: LinkOp;
 }
 
-function applyLinks(
-  batches: readonly { readonly namespace: NamespaceRef; readonly ops: readonly LinkOp[] }[],
-): LinkFailure[] {
-  for (const { namespace, ops } of batches) {
-    checkNamespaceRef(namespace);
-    for (const op of ops) checkLinkOp(op);
-  }
-  const failures: LinkFailure[] = [];
-  const failed = new Set<LinkOp>();
-  const fail = ({ near, op }: Owned, errno: string, message: string) => {
-    if (failed.has(op)) return;
-    failed.add(op);
-    failures.push({ namespace: near, op, errno, message });
-  };
-  const dues = new Map<string, Due>();
-  const visit = (namespace: NamespaceRef, ops: readonly LinkOp[]) => {
+class IpLinkWork implements LinkWork {
+  readonly failures: LinkFailure[] = [];
+  readonly #failed = new Set<LinkOp>();
+  readonly #dues = new Map<string, Due>();
+
+  visit(namespace: NamespaceRef, ops: readonly LinkOp[]): void {
     const key = namespaceKey(namespace);
-    const lines = (dues.get(key)?.lines ?? []).filter(({ about }) => !failed.has(about.op));
-    dues.delete(key);
+    const lines = (this.#dues.get(key)?.lines ?? []).filter(({ about }) => !this.#failed.has(about.op));
+    this.#dues.delete(key);
     for (const op of ops) {
       const about = { near: namespace, op };
       const absent = farNamespaces(op).find((ref) => !exists(ref));
       if (absent !== undefined) {
         // To `ip` that is a wrong argument, at which it gives the whole batch up.
-        fail(about, "ENOENT", `there is no network namespace ${namespaceKey(absent)}`);
+        this.#fail(about, "ENOENT", `there is no network namespace ${namespaceKey(absent)}`);
         continue;
       }
       let told: OpLine[];
@@ -142,23 +137,32 @@ function applyLinks(
         told = linesOf(op);
       } catch (error) {
         if (!(error instanceof YardError)) throw error;
-        fail(about, "EINVAL", error.message);
+        this.#fail(about, "EINVAL", error.message);
         continue;
       }
       for (const { far, line } of told) {
         if (far === undefined) lines.push({ about, line });
         else {
-          const due = dues.get(namespaceKey(far)) ?? { namespace: far, lines: [] };
+          const due = this.#dues.get(namespaceKey(far)) ?? { namespace: far, lines: [] };
           due.lines.push({ about, line });
-          dues.set(namespaceKey(far), due);
+          this.#dues.set(namespaceKey(far), due);
         }
       }
     }
-    for (const { about, errno, message } of batch(namespace, lines)) fail(about, errno, message);
-  };
-  for (const { namespace, ops } of batches) visit(namespace, ops);
-  for (const { namespace } of [...dues.values()]) visit(namespace, []);
-  return failures;
+    for (const { about, errno, message } of batch(namespace, lines)) this.#fail(about, errno, message);
+  }
+
+  owed(): NamespaceRef[] {
+    return Array.from(this.#dues.values(), ({ namespace }) => namespace);
+  }
+
+  #fail({ near, op }: Owned, errno: string, message: string): void {
+    if (this.#failed.has(op)) return;
+    this.#failed.add(op);
+    this.failures.push({ namespace: near, op, errno, message });
+  }
+
+  [Symbol.dispose](): void {}
 }
 
 function farNamespaces(op: LinkOp): NamespaceRef[] {

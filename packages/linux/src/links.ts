@@ -2,12 +2,12 @@
 import { YardError } from "@switchyard/base";
 import { Excursion, namespaceKey, openNamespace } from "./excursion.ts";
 import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
-import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
 import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
-import type { LinkFailure, LinkOp, NamespaceBatch, NamespaceRef } from "./types.ts";
+import type { LinkWork } from "./network.ts";
+import type { LinkFailure, LinkOp, NamespaceRef } from "./types.ts";
 
 /** Open descriptors of far namespaces at a time; a process has 1,024 by default. */
 const mostDescriptors = 256;
@@ -24,35 +24,35 @@ interface FarEnd {
   readonly settings: LinkSettings;
 }
 
-/**
- * Applies batches in order by rtnetlink; each operation is tried whatever became of those before it.
- *
- * @throws YardError `link.bad-name`, `link.bad-value`, `namespace.bad-name` before anything is done
- */
-export function applyLinksByNetlink(batches: readonly NamespaceBatch[]): LinkFailure[] {
-  for (const { namespace, ops } of batches) {
-    checkNamespaceRef(namespace);
-    for (const op of ops) checkLinkOp(op);
+/** {@link LinkWork} by rtnetlink. */
+export class NetlinkLinkWork implements LinkWork {
+  readonly #failures = new Failures();
+  readonly #farEnds = new Map<string, FarEnd[]>();
+  readonly #excursion = new Excursion();
+
+  get failures(): readonly LinkFailure[] {
+    return this.#failures.list;
   }
-  const failures = new Failures();
-  const farEnds = new Map<string, FarEnd[]>();
-  using excursion = new Excursion();
-  for (const { namespace, ops } of batches) {
+
+  visit(namespace: NamespaceRef, ops: readonly LinkOp[]): void {
     const key = namespaceKey(namespace);
-    const due = farEnds.get(key) ?? [];
-    farEnds.delete(key);
-    visit(excursion, namespace, ops, due, failures, (later) => {
+    const due = this.#farEnds.get(key) ?? [];
+    this.#farEnds.delete(key);
+    visit(this.#excursion, namespace, ops, due, this.#failures, (later) => {
       const farKey = namespaceKey(later.namespace);
-      const list = farEnds.get(farKey);
-      if (list === undefined) farEnds.set(farKey, [later]);
+      const list = this.#farEnds.get(farKey);
+      if (list === undefined) this.#farEnds.set(farKey, [later]);
       else list.push(later);
     });
   }
-  for (const due of farEnds.values()) {
-    const first = due[0];
-    if (first !== undefined) visit(excursion, first.namespace, [], due, failures, () => {});
+
+  owed(): NamespaceRef[] {
+    return Array.from(this.#farEnds.values(), ([first]) => first?.namespace ?? "self");
   }
-  return failures.list;
+
+  [Symbol.dispose](): void {
+    this.#excursion[Symbol.dispose]();
+  }
 }
 
 class Failures {

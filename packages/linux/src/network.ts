@@ -3,24 +3,38 @@ import { YardError } from "@switchyard/base";
 import { namespaceKey } from "./excursion.ts";
 import { ffiUsable } from "./ffi.ts";
 import { iproute2 } from "./iproute2.ts";
-import { applyLinksByNetlink } from "./links.ts";
+import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
+import { NetlinkLinkWork } from "./links.ts";
 import * as direct from "./namespaces.ts";
 
-import type { LinkFailure, NamespaceBatch, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
+import type { LinkFailure, LinkOp, NamespaceBatch, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
 import { viewNamespacesByNetlink } from "./view.ts";
 
 /** The work that has two ways of being done. */
 export interface NetworkBackend {
   createNamespaces(names: readonly string[]): NamespaceFailure[];
   deleteNamespaces(names: readonly string[]): NamespaceFailure[];
-  applyLinks(batches: readonly NamespaceBatch[]): LinkFailure[];
+  linkWork(): LinkWork;
   viewNamespaces(refs: readonly NamespaceRef[]): Map<string, NamespaceView>;
+}
+
+/**
+ * Changes of links over many namespaces. What is still to be done to the far ends of new veths is done when their
+ * namespace is visited next.
+ */
+export interface LinkWork extends Disposable {
+  /** What failed so far. */
+  readonly failures: readonly LinkFailure[];
+  /** Does the operations, each whatever became of those before it. */
+  visit(namespace: NamespaceRef, ops: readonly LinkOp[]): void;
+  /** The namespaces that must be visited once more, be it without operations. */
+  owed(): NamespaceRef[];
 }
 
 const netlink: NetworkBackend = {
   createNamespaces: direct.createNamespaces,
   deleteNamespaces: direct.deleteNamespaces,
-  applyLinks: applyLinksByNetlink,
+  linkWork: () => new NetlinkLinkWork(),
   viewNamespaces: viewNamespacesByNetlink,
 };
 
@@ -62,7 +76,18 @@ export function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
  * @throws YardError `link.bad-name`, `link.bad-value`, `namespace.bad-name` before anything is done
  */
 export function applyLinks(batches: readonly NamespaceBatch[]): LinkFailure[] {
-  return backend().applyLinks(batches);
+  checkBatches(batches);
+  using work = backend().linkWork();
+  for (const { namespace, ops } of batches) work.visit(namespace, ops);
+  for (const namespace of work.owed()) work.visit(namespace, []);
+  return [...work.failures];
+}
+
+function checkBatches(batches: readonly NamespaceBatch[]): void {
+  for (const { namespace, ops } of batches) {
+    checkNamespaceRef(namespace);
+    for (const op of ops) checkLinkOp(op);
+  }
 }
 
 /**
@@ -83,8 +108,8 @@ export function viewNamespace(ref: NamespaceRef): NamespaceView {
 }
 
 /** How much is done at a time by the variants that let the event loop turn in between: some 20 ms. */
-const sliceSize = 64;
-const sliceOps = 256;
+const sliceSize = 32;
+const sliceOps = 64;
 
 /** As {@link createNamespaces}, letting other work of the process go on in between. @throws the signal's reason, too */
 export async function createNamespacesInSlices(
@@ -102,12 +127,24 @@ export async function deleteNamespacesInSlices(
   return (await inSlices(chunks(names), deleteNamespaces, signal)).flat();
 }
 
-/** As {@link applyLinks}, letting other work of the process go on in between. @throws the signal's reason, too */
+/**
+ * As {@link applyLinks}, letting other work of the process go on in between. When it is stopped, the far ends of veths
+ * just made may be down and without their alias.
+ *
+ * @throws as {@link applyLinks}, and the signal's reason
+ */
 export async function applyLinksInSlices(
   batches: readonly NamespaceBatch[],
   signal?: AbortSignal,
 ): Promise<LinkFailure[]> {
-  return (await inSlices(batchChunks(batches), applyLinks, signal)).flat();
+  checkBatches(batches);
+  using work = backend().linkWork();
+  const visitAll = (slice: readonly NamespaceBatch[]) => {
+    for (const { namespace, ops } of slice) work.visit(namespace, ops);
+  };
+  await inSlices(batchChunks(batches), visitAll, signal);
+  await inSlices(chunks(work.owed()), (slice) => visitAll(slice.map((namespace) => ({ namespace, ops: [] }))), signal);
+  return [...work.failures];
 }
 
 /** As {@link viewNamespaces}, letting other work of the process go on in between. @throws the signal's reason, too */
