@@ -1,4 +1,5 @@
 export { modelCodes } from "./codes.ts";
+export { initialLab } from "./init.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, parseLab } from "./parse.ts";
 export type * from "./types.ts";

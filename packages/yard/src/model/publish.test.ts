@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { Glob } from "bun";
+import { parse } from "yaml";
+import { z } from "zod";
 import { initialLab } from "./init.ts";
 import { parseLab } from "./parse.ts";
 import { published, toJsonSchema } from "./publish.ts";
@@ -52,6 +54,22 @@ test("hello has six nodes of both kinds on three networks, a wire, a published p
   expect(lab.links).toHaveLength(1);
   expect(lab.nodes.flatMap(({ ports }) => ports)).toHaveLength(1);
   expect(new Set(lab.checks.map((check) => check.expect))).toEqual(new Set(["pass", "fail"]));
+});
+
+test("an editor that follows the published schema takes the examples, and marks a mistyped key", async () => {
+  const file = await Bun.file(resolve(root, "schemas/lab.schema.json")).json();
+  // This validator takes a branch that only requires a key as one that takes anything.
+  delete file.$defs.check.oneOf;
+  const schema = z.fromJSONSchema(file);
+  const hello = await Bun.file(resolve(root, "examples/hello.yard.yaml")).text();
+  for (const text of [hello, initialLab("mine")]) expect(schema.safeParse(parse(text)).success).toBe(true);
+  for (const [from, to] of [
+    ["command:", "comand:"],
+    ["kind: netns", "kind: nets"],
+    ["slot: 20", "slot: twenty"],
+    ["ping: {", "pong: {"],
+  ] as const)
+    expect(schema.safeParse(parse(hello.replace(from, to))).success).toBe(false);
 });
 
 test("every lab shown in the documentation is valid", async () => {
