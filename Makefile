@@ -49,7 +49,8 @@ build:
 # caller's folder (a bunfig.toml with a preload) and take its environment from a .env there.
 dist/yard: $(SOURCES)
 	@mkdir -p dist
-	@$(BUN) build packages/cli/src/main.ts --compile --bytecode --minify-syntax --minify-whitespace --keep-names \
+	@$(BUN) build packages/cli/src/main.ts --compile --bytecode --splitting --format=esm \
+	  --minify-syntax --minify-whitespace --keep-names \
 	  --no-compile-autoload-bunfig --no-compile-autoload-dotenv --no-compile-autoload-tsconfig \
 	  --no-compile-autoload-package-json --outfile dist/yard.new >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
 	@mv dist/yard.new $@
