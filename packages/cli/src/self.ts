@@ -8,7 +8,7 @@ export function selfCommand(): [string, ...string[]] {
   return isCompiled() ? [process.execPath] : [process.execPath, fileURLToPath(new URL("./main.ts", import.meta.url))];
 }
 
-/** Whether this is the compiled executable: its modules then live in Bun's own file system. */
+/** Whether this is the compiled executable: its main module then lies in Bun's own file system. */
 export function isCompiled(): boolean {
-  return import.meta.url.includes("/$bunfs/") || import.meta.url.includes("/~BUN/");
+  return Bun.main.startsWith("/$bunfs/");
 }
