@@ -8,7 +8,7 @@ import { run } from "@switchyard/base";
 import { openDatabase } from "../src/mod.ts";
 import { schema } from "../tests/open_vswitch.gen.ts";
 
-const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
+export const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 
 /** An ovsdb-server of our own, gone with its files when disposed. */
 export interface BenchServer extends AsyncDisposable {

@@ -132,9 +132,11 @@ class OpenDatabase<T> implements Database<T> {
     const explained = (error: unknown) =>
       conflict !== undefined && limit.cause === error && !options.signal?.aborted ? conflict : error;
     for (;;) {
-      await this.#until(() => this.connected, limit).catch((error) => {
-        throw explained(error);
-      });
+      if (limit.cause !== undefined) throw explained(limit.cause);
+      if (!this.connected)
+        await this.#until(() => this.connected, limit).catch((error) => {
+          throw explained(error);
+        });
       const version = this.#version;
       const builder = new TransactionBuilder({
         schema: this.schema,
@@ -154,7 +156,7 @@ class OpenDatabase<T> implements Database<T> {
         builder.committed(reply.slice(request.guards));
         // The updates came before the reply, unless the monitor was being renewed: then with its dump. What is
         // committed is committed, so running out of time here is no failure.
-        await this.#until(() => this.connected, limit).catch(() => {});
+        if (!this.connected) await this.#until(() => this.connected, limit).catch(() => {});
         return result;
       }
       if (this.#clientUuids && failure.error === "syntax error" && request.operations[failure.at]?.op === "insert") {
@@ -316,17 +318,9 @@ class OpenDatabase<T> implements Database<T> {
   }
 
   #limit(doing: string, options: WaitOptions, timeout: number | undefined): Limit {
-    const limit = new Limit(doing, options, timeout);
+    const limit = new Limit(doing, options, timeout, this.#limits);
     if (this.#closed) limit.end(new ClosedError());
-    this.#limits.add(limit);
-    limit.signal.addEventListener("abort", () => this.#limits.delete(limit), { once: true });
-    const dispose = limit[Symbol.dispose].bind(limit);
-    return Object.assign(limit, {
-      [Symbol.dispose]: () => {
-        this.#limits.delete(limit);
-        dispose();
-      },
-    });
+    return limit;
   }
 
   /** Resolves when `test` holds, looking at each change of the replica or of the connection. */
@@ -334,7 +328,7 @@ class OpenDatabase<T> implements Database<T> {
     return new Promise((resolve, reject) => {
       const finish = (settle: () => void) => {
         this.#waiters.delete(look);
-        limit.signal.removeEventListener("abort", aborted);
+        limit.unlisten(aborted);
         settle();
       };
       const aborted = () => finish(() => reject(limit.cause));
@@ -346,7 +340,7 @@ class OpenDatabase<T> implements Database<T> {
         }
       };
       if (limit.cause !== undefined) return reject(limit.cause);
-      limit.signal.addEventListener("abort", aborted, { once: true });
+      limit.listen(aborted);
       this.#waiters.add(look);
       look();
     });
@@ -359,7 +353,7 @@ class OpenDatabase<T> implements Database<T> {
       let grace: NodeJS.Timeout | undefined;
       const settle = () => {
         clearTimeout(grace);
-        limit.signal.removeEventListener("abort", aborted);
+        limit.unlisten(aborted);
       };
       const unknown = (cause: Error) =>
         reject(
@@ -392,7 +386,7 @@ class OpenDatabase<T> implements Database<T> {
           unknown(cause);
         }, CANCEL_GRACE);
       };
-      limit.signal.addEventListener("abort", aborted, { once: true });
+      limit.listen(aborted);
     });
   }
 }
@@ -458,7 +452,7 @@ function raced<R>(work: Promise<R>, limit: Limit): Promise<R> {
   return new Promise((resolve, reject) => {
     const aborted = () => reject(limit.cause);
     if (limit.cause !== undefined) return aborted();
-    limit.signal.addEventListener("abort", aborted, { once: true });
-    work.then(resolve, reject).finally(() => limit.signal.removeEventListener("abort", aborted));
+    limit.listen(aborted);
+    work.then(resolve, reject).finally(() => limit.unlisten(aborted));
   });
 }

@@ -31,14 +31,14 @@ export class LockHandle implements Lock {
       if (limit.cause !== undefined) return reject(limit.cause);
       const finish = (settle: () => void) => {
         watch[Symbol.dispose]();
-        limit.signal.removeEventListener("abort", aborted);
+        limit.unlisten(aborted);
         settle();
       };
       const aborted = () => finish(() => reject(limit.cause));
       const watch = this.subscribe((held) => {
         if (held) finish(resolve);
       });
-      limit.signal.addEventListener("abort", aborted, { once: true });
+      limit.listen(aborted);
     });
   }
 

@@ -1,7 +1,59 @@
-import { pairsOf } from "./codec.ts";
+import { encodeAtom, encodeMap, encodeSet, pairsOf, type WriteUuid } from "./codec.ts";
+import { BadValueError } from "./errors.ts";
+import type { Json } from "./json.ts";
 import type { ColumnSchema } from "./schema.ts";
-import type { AnyMutation } from "./transaction.ts";
 import { type Atom, frozenMap, frozenSet, type Value } from "./value.ts";
+
+/** The changes of one column by `mutate`, untyped. */
+export interface AnyMutation {
+  readonly insert?: unknown;
+  readonly set?: unknown;
+  readonly delete?: Iterable<unknown>;
+  readonly add?: number | bigint;
+  readonly subtract?: number | bigint;
+  readonly multiply?: number | bigint;
+  readonly divide?: number | bigint;
+  readonly modulo?: number | bigint;
+}
+
+const ARITHMETIC = { add: "+=", subtract: "-=", multiply: "*=", divide: "/=", modulo: "%=" } as const;
+
+/**
+ * A column's mutations in wire form.
+ *
+ * @throws BadValueError
+ */
+export function wireMutations(column: ColumnSchema, mutation: AnyMutation, write: WriteUuid): Json[] {
+  const operations: Json[] = [];
+  const { name, shape } = column;
+  for (const [word, mutator] of Object.entries(ARITHMETIC)) {
+    const operand = mutation[word as keyof typeof ARITHMETIC];
+    if (operand === undefined) continue;
+    if (shape === "map") throw new BadValueError(`${name} is a map: there is nothing to calculate with`);
+    operations.push([name, mutator, encodeAtom(column, { type: column.key.type }, operand)]);
+  }
+  if (shape === "scalar" && (mutation.insert ?? mutation.delete ?? mutation.set) !== undefined)
+    throw new BadValueError(`${name} holds one value: use update`);
+  if (mutation.set !== undefined && shape !== "map")
+    throw new BadValueError(`${name} is no map: \`set\` is for the pairs of one`);
+  // Deleting comes first: a pair is replaced by deleting its key and inserting it anew (RFC 7047 section 5.1).
+  const gone = [
+    ...(mutation.delete ?? []),
+    ...(mutation.set === undefined ? [] : pairsOf(column, mutation.set).keys()),
+  ];
+  if (gone.length > 0) operations.push([name, "delete", ["set", encodeSet(column, gone, write)]]);
+  for (const added of [mutation.insert, mutation.set]) {
+    if (added === undefined) continue;
+    if (shape === "map") {
+      const pairs = encodeMap(column, added, write);
+      if (pairs.length > 0) operations.push([name, "insert", ["map", pairs]]);
+    } else {
+      const items = encodeSet(column, added, write);
+      if (items.length > 0) operations.push([name, "insert", ["set", items]]);
+    }
+  }
+  return operations;
+}
 
 /** What the server will make of `value` (RFC 7047 section 5.1, `<mutation>`), as far as a reader is shown it before. */
 export function mutated(column: ColumnSchema, value: Value, mutation: AnyMutation): Value {

@@ -1,25 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { encodeAtom, encodeMap, encodeSet, encodeValue, pairsOf } from "./codec.ts";
+import { decodeValue, encodeValue } from "./codec.ts";
+import { Draft } from "./draft.ts";
 import { BadValueError, NoSuchRowError, SchemaMismatchError, UnreferencedRowError } from "./errors.ts";
 import { Guards } from "./guards.ts";
 import { isArray, isObject, type Json } from "./json.ts";
-import { mutated } from "./mutation.ts";
+import { type AnyMutation, mutated, wireMutations } from "./mutation.ts";
 import { type Operation, whereUuid } from "./operation.ts";
 import { matches, type ReplicaTable, type RowWhere } from "./replica.ts";
 import type { BaseType, ColumnSchema, DatabaseSchema, TableSchema } from "./schema.ts";
-import type { Row, Uuid, Value } from "./value.ts";
-
-/** The changes of one column by `mutate`, untyped. */
-export interface AnyMutation {
-  readonly insert?: unknown;
-  readonly set?: unknown;
-  readonly delete?: Iterable<unknown>;
-  readonly add?: number | bigint;
-  readonly subtract?: number | bigint;
-  readonly multiply?: number | bigint;
-  readonly divide?: number | bigint;
-  readonly modulo?: number | bigint;
-}
+import type { Row, Uuid } from "./value.ts";
 
 type Columns = { readonly [column: string]: unknown };
 
@@ -32,18 +21,6 @@ export interface TransactionGround {
   /** Whether the server takes the uuid that we choose (OVS 2.13 and later), or a name for the transaction's length. */
   readonly clientUuids: boolean;
 }
-
-/** A row as the transaction has made it so far: `undefined` once deleted. */
-interface Draft {
-  row: Row | undefined;
-  /** What its insert will say, as long as the row is the transaction's own. */
-  readonly inserted: { [column: string]: Json } | undefined;
-  /** Columns whose value is the transaction's own. */
-  readonly own: Set<string>;
-  mutated: boolean;
-}
-
-const ARITHMETIC = { add: "+=", subtract: "-=", multiply: "*=", divide: "/=", modulo: "%=" } as const;
 
 /** Collects one transaction. What it reads is guarded; it sees its own changes. */
 export class TransactionBuilder {
@@ -88,13 +65,15 @@ export class TransactionBuilder {
     const rows: Row[] = [];
     for (const row of found) {
       const draft = drafts?.get(String(row._uuid));
-      if (draft === undefined || (draft.row !== undefined && matches(draft.row, where)))
+      const shown = draft?.row;
+      if (draft === undefined || (shown !== undefined && matches(shown, where)))
         this.#push(rows, this.#shown(table, row));
     }
     for (const [uuid, draft] of drafts ?? []) {
-      if (draft.row === undefined || !matches(draft.row, where)) continue;
+      const shown = draft.row;
+      if (shown === undefined || !matches(shown, where)) continue;
       const base = table.get(uuid);
-      if (base === undefined) rows.push(draft.row);
+      if (base === undefined) rows.push(shown);
       else if (!found.includes(base)) this.#push(rows, this.#shown(table, base));
     }
     return rows;
@@ -113,8 +92,10 @@ export class TransactionBuilder {
       const shown = this.#shown(table, row);
       if (shown !== undefined) yield shown;
     }
-    for (const draft of this.#drafts.get(name)?.values() ?? [])
-      if (draft.inserted !== undefined && draft.row !== undefined) yield draft.row;
+    for (const draft of this.#drafts.get(name)?.values() ?? []) {
+      const shown = draft.inserted === undefined ? undefined : draft.row;
+      if (shown !== undefined) yield shown;
+    }
   }
 
   insert(name: string, columns: Columns): Uuid {
@@ -123,15 +104,16 @@ export class TransactionBuilder {
     const wire: { [column: string]: Json } = {};
     const at = this.#operations.length;
     this.#inserted.set(uuid, { table: schema, at, final: uuid });
-    const row: { [column: string]: Value } = { _uuid: uuid };
     for (const [column, definition] of schema.columns) {
       if (!Object.hasOwn(columns, column) || (columns[column] === undefined && definition.shape !== "scalar")) continue;
       wire[column] = this.#encode(definition, name, columns[column]);
     }
     this.#known(schema, columns);
+    // Later steps on the row may still change what its insert says: what it shows at first is what it says now.
+    const first = { ...wire };
     const table = this.#ground.tables.get(name);
-    if (table !== undefined) Object.assign(row, table.build(uuid, this.#plain(wire)));
-    this.#draftsOf(name).set(uuid, { row: Object.freeze(row), inserted: wire, own: new Set(), mutated: false });
+    const row = once(() => table?.build(uuid, this.#plain(first)) ?? Object.freeze({ _uuid: uuid }));
+    this.#draftsOf(name).set(uuid, new Draft(row, wire));
     const identity: { readonly [name: string]: string } = this.#ground.clientUuids
       ? { uuid }
       : { "uuid-name": nameOf(uuid) };
@@ -151,16 +133,15 @@ export class TransactionBuilder {
       wire[column] = this.#encode(definition, name, columns[column]);
     }
     if (Object.keys(wire).length === 0) return;
-    if (draft?.row !== undefined) {
+    for (const column of Object.keys(wire)) draft?.own.add(column);
+    draft?.change((row) => {
       const table = this.#ground.tables.get(name);
-      const shown = table?.build(uuid, this.#plain(wire)) ?? {};
-      const next: { [column: string]: Value } = { ...draft.row };
+      const plain = this.#plain(wire);
       for (const column of Object.keys(wire)) {
-        draft.own.add(column);
-        if (Object.hasOwn(shown, column)) next[column] = shown[column];
+        const definition = table?.columns.get(column);
+        if (definition !== undefined) row[column] = decodeValue(definition, plain[column] ?? null);
       }
-      draft.row = Object.freeze(next);
-    }
+    });
     // A row of our own takes the column in its insert, unless a mutation stands between.
     if (draft?.inserted !== undefined && !draft.mutated) Object.assign(draft.inserted, wire);
     else this.#operations.push({ op: "update", table: name, where: whereUuid(this.#reference(uuid)), row: wire });
@@ -171,28 +152,29 @@ export class TransactionBuilder {
     this.#known(schema, columns);
     const draft = this.#draft(name, uuid);
     const mutations: Json[] = [];
-    const next: { [column: string]: Value } = { ...draft?.row };
+    const write = this.#writer();
     for (const [column, mutation] of Object.entries(columns)) {
       if (mutation === undefined) continue;
       const definition = this.#column(schema, column);
       if (!definition.mutable) throw new BadValueError(`${name}.${column} is fixed when its row is inserted`);
-      mutations.push(...this.#mutations(definition, mutation));
-      if (Object.hasOwn(next, column)) next[column] = mutated(definition, next[column], mutation);
+      const operations = wireMutations(definition, mutation, write);
+      if (operations.length === 0) continue;
+      mutations.push(...operations);
+      draft?.change((row) => {
+        if (Object.hasOwn(row, column)) row[column] = mutated(definition, row[column], mutation);
+      });
     }
     if (mutations.length === 0) return;
-    if (draft?.row !== undefined) {
-      draft.row = Object.freeze(next);
-      draft.mutated = true;
-    }
+    if (draft !== undefined) draft.mutated = true;
     this.#operations.push({ op: "mutate", table: name, where: whereUuid(this.#reference(uuid)), mutations });
   }
 
   delete(name: string, uuid: Uuid): void {
     this.#schema(name);
     const drafts = this.#draftsOf(name);
-    const draft = drafts.get(uuid);
-    if (draft === undefined) drafts.set(uuid, { row: undefined, inserted: undefined, own: new Set(), mutated: false });
-    else draft.row = undefined;
+    const draft = drafts.get(uuid) ?? new Draft(() => ({}), undefined);
+    draft.delete();
+    drafts.set(uuid, draft);
     this.#operations.push({ op: "delete", table: name, where: whereUuid(this.#reference(uuid)) });
   }
 
@@ -269,44 +251,11 @@ export class TransactionBuilder {
   #refuseUnreferenced(): void {
     for (const [uuid, { table }] of this.#inserted) {
       if (table.isRoot || this.#referenced.has(uuid)) continue;
-      if (this.#drafts.get(table.name)?.get(uuid)?.row === undefined) continue;
+      if (this.#drafts.get(table.name)?.get(uuid)?.deleted === true) continue;
       throw new UnreferencedRowError(`a row was inserted into ${table.name} and nothing refers to it`, {
         hint: `rows of ${table.name} live only while another row refers to them: add the reference in the same transaction`,
       });
     }
-  }
-
-  #mutations(column: ColumnSchema, mutation: AnyMutation): Json[] {
-    const operations: Json[] = [];
-    const write = this.#writer();
-    const { name, shape } = column;
-    for (const [word, mutator] of Object.entries(ARITHMETIC)) {
-      const operand = mutation[word as keyof typeof ARITHMETIC];
-      if (operand === undefined) continue;
-      if (shape === "map") throw new BadValueError(`${name} is a map: there is nothing to calculate with`);
-      operations.push([name, mutator, encodeAtom(column, { type: column.key.type }, operand)]);
-    }
-    if (shape === "scalar" && (mutation.insert ?? mutation.delete ?? mutation.set) !== undefined)
-      throw new BadValueError(`${name} holds one value: use update`);
-    if (mutation.set !== undefined && shape !== "map")
-      throw new BadValueError(`${name} is no map: \`set\` is for the pairs of one`);
-    // Deleting comes first: a pair is replaced by deleting its key and inserting it anew (RFC 7047 section 5.1).
-    const gone = [
-      ...(mutation.delete ?? []),
-      ...(mutation.set === undefined ? [] : pairsOf(column, mutation.set).keys()),
-    ];
-    if (gone.length > 0) operations.push([name, "delete", ["set", encodeSet(column, gone, write)]]);
-    for (const added of [mutation.insert, mutation.set]) {
-      if (added === undefined) continue;
-      if (shape === "map") {
-        const pairs = encodeMap(column, added, write);
-        if (pairs.length > 0) operations.push([name, "insert", ["map", pairs]]);
-      } else {
-        const items = encodeSet(column, added, write);
-        if (items.length > 0) operations.push([name, "insert", ["set", items]]);
-      }
-    }
-    return operations;
   }
 
   #encode(column: ColumnSchema, table: string, value: unknown): Json {
@@ -343,11 +292,13 @@ export class TransactionBuilder {
       const table = this.#ground.tables.get(name);
       if (table === undefined) return undefined;
       // An update of no row is no error to the server: that the row is there must be asked for.
-      this.#guards.presence(table, uuid, table.get(uuid));
-      draft = { row: table.get(uuid), inserted: undefined, own: new Set(), mutated: false };
-      if (draft.row !== undefined) drafts.set(uuid, draft);
+      const row = table.get(uuid);
+      this.#guards.presence(table, uuid, row);
+      if (row === undefined) throw new NoSuchRowError(`${name} has no row ${uuid}`);
+      draft = new Draft(() => row, undefined);
+      drafts.set(uuid, draft);
     }
-    if (draft.row === undefined) throw new NoSuchRowError(`${name} has no row ${uuid}`);
+    if (draft.deleted) throw new NoSuchRowError(`${name} has no row ${uuid}: this transaction deletes it`);
     return draft;
   }
 
@@ -363,7 +314,8 @@ export class TransactionBuilder {
   #shown(table: ReplicaTable, row: Row): Row | undefined {
     const draft = this.#drafts.get(table.schema.name)?.get(String(row._uuid));
     if (draft === undefined) return this.#guards.watch(table, row);
-    return draft.row && this.#guards.watch(table, row, draft.row, draft.own);
+    const shown = draft.row;
+    return shown && this.#guards.watch(table, row, shown, draft.own);
   }
 
   #push(rows: Row[], row: Row | undefined): void {
@@ -398,6 +350,14 @@ export class TransactionBuilder {
         throw new SchemaMismatchError(`the server's version of ${schema.name} has no column ${name}`);
     }
   }
+}
+
+function once<V>(make: () => V): () => V {
+  let made: { readonly value: V } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 /** An identifier for the length of a transaction (RFC 7047 section 5.1, `<named-uuid>`). */
