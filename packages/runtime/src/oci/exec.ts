@@ -26,7 +26,11 @@ export async function execInContainer(
 ): Promise<number> {
   const args = checkCommand(options.command);
   const own = containerProcess(bundle);
-  const process = { ...own, ...asAsked(own, args, container.pid, options) };
+  const process = {
+    ...own,
+    ...asAsked(own, args, container.pid, options),
+    ...(options.tty ? { consoleSize: { height: streams.size?.rows ?? 24, width: streams.size?.columns ?? 80 } } : {}),
+  };
   mkdirSync(paths.exec, { recursive: true, mode: 0o700 });
   const stem = `${paths.exec}/${container.name}.${randomUUID()}`;
   const [spec, log, pidFile] = [`${stem}.json`, `${stem}.log`, `${stem}.pid`];

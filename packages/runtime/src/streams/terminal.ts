@@ -16,7 +16,7 @@ const END_OF_FILE = "\x04";
 export async function spawnOnTerminal(program: Program, streams: ExecStreams): Promise<number> {
   const { stdin, stdout, size } = streams;
   const closed = Promise.withResolvers<void>();
-  await using terminal = new Bun.Terminal({
+  const child = start(program, {
     cols: size?.columns ?? 80,
     rows: size?.rows ?? 24,
     data: (_terminal, data) => {
@@ -25,7 +25,9 @@ export async function spawnOnTerminal(program: Program, streams: ExecStreams): P
     },
     exit: () => closed.resolve(),
   });
-  const child = start(program, terminal);
+  const { terminal } = child;
+  if (terminal === undefined) throw new YardError("runtime.exec-failed", "there is no pseudo-terminal to be had");
+  await using _terminal = terminal;
   size?.onChange((columns, rows) => {
     if (!terminal.closed) terminal.resize(columns, rows);
   });
@@ -56,7 +58,8 @@ export async function spawnOnTerminal(program: Program, streams: ExecStreams): P
   return exitCode ?? 128 + (typeof signalCode === "string" ? constants.signals[signalCode] : (signalCode ?? 0));
 }
 
-function start(program: Program, terminal: Bun.Terminal) {
+/** Only a terminal that is made together with the process becomes its controlling terminal (Bun 1.4). */
+function start(program: Program, terminal: Bun.TerminalOptions) {
   try {
     return Bun.spawn([...program.argv], {
       terminal,

@@ -16,8 +16,10 @@ const SUFFIXES = ["", ".tar", ".tar.gz", ".tgz", ".tar.zst"];
  * @throws YardError `runtime.image-absent`, `runtime.image-bad`, `runtime.busybox-missing`
  */
 export async function ensureImage(paths: OciPaths, name: string): Promise<Image> {
-  if (!/^[A-Za-z0-9_][A-Za-z0-9_.\-/@]*(:[A-Za-z0-9_.-]+)?$/.test(name) || name.split("/").includes(".."))
-    throw new YardError("runtime.image-absent", `${JSON.stringify(name)} cannot be the name of an image`);
+  if (!/^[A-Za-z0-9_][A-Za-z0-9_.:@/-]*$/.test(name) || name.split("/").includes(".."))
+    throw new YardError("runtime.image-absent", `${JSON.stringify(name)} cannot be the name of an image`, {
+      hint: `name busybox, or a folder or archive in ${paths.imageSource}`,
+    });
   const plain = name.endsWith(":latest") ? name.slice(0, -":latest".length) : name;
   const path = [plain, plain.replace(/[:/]/g, "_")]
     .flatMap((stem) => SUFFIXES.map((suffix) => `${paths.imageSource}/${stem}${suffix}`))
