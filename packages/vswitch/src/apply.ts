@@ -1,5 +1,5 @@
 import { deadline, YardError } from "@switchyard/base";
-import { ConnectError, ConstraintViolationError, TimeoutError } from "@switchyard/ovsdb";
+import { ConnectError, ConstraintViolationError, OutcomeUnknownError } from "@switchyard/ovsdb";
 import { type Built, ChangeWriter } from "./change.ts";
 import { interfaceOf, observeSwitch } from "./observe.ts";
 import { openSwitch } from "./open.ts";
@@ -85,8 +85,10 @@ async function commit(db: Switch, change: SwitchChange, owner: string, until: Ab
         db.transact((tx) => new ChangeWriter(db, tx, owner).write(change), { signal: until, timeout: TIMEOUT }),
       );
     } catch (thrown) {
-      // Somebody took one of the names meanwhile; the replica knows it by now.
-      if (!(thrown instanceof ConstraintViolationError) || attempt === 3) throw thrown;
+      // Somebody took one of the names meanwhile, as the replica knows by now; or the server went away, and whatever
+      // has become of the change, making it again is right.
+      const again = thrown instanceof ConstraintViolationError || thrown instanceof OutcomeUnknownError;
+      if (!again || attempt === 3) throw thrown;
     }
   }
 }
@@ -116,14 +118,11 @@ async function within<R>(until: AbortSignal, body: () => Promise<R>): Promise<R>
   } catch (thrown) {
     if (!until.aborted) throw thrown;
     const { reason } = until;
-    if (reason instanceof YardError && !(reason instanceof TimeoutError))
-      throw new YardError(reason.code, reason.message, {
-        cause: thrown,
-        ...(reason.hint === undefined && reason.code === "switch.not-answering"
-          ? { hint: "see whether ovs-vswitchd runs, and its log file ovs-vswitchd.log" }
-          : {}),
-      });
-    throw reason;
+    if (!(reason instanceof YardError) || reason.code !== "switch.not-answering") throw reason;
+    throw new YardError("switch.not-answering", reason.message, {
+      cause: thrown,
+      hint: "see whether ovs-vswitchd runs, and what its log file says",
+    });
   }
 }
 

@@ -1,10 +1,16 @@
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { backoff, type CommandResult, childEnvironment, delay, tryRun, YardError } from "@switchyard/base";
-import { identify, isAlive, lockFile, type ProcessId } from "@switchyard/linux";
+import { identify, isAlive, lockFile, type ProcessId, watchExit } from "@switchyard/linux";
 
 /** The two programs that a switch is made of. */
 export type Program = "ovsdb-server" | "ovs-vswitchd";
+
+/** How long to try, in milliseconds, and until who says no. */
+export interface Limits {
+  readonly signal?: AbortSignal;
+  readonly timeout?: number;
+}
 
 /** Starting either may take this long in milliseconds before it is given up. */
 export const START_TIMEOUT = 20_000;
@@ -46,16 +52,58 @@ export function runningDaemon(runDir: string, program: Program): ProcessId | und
  * and with it its command line (proc(5)), while the kernel closes its files.
  */
 function runs(id: ProcessId): boolean {
-  if (!isAlive(id)) return false;
+  return isAlive(id) && commandLine(id.pid).length > 0;
+}
+
+function commandLine(pid: number): readonly string[] {
   try {
-    return readFileSync(`/proc/${id.pid}/cmdline`).length > 0;
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").filter(Boolean);
   } catch {
-    return false;
+    return [];
   }
 }
 
+/** Those that were started for `runDir`: also one whose pid file is not there yet, and its parent that waits for it. */
+export function daemonsOf(runDir: string, program: Program): ProcessId[] {
+  return daemons(program).filter(({ pid }) => commandLine(pid).includes(pidFileOption(runDir, program)));
+}
+
+function pidFileOption(runDir: string, program: Program): string {
+  return `--pidfile=${join(runDir, `${program}.pid`)}`;
+}
+
+/** All processes of that program that run. */
+function daemons(program: Program): ProcessId[] {
+  return entries("/proc").flatMap((name) => {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || nameOf(pid) !== program) return [];
+    const id = identify(pid);
+    return id !== undefined && runs(id) ? [id] : [];
+  });
+}
+
+/**
+ * As {@link runningDaemon}, but of one that is on its way (begun by a process that was killed, say) it awaits that it
+ * is up, or gone.
+ *
+ * @throws YardError `switch.not-answering` after the timeout; the signal's reason
+ */
+export async function begunDaemon(runDir: string, program: Program, options: Limits): Promise<ProcessId | undefined> {
+  const until = performance.now() + (options.timeout ?? START_TIMEOUT);
+  // The pid file may come and its process go without an event for others than the parent.
+  for (const wait of backoff(2, 50)) {
+    const running = runningDaemon(runDir, program);
+    if (running !== undefined) return running;
+    if (daemonsOf(runDir, program).length === 0) return undefined;
+    if (performance.now() > until)
+      throw new YardError("switch.not-answering", `${program} has been coming up in ${runDir} for too long`);
+    await delay(wait, options.signal);
+  }
+  throw new Error("unreachable");
+}
+
 /** What the pid file says, whether that process runs or not. */
-export function pidInFile(runDir: string, program: Program): number | undefined {
+function pidInFile(runDir: string, program: Program): number | undefined {
   try {
     const pid = Number(readFileSync(join(runDir, `${program}.pid`), "utf8").trim());
     return Number.isInteger(pid) && pid > 1 ? pid : undefined;
@@ -65,7 +113,7 @@ export function pidInFile(runDir: string, program: Program): number | undefined 
 }
 
 /** The kernel cuts a program's name to 15 characters (TASK_COMM_LEN); both of ours fit. */
-export function nameOf(pid: number): string {
+function nameOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
   } catch {
@@ -86,14 +134,14 @@ export async function launch(
   program: Program,
   runDir: string,
   args: readonly string[],
-  options: { readonly before?: readonly string[]; readonly signal?: AbortSignal; readonly timeout?: number },
+  options: Limits & { readonly before?: readonly string[] },
 ): Promise<ProcessId | CommandResult> {
   const path = findProgram(program);
   mkdirSync(runDir, { recursive: true, mode: 0o755 });
   removeStaleSockets(runDir, program);
   const [first = path, ...rest] = [...(options.before ?? []), path];
   const file = (extension: string) => join(runDir, `${program}.${extension}`);
-  const argv = [...rest, ...args, "--no-chdir", "--detach", `--pidfile=${file("pid")}`] as const;
+  const argv = [...rest, ...args, "--no-chdir", "--detach", pidFileOption(runDir, program)] as const;
   const log = ["-vconsole:warn", "-vsyslog:off", `--log-file=${file("log")}`];
   let result: CommandResult;
   try {
@@ -104,8 +152,7 @@ export async function launch(
     });
   } catch (cause) {
     // What had detached already must not come up after we have said that it did not.
-    const begun = runningDaemon(runDir, program);
-    if (begun !== undefined) await kill(begun);
+    for (const begun of daemonsOf(runDir, program)) await kill(begun);
     options.signal?.throwIfAborted();
     throw new YardError("switch.start-failed", `${program} did not come up`, { cause, where: file("log") });
   }
@@ -118,11 +165,7 @@ export async function launch(
  *
  * @throws YardError `switch.not-answering` when another has been at it for all of the timeout; the signal's reason
  */
-export async function alone<R>(
-  runDir: string,
-  options: { readonly signal?: AbortSignal; readonly timeout?: number },
-  body: () => Promise<R>,
-): Promise<R> {
+export async function alone<R>(runDir: string, options: Limits, body: () => Promise<R>): Promise<R> {
   mkdirSync(runDir, { recursive: true, mode: 0o755 });
   const until = performance.now() + (options.timeout ?? START_TIMEOUT);
   // A file's lock tells nobody when it is free.
@@ -143,16 +186,12 @@ export async function alone<R>(
 }
 
 /** The processes of that program that run in the network namespace with that inode. */
-export function daemonsIn(namespace: number, program: Program): number[] {
-  return entries("/proc").flatMap((name) => {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || nameOf(pid) !== program) return [];
-    const id = identify(pid);
-    if (id === undefined || !runs(id)) return [];
+export function daemonsIn(namespace: number, program: Program): ProcessId[] {
+  return daemons(program).filter(({ pid }) => {
     try {
-      return statSync(`/proc/${pid}/ns/net`).ino === namespace ? [pid] : [];
+      return statSync(`/proc/${pid}/ns/net`).ino === namespace;
     } catch {
-      return [];
+      return false;
     }
   });
 }
@@ -170,6 +209,18 @@ export async function kill(id: ProcessId): Promise<void> {
   // A pidfd tells the end of the last thread only, after all its files are closed; of the end of its code there is no
   // event.
   for (let wait = 1; runs(id); wait = Math.min(wait * 2, 50)) await delay(wait);
+}
+
+/** Whether a process that was asked to end has done so within that many milliseconds. */
+export async function ended(id: ProcessId, timeout: number): Promise<boolean> {
+  const exit = Promise.withResolvers<boolean>();
+  using _watch = watchExit(id, () => exit.resolve(true));
+  const timer = setTimeout(() => exit.resolve(false), timeout);
+  try {
+    return await exit.promise;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Removes what a daemon that was killed leaves behind. */

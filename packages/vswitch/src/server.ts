@@ -2,7 +2,17 @@ import { chmodSync, chownSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { YardError } from "@switchyard/base";
 import { endProcess, type ProcessId } from "@switchyard/linux";
-import { alone, complaint, controlSocket, kill, launch, removeRuntimeFiles, runningDaemon } from "./daemon.ts";
+import {
+  alone,
+  begunDaemon,
+  complaint,
+  controlSocket,
+  daemonsOf,
+  kill,
+  launch,
+  removeRuntimeFiles,
+  runningDaemon,
+} from "./daemon.ts";
 import { compareVersions, type DatabaseFile, failure, prepareDatabaseFile, readSchema } from "./database-file.ts";
 import { type CallOptions, call, unixctl } from "./unixctl.ts";
 
@@ -49,9 +59,8 @@ export async function startDatabaseServer(options: DatabaseServerOptions): Promi
 
 /** Ends the server that runs in `runDir`, if one does, and removes what it made there. The database files stay. */
 export async function stopDatabaseServer(runDir: string): Promise<void> {
-  const id = runningDaemon(runDir, "ovsdb-server");
   // Every transaction is in the file before it is answered, so ending it at once loses nothing.
-  if (id !== undefined) await endProcess(id, 1_000).catch(() => kill(id));
+  for (const id of daemonsOf(runDir, "ovsdb-server")) await endProcess(id, 1_000).catch(() => kill(id));
   removeRuntimeFiles(runDir, "ovsdb-server");
 }
 
@@ -82,7 +91,7 @@ export async function renewSwitchSocket(runDir: string, options: CallOptions): P
 /** The server that runs already, with our databases added and brought up to date; undefined when none runs. */
 async function adopt(options: DatabaseServerOptions): Promise<ProcessId | undefined> {
   const { runDir, socket, databases } = options;
-  const id = runningDaemon(runDir, "ovsdb-server");
+  const id = await begunDaemon(runDir, "ovsdb-server", options);
   if (id === undefined) return undefined;
   const control = controlSocket(runDir, "ovsdb-server", id.pid);
   const limits = {

@@ -3,9 +3,12 @@ import { YardError } from "@switchyard/base";
 import { applyLinks, type ProcessId, viewNamespace, watchExit } from "@switchyard/linux";
 import {
   alone,
+  begunDaemon,
   complaint,
   controlSocket,
   daemonsIn,
+  daemonsOf,
+  ended,
   findProgram,
   kill,
   launch,
@@ -43,7 +46,7 @@ export function startVswitchd(options: VswitchdOptions): Promise<ProcessId> {
 
 async function start(options: VswitchdOptions): Promise<ProcessId> {
   const { namespace, runDir, database } = options;
-  const running = runningDaemon(runDir, "ovs-vswitchd");
+  const running = await begunDaemon(runDir, "ovs-vswitchd", options);
   if (running !== undefined) {
     if (isIn(running, namespace)) {
       await answers(runDir, running, options);
@@ -76,10 +79,13 @@ export async function stopVswitchd(runDir: string): Promise<void> {
       (text) => /^system@/m.test(text),
       () => false,
     );
-    // Its answer may be cut off by its end.
-    if (kernel) await unixctl(socket, "exit", ["--cleanup"], { timeout: 10_000 }).catch(() => {});
-    await kill(id);
+    if (kernel) {
+      // Its answer may be cut off by its end, or come before it.
+      await unixctl(socket, "exit", ["--cleanup"], { timeout: 10_000 }).catch(() => {});
+      await ended(id, 10_000);
+    }
   }
+  await Promise.all(daemonsOf(runDir, "ovs-vswitchd").map(kill));
   removeRuntimeFiles(runDir, "ovs-vswitchd");
 }
 
@@ -128,11 +134,15 @@ async function answers(runDir: string, id: ProcessId, { signal, timeout }: Vswit
 
 /** Two switches in one namespace would fight for the device of the userspace datapath. */
 function refuseSecond(namespace: string): void {
-  const [pid] = daemonsIn(statSync(namespacePath(namespace)).ino, "ovs-vswitchd");
-  if (pid !== undefined)
-    throw new YardError("switch.namespace-in-use", `another ovs-vswitchd (process ${pid}) works in ${namespace}`, {
-      hint: `end it first: kill ${pid}`,
-    });
+  const [other] = daemonsIn(statSync(namespacePath(namespace)).ino, "ovs-vswitchd");
+  if (other !== undefined)
+    throw new YardError(
+      "switch.namespace-in-use",
+      `another ovs-vswitchd (process ${other.pid}) works in ${namespace}`,
+      {
+        hint: `end it first: kill ${other.pid}`,
+      },
+    );
 }
 
 function isIn(id: ProcessId, namespace: string | undefined): boolean {

@@ -1,9 +1,9 @@
-"""Sends and receives raw Ethernet frames: one process holds both ends of a wire, each in its own namespace.
+"""Sends raw Ethernet frames at one place and sees what comes out at another, each in its own namespace.
 
-Reads one hexadecimal frame a line, sends it at the first end, waits for it at the second, and prints what came out
-there in hexadecimal, or `lost` after a quarter of a second.
+Reads hexadecimal frames, one a line, each with 16 last bytes of its own, sends them all, and prints for each what came
+out in hexadecimal, or `lost` when it had not come after so many seconds.
 
-    frames.py <namespace> <interface> <namespace> <interface>
+    frames.py <namespace> <interface> <namespace> <interface> <seconds>
 """
 import ctypes, os, socket, struct, sys, time
 
@@ -42,11 +42,15 @@ def receive(s, until):
 
 
 source, target = packet_socket(*sys.argv[1:3]), packet_socket(*sys.argv[3:5])
-for line in sys.stdin:
-    frame = bytes.fromhex(line)
+frames = [bytes.fromhex(line) for line in sys.stdin]
+for frame in frames:
     source.send(frame)
-    until = time.monotonic() + 0.25
-    # Anything else on the wire (neighbour discovery) is none of ours: ours bear the same last bytes.
-    while (got := receive(target, until)) is not None and got[-16:] != frame[-16:]:
-        pass
-    print("lost" if got is None else got.hex(), flush=True)
+until = time.monotonic() + float(sys.argv[5])
+awaited = {frame[-16:] for frame in frames}
+# Anything else that comes by (neighbour discovery) is none of ours.
+came = {}
+while len(came) < len(awaited) and (got := receive(target, until)) is not None:
+    if got[-16:] in awaited:
+        came[got[-16:]] = got.hex()
+for frame in frames:
+    print(came.get(frame[-16:], "lost"))

@@ -6,17 +6,21 @@ const PROGRAM = join(import.meta.dir, "frames.py");
 export const A = "020000000001";
 export const B = "020000000002";
 
-/** What became of each frame, which is in hexadecimal without padding, on its way from `eth0` of a namespace. */
+/** What became of each frame, which is in hexadecimal without padding, on its way from `eth0` of a namespace; lost is what has not come after `patience` seconds. */
 export async function passes(
   from: string,
   to: string,
   frames: ReadonlyMap<string, string>,
-  device = "eth0",
+  options: { readonly device?: string; readonly patience?: number } = {},
 ): Promise<Map<string, string>> {
+  if (frames.size === 0) return new Map();
+  const { device = "eth0", patience = 4 } = options;
   const sent = [...frames.values()].map(
     (frame, i) => `${frame}${"00".repeat(32)}${(0x5359_0000 + i).toString(16).padStart(32, "0")}`,
   );
-  const output = await run(["python3", PROGRAM, from, "eth0", to, device], { input: `${sent.join("\n")}\n` });
+  const output = await run(["python3", PROGRAM, from, "eth0", to, device, String(patience)], {
+    input: `${sent.join("\n")}\n`,
+  });
   const got = output.trim().split("\n");
   return new Map(
     [...frames.keys()].map((name, i) => {
