@@ -48,6 +48,7 @@ if ((what === "all" || what === "system") && rooms.some(({ name }) => usesExecut
 if (what === "all" || what === "unit") {
   const jobs = rooms.map(({ name, unit }) => ({
     title: `${name} (unit)`,
+    room: name,
     files: chosen(unit),
     alone: false,
     limit: 300,
@@ -55,8 +56,8 @@ if (what === "all" || what === "unit") {
   await sideBySide(jobs, Math.max(2, availableParallelism()));
 }
 if (what === "all" || what === "system") {
-  const jobs = rooms.flatMap(({ system }) =>
-    chosen(system).map((file) => ({ title: file, files: [file], alone: true, limit: 420 })),
+  const jobs = rooms.flatMap(({ name, system }) =>
+    chosen(system).map((file) => ({ title: file, room: name, files: [file], alone: true, limit: 420 })),
   );
   await sideBySide(jobs, 1);
 }

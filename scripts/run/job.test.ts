@@ -8,7 +8,11 @@ async function runFile(text: string, limit = 20) {
   await using folder = await temporaryFolder("syrun-");
   mkdirSync(`${folder.path}/dist/tests`, { recursive: true });
   writeFileSync(`${folder.path}/a.test.ts`, `import { test, expect } from "bun:test";\n${text}\n`);
-  return await runJob({ title: "a.test.ts", files: ["a.test.ts"], alone: false, limit }, folder.path, process.execPath);
+  return await runJob(
+    { title: "a.test.ts", room: "none", files: ["a.test.ts"], alone: false, limit },
+    folder.path,
+    process.execPath,
+  );
 }
 
 describe("one test file", () => {
