@@ -73,7 +73,7 @@ runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
-static_dir = "${at("static")}"
+static_dir = "${at("storage/libpod")}"
 tmp_dir = "${at("tmp")}"
 volume_path = "${at("volumes")}"
 [network]
