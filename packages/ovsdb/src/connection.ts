@@ -79,6 +79,8 @@ export class Connection implements Peer {
   #told: string | undefined;
   /** The conditions' numbers: updates carry the new one from the change on, before its reply. */
   #conditions = 0;
+  /** Changes of the conditions that are under way. */
+  #changing = 0;
 
   constructor(transport: Transport, goal: ConnectionGoal, position: Position, events: ConnectionEvents) {
     this.#goal = goal;
@@ -115,7 +117,8 @@ export class Connection implements Peer {
         this.#updated(params[0], method, params[1]);
         return;
       case "update3":
-        if (typeof params[1] === "string" && this.#isData(params[0])) this.#position.lastTransaction = params[1];
+        if (typeof params[1] === "string" && this.#changing === 0 && this.#isData(params[0]))
+          this.#position.lastTransaction = params[1];
         this.#updated(params[0], "update2", params[2]);
         return;
       case "monitor_canceled":
@@ -143,11 +146,16 @@ export class Connection implements Peer {
         "unknown method",
         "the server cannot monitor part of a table (ovsdb-server(7), monitor_cond)",
       );
-    // The delta will not be in the history of what we have seen so far: a resume must not count on it.
+    // Resumed from here with the new conditions, rows that they add would be missing: start anew in that case.
     this.#position.lastTransaction = NO_TRANSACTION;
     const old = this.#dataId(this.#conditions);
     this.#conditions++;
-    await this.rpc.request("monitor_cond_change", [old, this.#dataId(this.#conditions), requests]);
+    this.#changing++;
+    try {
+      await this.rpc.request("monitor_cond_change", [old, this.#dataId(this.#conditions), requests]);
+    } finally {
+      this.#changing--;
+    }
   }
 
   async #begin(): Promise<void> {

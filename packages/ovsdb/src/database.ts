@@ -109,7 +109,7 @@ class OpenDatabase<T> implements Database<T> {
   }
 
   async opened(options: WaitOptions): Promise<void> {
-    using limit = this.#limit("opening the database", options, 10_000);
+    using limit = this.#limit("opening the database", options, 30_000);
     this.#session.start();
     try {
       await this.#until(() => this.connected, limit);
@@ -142,6 +142,7 @@ class OpenDatabase<T> implements Database<T> {
         schema: this.schema,
         tables: this.#replica.tables,
         served: this.#negotiated.served,
+        monitored: (name) => this.#requests.get(name)?.where ?? true,
         clientUuids: this.#clientUuids,
       });
       // The builder is the same interface for tables of any type.

@@ -56,7 +56,7 @@ export class Framer {
         this.#length += chunk.length - start;
         return;
       }
-      yield this.#finish(chunk.subarray(start, end));
+      yield this.#finish(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end));
       start = end;
     }
   }

@@ -1,4 +1,5 @@
 import { encodeValue } from "./codec.ts";
+import { type AnyCondition, encodeCondition, meets } from "./condition.ts";
 import type { Json, JsonObject } from "./json.ts";
 import { type Operation, whereUuid } from "./operation.ts";
 import type { ReplicaTable, RowWhere } from "./replica.ts";
@@ -22,10 +23,18 @@ interface TableReads {
 export class Guards {
   readonly #reads = new Map<string, TableReads>();
   readonly #served: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #monitored: (table: string) => readonly AnyCondition[] | true;
 
-  /** @param served the columns that the server has: the others cannot change, nor be asked for */
-  constructor(served: ReadonlyMap<string, ReadonlySet<string>>) {
+  /**
+   * @param served the columns that the server has: the others cannot change, nor be asked for
+   * @param monitored the conditions that the rows in the replica meet: others may well be on the server
+   */
+  constructor(
+    served: ReadonlyMap<string, ReadonlySet<string>>,
+    monitored: (table: string) => readonly AnyCondition[] | true,
+  ) {
     this.#served = served;
+    this.#monitored = monitored;
   }
 
   /** Notes that `uuid` is there, or is not. */
@@ -66,7 +75,7 @@ export class Guards {
   operations(): Operation[] {
     return [...this.#reads].flatMap(([name, reads]) => {
       const served = this.#served.get(name);
-      return served === undefined ? [] : tableGuards(reads, served);
+      return served === undefined ? [] : tableGuards(reads, served, this.#monitored(name));
     });
   }
 
@@ -94,18 +103,35 @@ export class Guards {
   }
 }
 
-function tableGuards({ table, rows, queries, scanned }: TableReads, served: ReadonlySet<string>): Operation[] {
+function tableGuards(
+  { table, rows, queries, scanned }: TableReads,
+  served: ReadonlySet<string>,
+  monitored: readonly AnyCondition[] | true,
+): Operation[] {
   const guards: Operation[] = [];
+  /** That `found` are all rows that meet `where`, among those that are monitored. */
+  const all = (where: readonly Json[], columns: readonly string[], found: readonly Row[]) => {
+    if (monitored === true) guards.push(wait(table, where, columns, found));
+    else
+      for (const condition of monitored) {
+        if (condition[0] !== "_uuid" && !served.has(condition[0])) continue;
+        const among = found.filter((row) => meets(table.schema, row, condition));
+        guards.push(wait(table, [...where, encodeCondition(table.schema, condition)], columns, among));
+      }
+  };
   const covered = scanned === undefined ? [] : sharedColumns(scanned, rows).filter((name) => served.has(name));
-  if (scanned !== undefined) guards.push(wait(table, [], covered, scanned));
-  for (const { where, found } of queries) {
-    const conditions = Object.keys(where).map((name) => [name, "==", encode(table, name, where[name])]);
-    guards.push(wait(table, conditions, [], found));
-  }
+  if (scanned !== undefined) all([], covered, scanned);
+  for (const { where, found } of queries)
+    all(
+      Object.keys(where).map((name) => [name, "==", encode(table, name, where[name])]),
+      [],
+      found,
+    );
   for (const [uuid, { row, columns }] of rows) {
     const rest = [...columns].filter((name) => served.has(name) && !covered.includes(name));
-    if (scanned !== undefined && row !== undefined && rest.length === 0) continue;
-    guards.push(wait(table, whereUuid(["uuid", uuid]), rest, row === undefined ? [] : [row]));
+    const where = whereUuid(["uuid", uuid]);
+    if (row === undefined) all(where, [], []);
+    else if (scanned === undefined || rest.length > 0) guards.push(wait(table, where, rest, [row]));
   }
   return guards;
 }

@@ -17,14 +17,17 @@ export interface Lock extends AsyncDisposable {
 /** A lock's state over all connections. */
 export class LockState {
   held = false;
+  #asked: Rpc | undefined;
   readonly listeners = new Set<(held: boolean) => void>();
   constructor(
     readonly name: string,
     private steal: boolean,
   ) {}
 
-  /** Asks for it on a new connection. Only the first time may take it away from another client. */
+  /** Asks for it, once on each connection. Only the first time may take it away from another client. */
   request(rpc: Rpc): void {
+    if (this.#asked === rpc) return;
+    this.#asked = rpc;
     const method = this.steal ? "steal" : "lock";
     this.steal = false;
     rpc.send(method, [this.name], (reply) => {

@@ -1,3 +1,4 @@
+export { codes } from "./codes.ts";
 export { openDatabase } from "./database.ts";
 export * from "./errors.ts";
 export { generateTypes } from "./generate.ts";

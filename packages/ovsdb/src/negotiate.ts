@@ -1,4 +1,4 @@
-import { encodeSet, encodeValue } from "./codec.ts";
+import { type AnyCondition, encodeCondition } from "./condition.ts";
 import { SchemaMismatchError } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { ColumnSchema, DatabaseSchema } from "./schema.ts";
@@ -7,7 +7,7 @@ import type { SchemaDifferences } from "./types.ts";
 /** What of a table is wanted, untyped: its columns, and conditions in the caller's values. */
 export interface TableRequest {
   readonly columns: readonly string[];
-  where: readonly (readonly [string, string, unknown])[] | true;
+  where: readonly AnyCondition[] | true;
 }
 
 /** Our schema as far as a server has it. */
@@ -69,23 +69,15 @@ export function monitorRequests(
 /** Conditions in wire form: any of them suffices. Those on a column that the server lacks can hold for no row. */
 export function encodeConditions(
   schema: DatabaseSchema,
-  table: string,
+  name: string,
   where: TableRequest["where"],
   served?: ReadonlySet<string>,
 ): readonly Json[] {
   if (where === true) return [true];
-  const wire = where.flatMap(([name, relation, value]): Json[] => {
-    if (name === "_uuid") return [[name, relation, ["uuid", String(value)]]];
-    const column = schema.tables.get(table)?.columns.get(name);
-    if (column === undefined) throw new SchemaMismatchError(`the table ${table} has no column ${name}`);
-    if (served !== undefined && !served.has(name)) return [];
-    const partial = relation === "includes" || relation === "excludes";
-    return [[name, relation, partial && column.shape !== "map" ? includes(column, value) : encodeValue(column, value)]];
-  });
+  const table = schema.tables.get(name);
+  if (table === undefined) throw new SchemaMismatchError(`the schema has no table ${name}`);
+  const wire = where
+    .filter(([column]) => served === undefined || column === "_uuid" || served.has(column))
+    .map((condition) => encodeCondition(table, condition));
   return wire.length === 0 ? [false] : wire;
-}
-
-function includes(column: ColumnSchema, value: unknown): Json {
-  const several = typeof value === "object" && value !== null && Symbol.iterator in value;
-  return ["set", encodeSet(column, several ? value : [value])];
 }

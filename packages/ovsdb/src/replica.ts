@@ -1,5 +1,5 @@
 import { applyDiff, decodeValue, defaultValue } from "./codec.ts";
-import { BadValueError } from "./errors.ts";
+import { BadValueError, SchemaMismatchError } from "./errors.ts";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 import type { ColumnSchema, TableSchema } from "./schema.ts";
 import { type Row, sameValue, type Uuid, type Value } from "./value.ts";
@@ -74,8 +74,13 @@ export class ReplicaTable implements Iterable<Row> {
     return this.#rows.keys();
   }
 
-  /** The first row whose columns are as `where` says; without search on `name` and on the schema's indexes. */
+  /**
+   * The first row whose columns are as `where` says; without search on `name` and on the schema's indexes.
+   *
+   * @throws SchemaMismatchError
+   */
   find(where: RowWhere): Row | undefined {
+    this.#known(where);
     for (const row of this.#candidates(where)) if (matches(row, where)) return row;
     return undefined;
   }
@@ -86,6 +91,7 @@ export class ReplicaTable implements Iterable<Row> {
     if (typeof where === "function") {
       for (const row of this.#rows.values()) if (where(row)) found.push(row);
     } else {
+      this.#known(where);
       for (const row of this.#candidates(where)) if (matches(row, where)) found.push(row);
     }
     return found;
@@ -95,6 +101,13 @@ export class ReplicaTable implements Iterable<Row> {
   single(): Row | undefined {
     for (const row of this.#rows.values()) return row;
     return undefined;
+  }
+
+  /** A column that the rows do not carry would be found nowhere, silently. */
+  #known(where: RowWhere): void {
+    for (const name in where)
+      if (name !== "_uuid" && !this.columns.has(name))
+        throw new SchemaMismatchError(`the column ${this.schema.name}.${name} is not there, or not monitored`);
   }
 
   #candidates(where: RowWhere): Iterable<Row> {

@@ -98,7 +98,9 @@ export class Session {
     if (this.#locks.get(lock.name) === lock) this.#locks.delete(lock.name);
     lock.set(false);
     return new Promise((resolve) => {
-      if (this.send("unlock", [lock.name], () => resolve()) === undefined) resolve();
+      const rpc = this.#connection?.rpc;
+      if (rpc === undefined) resolve();
+      else rpc.send("unlock", [lock.name], () => resolve());
     });
   }
 
@@ -142,13 +144,14 @@ export class Session {
       const transport = await connect(remote, this.#options.tls, passive ? closing : AbortSignal.any([closing, limit]));
       const cause = await new Promise<Error>((ended) => {
         this.#remote = remote;
+        this.problem = new ConnectError(`${remote.text} has taken the connection and not answered yet`);
         this.#connection = new Connection(transport, this.#goal(remote), this.position, {
           monitorRequests: (served) => this.#events.monitorRequests(served),
           snapshot: (format, tables) => this.#events.snapshot(format, tables),
           update: (format, tables) => this.#events.update(format, tables),
           desynced: (reason) => this.#events.desynced(reason),
           synced: (connection) => {
-            if (!good) for (const lock of this.#locks.values()) lock.request(connection.rpc);
+            for (const lock of this.#locks.values()) lock.request(connection.rpc);
             good = true;
             this.#events.synced();
           },

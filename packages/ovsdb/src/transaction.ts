@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { decodeValue, encodeValue } from "./codec.ts";
+import type { AnyCondition } from "./condition.ts";
 import { Draft } from "./draft.ts";
 import { BadValueError, NoSuchRowError, SchemaMismatchError, UnreferencedRowError } from "./errors.ts";
 import { Guards } from "./guards.ts";
@@ -18,6 +19,8 @@ export interface TransactionGround {
   readonly tables: ReadonlyMap<string, ReplicaTable>;
   /** Columns of our schema that the server has; of tables that it lacks nothing is here. */
   readonly served: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The conditions of a table's monitor: any of them suffices. */
+  readonly monitored: (table: string) => readonly AnyCondition[] | true;
   /** Whether the server takes the uuid that we choose (OVS 2.13 and later), or a name for the transaction's length. */
   readonly clientUuids: boolean;
 }
@@ -36,7 +39,7 @@ export class TransactionBuilder {
 
   constructor(ground: TransactionGround) {
     this.#ground = ground;
-    this.#guards = new Guards(ground.served);
+    this.#guards = new Guards(ground.served, ground.monitored);
   }
 
   get(name: string, uuid: Uuid): Row | undefined {

@@ -143,7 +143,7 @@ export interface DatabaseOptions<T> extends SessionOptions, WaitOptions {
   readonly indexes?: { readonly [K in TableName<T>]?: readonly (readonly (keyof T[K] & string)[])[] };
   /** The database's name, where it differs from the schema's. */
   readonly database?: string;
-  /** Milliseconds until the first dump must be complete; 10,000 by default. */
+  /** Milliseconds until the first dump must be complete; 30,000 by default. */
   readonly timeout?: number;
   /** Whether rows are inserted under uuids chosen here. By default they are, and servers before OVS 2.13 are told so
    * when they refuse. */

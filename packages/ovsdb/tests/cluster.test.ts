@@ -65,13 +65,11 @@ describe("a cluster of three servers", live, () => {
     const before = new Map([...db.table("Item")].map((row) => [row.name, row]));
     const heard: number[] = [];
     stack.use(db.subscribe((changes) => heard.push(changes.length)));
-    // A client of a follower must see it all as well.
+    // One who does not insist on the leader must see it all as well.
+    const content = stack.use(await openDatabase({ remote, schema, leaderOnly: false, timeout: 20_000 }));
+    await content.waitFor((now) => now.table("Item").size === names.length, { timeout: 10_000 });
+    await db.waitFor((now) => now.connected, { timeout: 20_000 });
     const leader = db.remote ?? "";
-    const followers = servers.remotes.filter((one) => one !== leader);
-    const follower = stack.use(
-      await openDatabase({ remote: followers.join(","), schema, leaderOnly: false, timeout: 10_000 }),
-    );
-    assert.equal(follower.table("Item").size, names.length);
     const back = next<undefined>((listener) => db.on("reconnected", listener));
     servers.children.get(leader)?.kill("SIGKILL");
     await back;
@@ -85,7 +83,7 @@ describe("a cluster of three servers", live, () => {
       })
       .catch((error) => assert.ok(error instanceof OutcomeUnknownError, String(error)));
     await db.waitFor((now) => now.table("Item").find({ name: "after" }), { timeout: 10_000 });
-    await follower.waitFor((now) => now.table("Item").find({ name: "after" }), { timeout: 10_000 });
+    await content.waitFor((now) => now.table("Item").find({ name: "after" }), { timeout: 10_000 });
   });
 
   test("is not mistaken for another of the same name", { timeout: 30_000 }, async () => {

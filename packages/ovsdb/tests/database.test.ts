@@ -378,6 +378,16 @@ describe("a monitor", live, () => {
     assert.deepEqual([...db.table("Item")].map((row) => row.name).sort(), ["n0", "n1", "n2", "n9"]);
     assert.deepEqual(Object.keys([...db.table("Item")][0] ?? {}), ["_uuid", "name", "count"]);
     assert.throws(() => db.table("Part"), SchemaMismatchError);
+    // Guards speak of the monitored rows only: the others must not look like somebody's change.
+    await db.transact(
+      (tx) => {
+        assert.equal(tx.filter("Item", (row) => row.count >= 0).length, 4);
+        assert.equal(tx.find("Item", { name: "n5" }), undefined);
+        tx.insert("Item", { name: "n10", count: 10 });
+      },
+      { timeout: 2_000 },
+    );
+    assert.throws(() => db.table("Item").find({ on: true }), SchemaMismatchError);
     const heard: number[] = [];
     using _ = db.subscribe((changes) => heard.push(changes.length));
     await db.setConditions({ Item: [["count", "==", 5]] });
@@ -387,7 +397,7 @@ describe("a monitor", live, () => {
     );
     assert.deepEqual(heard, [5]);
     await db.setConditions({ Item: true });
-    assert.equal(db.table("Item").size, 10);
+    assert.equal(db.table("Item").size, 11);
     await f.server.kill();
     await f.server.start();
     await db.setConditions({ Item: [["name", "==", "n1"]] });
