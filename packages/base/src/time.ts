@@ -17,7 +17,12 @@ export function delay(milliseconds: number, signal?: AbortSignal): Promise<void>
 }
 
 /** A signal that aborts with a `YardError(code, message)` after `milliseconds`, or with `parent`'s reason before. */
-export function deadline(milliseconds: number, code: string, message: string, parent?: AbortSignal): AbortSignal & Disposable {
+export function deadline(
+  milliseconds: number,
+  code: string,
+  message: string,
+  parent?: AbortSignal,
+): AbortSignal & Disposable {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new YardError(code, message)), milliseconds);
   const aborted = () => controller.abort(parent?.reason);
