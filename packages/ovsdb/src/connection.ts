@@ -16,6 +16,8 @@ import { servedDatabase, serverTable, unfit } from "./server.ts";
 import type { Transport } from "./transport.ts";
 
 const SERVER_MONITOR = "server";
+/** Milliseconds, twice, for the first answer of a server that is not probed later. */
+const FIRST_WORD = 2_500;
 const NO_TRANSACTION = "00000000-0000-0000-0000-000000000000";
 
 /** What a connection tells, in the order in which the server said it. */
@@ -87,10 +89,12 @@ export class Connection implements Peer {
     this.#position = position;
     this.#events = events;
     this.rpc = new Rpc(transport, this);
+    // Until it has said its first word, a server is suspected even where nobody wants probes.
+    const interval = goal.probeInterval > 0 ? goal.probeInterval : FIRST_WORD;
     this.#probe = new Probe(
-      goal.probeInterval,
+      interval,
       () => this.rpc.send("echo", [], () => {}),
-      () => this.rpc.close(new ConnectionLostError(`the server was silent for ${2 * goal.probeInterval} ms`)),
+      () => this.rpc.close(new ConnectionLostError(`the server was silent for ${2 * interval} ms`)),
     );
     this.#begin().catch((error) => this.#fail(error));
   }
@@ -101,6 +105,7 @@ export class Connection implements Peer {
 
   heard(): void {
     this.#probe.heard();
+    if (this.#goal.probeInterval <= 0) this.#probe.stop();
   }
 
   ended(cause: Error): void {
@@ -176,13 +181,18 @@ export class Connection implements Peer {
 
   /** Servers before 2.9 have no `_Server`. */
   async #beginWithout(): Promise<void> {
-    const name = this.#goal.database;
-    const schema = await this.rpc.request("get_schema", [name]).catch((error) => {
-      if (error instanceof RequestRefusedError)
-        throw new UnknownDatabaseError(`the server does not serve the database ${name}: ${error.error}`);
-      throw error;
-    });
+    const schema = await this.#schemaOf();
     this.#startMonitor(parseSchema(schema));
+  }
+
+  async #schemaOf(): Promise<Json> {
+    return await this.rpc.request("get_schema", [this.#goal.database]).catch((error) => {
+      throw error instanceof RequestRefusedError ? this.#gone() : error;
+    });
+  }
+
+  #gone(): UnknownDatabaseError {
+    return new UnknownDatabaseError(`the server does not serve the database ${this.#goal.database}`);
   }
 
   #fail(error: unknown): void {
@@ -267,13 +277,8 @@ export class Connection implements Peer {
   /** The database was converted or removed. Which of them the row in `_Server` may tell late, or (3.1) not at all. */
   async #renew(): Promise<void> {
     const number = this.#monitor;
-    const schema = await this.rpc.request("get_schema", [this.#goal.database]).catch((error) => {
-      if (error instanceof RequestRefusedError && this.#server !== undefined) return undefined;
-      throw error;
-    });
+    const schema = await this.#schemaOf();
     if (number !== this.#monitor || this.#monitoring !== "no") return;
-    this.#schema = undefined;
-    if (schema === undefined) return;
     this.#schema = canonical(schema);
     this.#startMonitor(parseSchema(schema));
   }
@@ -298,13 +303,7 @@ export class Connection implements Peer {
     this.rpc.send(method, params, (reply) => {
       if (reply.kind === "lost" || number !== this.#monitor) return;
       if (reply.kind === "error") {
-        // "unknown database": it went in this moment; `_Server` will tell when it is back.
-        if (reply.error === "unknown database" && this.#server !== undefined) {
-          this.#monitoring = "no";
-          this.#schema = undefined;
-          this.#told = undefined;
-          return;
-        }
+        if (reply.error === "unknown database") return this.#fail(this.#gone());
         if (reply.error !== "unknown method" || method === "monitor")
           return this.#fail(new RequestRefusedError(method, reply.error, `${method} was refused: ${reply.text}`));
         this.#method = method === "monitor_cond_since" ? "monitor_cond" : "monitor";
