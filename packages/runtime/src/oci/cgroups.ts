@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
-import { identify, type ProcessId } from "@switchyard/linux";
+import { backoff, delay } from "@switchyard/base";
+import { endProcess, identify, type ProcessId } from "@switchyard/linux";
 
 const ROOT = "/sys/fs/cgroup";
 
@@ -24,7 +25,7 @@ function children(folder: string): string[] {
 }
 
 /** Every process in a cgroup or below it. */
-export function processesOf(name: string): ProcessId[] {
+function processesOf(name: string): ProcessId[] {
   const pids = foldersOf(name)
     .flatMap(below)
     .flatMap((folder) => {
@@ -39,14 +40,31 @@ export function processesOf(name: string): ProcessId[] {
   return [...new Set(pids)].flatMap((pid) => identify(Number(pid)) ?? []);
 }
 
-/** Removes a cgroup without processes, if it is there. */
-export function removeCgroup(name: string): void {
-  for (const folder of foldersOf(name).flatMap(below)) {
-    try {
-      rmdirSync(folder);
-    } catch {
-      // Gone already, or a process that is just ending is still counted; the next removal takes it.
-    }
+/** Milliseconds after which a cgroup that cannot be removed is left. */
+const REMOVAL_LIMIT = 3_000;
+
+/**
+ * Kills every process of a cgroup and removes it from all hierarchies. The kernel says busy until an ended process has
+ * left the processor for good, and version 1 has no event for that: it is tried again with back-off.
+ */
+export async function endCgroup(name: string): Promise<void> {
+  const until = performance.now() + REMOVAL_LIMIT;
+  for (const wait of backoff(1, 50)) {
+    await Promise.all(processesOf(name).map((id) => endProcess(id, 0)));
+    const left = foldersOf(name)
+      .flatMap(below)
+      .filter((folder) => !removed(folder));
+    if (left.length === 0 || performance.now() > until) return;
+    await delay(wait);
+  }
+}
+
+function removed(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT";
   }
 }
 

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { childEnvironment, run, YardError } from "@switchyard/base";
 import { endProcess, identify, type ProcessId } from "@switchyard/linux";
-import { processesOf, removeCgroup } from "./cgroups.ts";
+import { endCgroup } from "./cgroups.ts";
 import { cgroupOf } from "./config.ts";
 import type { Bundle, OciPaths } from "./paths.ts";
 import { readOptional } from "./record.ts";
@@ -119,11 +119,10 @@ export async function clear(program: string, paths: OciPaths, bundle: Bundle, na
   // First those that could still make something, so that what is found after them is all there is.
   await Promise.all(workersOn(bundle).map((id) => endProcess(id, 0)));
   const cgroup = cgroupOf(name);
-  await Promise.all(processesOf(cgroup).map((id) => endProcess(id, 0)));
+  await endCgroup(cgroup);
   if (readOptional(`${paths.runc}/${name}/state.json`) !== undefined)
     await run(runc(program, paths, "delete", "--force", name));
   rmSync(`${paths.runc}/${name}`, { recursive: true, force: true });
-  removeCgroup(cgroup);
 }
 
 /** conmon and runc processes that have a bundle among their arguments, whoever's children they are. */

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { tryRun, YardError } from "@switchyard/base";
-import { endProcess, isAlive, NETNS_DIR, type ProcessId, watchExit } from "@switchyard/linux";
+import { endProcess, identify, isAlive, NETNS_DIR, type ProcessId, watchExit } from "@switchyard/linux";
 import { copyBetween } from "../files/copy.ts";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
@@ -269,6 +269,17 @@ function namesIn(folder: string): string[] {
   }
 }
 
-export async function openOci(options: EngineOptions): Promise<ContainerEngine> {
+/** Deletes the drafts in a folder whose maker, named by pid at their end, no longer runs. */
+function sweepDrafts(folder: string): void {
+  for (const entry of namesIn(folder)) {
+    const pid = /^\..*[.-](\d+)$/.exec(entry)?.[1];
+    if (pid !== undefined && identify(Number(pid)) === undefined)
+      rmSync(`${folder}/${entry}`, { recursive: true, force: true });
+  }
+}
+
+export function openOci(options: EngineOptions): ContainerEngine {
+  const paths = ociPaths(options);
+  for (const folder of [paths.containers, paths.images, paths.live]) sweepDrafts(folder);
   return new OciEngine(options);
 }

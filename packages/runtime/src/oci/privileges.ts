@@ -97,11 +97,14 @@ export function parseDevice(text: string): Device {
 
 /** Every device of the host, for privileged containers; those that runc makes itself are left to it. */
 export function allDevices(): Device[] {
-  const own = /^\/dev\/(console|ptmx|pts|shm|mqueue|fd|null|zero|full|random|urandom|tty)(\/|$)/;
-  return readdirSync("/dev", { recursive: true, encoding: "utf8" })
-    .map((name) => `/dev/${name}`)
-    .filter((path) => !own.test(path))
-    .flatMap((path) => deviceAt(path, path, "rwm") ?? []);
+  const own = /^\/dev\/(console|ptmx|pts|shm|mqueue|fd|null|zero|full|random|urandom|tty)$/;
+  const below = (folder: string): Device[] =>
+    readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      if (own.test(path) || entry.isSymbolicLink()) return [];
+      return entry.isDirectory() ? below(path) : (deviceAt(path, path, "rwm") ?? []);
+    });
+  return below("/dev");
 }
 
 function deviceAt(host: string, inside: string, access: string): Device | undefined {

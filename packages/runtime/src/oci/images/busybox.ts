@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { run, YardError } from "@switchyard/base";
 import { type Image, type ImageConfig, NO_CONFIG } from "./types.ts";
 import { once } from "./unpacked.ts";
@@ -35,13 +44,25 @@ const FILES: Readonly<Record<string, string>> = {
  */
 export async function busyboxImage(images: string): Promise<Image> {
   if (!existsSync(PROGRAM)) throw missing(`there is no ${PROGRAM}`);
+  const digest = digestOfProgram();
+  const applets = async () => (await run([PROGRAM, "--list-full"])).split("\n").filter((line) => line !== "");
+  const root = await once(`${images}/busybox-${digest}`, async (draft) => fill(draft, await applets()));
+  return { root, config: CONFIG };
+}
+
+let known: { readonly sign: string; readonly digest: string } | undefined;
+
+/** What the image is made of, as 32 hexadecimal digits; computed again when the program has changed. */
+function digestOfProgram(): string {
+  const { size, mtimeMs, ino } = statSync(PROGRAM);
+  const sign = `${size} ${mtimeMs} ${ino}`;
+  if (known?.sign === sign) return known.digest;
   const program = readFileSync(PROGRAM);
   // The interpreter's name is only in a dynamically linked program, and its libraries would not be in the image.
   if (program.subarray(0, 4096).includes("/ld-")) throw missing(`${PROGRAM} is not statically linked`);
   const digest = createHash("sha256").update(program).update(JSON.stringify(FILES)).digest("hex").slice(0, 32);
-  const applets = async () => (await run([PROGRAM, "--list-full"])).split("\n").filter((line) => line !== "");
-  const root = await once(`${images}/busybox-${digest}`, async (draft) => fill(draft, await applets()));
-  return { root, config: CONFIG };
+  known = { sign, digest };
+  return digest;
 }
 
 function fill(root: string, applets: readonly string[]): void {
