@@ -83,7 +83,9 @@ class Agent implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   #settling: Timer | undefined;
   #retry: Timer | undefined;
-  #retries = backoff(500, 30_000);
+  #retries = backoff(500, 60_000);
+  /** How often in a row something had to be done though nothing new was asked for. */
+  #unsettled = 0;
 
   private constructor(
     private readonly options: AgentOptions,
@@ -150,12 +152,15 @@ class Agent implements AsyncDisposable {
     this.#wake.resolve();
   }
 
-  /** Converges once the changes that are going on have settled. */
+  /** Converges once the changes that are going on have settled: ever later while somebody undoes what we do. */
   changed(): void {
-    this.#settling ??= setTimeout(() => {
-      this.#settling = undefined;
-      this.now();
-    }, SETTLE);
+    this.#settling ??= setTimeout(
+      () => {
+        this.#settling = undefined;
+        this.now();
+      },
+      SETTLE * 2 ** Math.min(this.#unsettled, 10),
+    );
   }
 
   /** Converges after a while, longer each time: for what failed, and where no event tells that it would succeed. */
@@ -218,12 +223,16 @@ class Agent implements AsyncDisposable {
     );
     const milliseconds = { plan: Math.round(planned - began), all: Math.round(performance.now() - began) };
     this.options.log.debug({ cfg, actions: actions.length, failures: all.length, milliseconds }, "converged");
+    if (cfg > own.curCfg || actions.length === 0) this.#unsettled = 0;
+    else this.#unsettled++;
     if (all.length > 0) this.again();
-    else if (actions.length === 0) this.#retries = backoff(500, 30_000);
+    else if (actions.length === 0) this.#retries = backoff(500, 60_000);
   }
 
+  /** Lets those who wait for the present state know that it cannot be had. */
   async #tell(failure: ReturnType<typeof failureOf>): Promise<void> {
-    await writeStatus(this.store.db, { host: { uuid: this.host, status: { failure } } });
+    const curCfg = this.store.db.table("Yard").single()?.next_cfg ?? 0;
+    await writeStatus(this.store.db, { host: { uuid: this.host, status: { failure }, curCfg: Number(curCfg) } });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

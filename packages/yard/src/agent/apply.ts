@@ -77,6 +77,7 @@ export async function apply(
     const due = (phases.get(phase) ?? []).filter(({ subject }) => !work.blame.blocks(subject));
     if (due.length === 0) return;
     const began = performance.now();
+    site.log.debug({ phase, actions: due.length }, "phase begins");
     await work.run(phase, due);
     site.log.debug({ phase, actions: due.length, milliseconds: Math.round(performance.now() - began) }, "phase done");
   };

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { createInterface } from "node:readline";
-import { childEnvironment, deadline, YardError } from "@switchyard/base";
+import { backoff, childEnvironment, deadline, delay, YardError } from "@switchyard/base";
 import { isRoot } from "@switchyard/linux";
 import { runDirectory, yardPaths } from "./paths.ts";
 import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
@@ -10,18 +10,53 @@ import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
 /** How long an agent may take to start its switch and serve, in milliseconds. */
 const START_LIMIT = 20_000;
 
+/** How to start an agent. */
+export interface LaunchOptions {
+  /** How to call ourselves: `[dist/yard]`, or the runtime and the main module. */
+  readonly executable: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** How many agents in a row may die under one command before it gives up. */
+const LIVES = 3;
+
 /**
- * A connection to the yard's agent, which is started when none runs. Two callers at once get the same agent: the
- * second one's child sees the lock held and leaves.
+ * A connection to the yard's agent, which is started when none runs, and again when it dies: its successor goes on
+ * where it was. `died` resolves only when that does not help.
  *
- * @param executable how to call ourselves: `[dist/yard]`, or the runtime and the main module
  * @throws YardError `yard.not-root` when none runs and we may not start one; `agent.start-timeout`; and whatever the
  * starting agent said
  */
-export async function ensureAgent(
-  yard: string,
-  options: { readonly executable: readonly string[]; readonly signal?: AbortSignal },
-): Promise<AgentConnection> {
+export async function ensureAgent(yard: string, options: LaunchOptions): Promise<AgentConnection> {
+  let agent = await launch(yard, options);
+  let closed = false;
+  const { promise: died, resolve: giveUp } = Promise.withResolvers<void>();
+  const keep = async () => {
+    for (let life = 1; life < LIVES; life++) {
+      await agent.died;
+      if (closed) return;
+      agent = await launch(yard, options);
+    }
+    await agent.died;
+  };
+  keep()
+    .catch(() => {})
+    .then(giveUp);
+  return {
+    died,
+    request: (method, params) => agent.request(method, params),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      await agent[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/**
+ * Connects to the agent, or starts one. Two callers at once get the same: the second one's child sees the lock held
+ * and leaves.
+ */
+async function launch(yard: string, options: LaunchOptions): Promise<AgentConnection> {
   const paths = yardPaths(yard);
   const running = await connectSocket(paths.agentSocket);
   if (running) return running;
@@ -37,8 +72,13 @@ export async function ensureAgent(
   );
   mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
   mkdirSync(paths.run, { recursive: true, mode: 0o750 });
-  await start(yard, paths.agentLog, options.executable, limit);
-  return await served(paths.agentSocket, limit);
+  for (const wait of backoff(50, 1_000)) {
+    limit.throwIfAborted();
+    await start(yard, paths.agentLog, options.executable, limit);
+    const connection = await served(paths.agentSocket, wait, limit);
+    if (connection) return connection;
+  }
+  throw limit.reason;
 }
 
 /** Spawns the agent in a session of its own and waits for its first line: that it serves, or why it cannot. */
@@ -81,24 +121,21 @@ async function start(yard: string, logFile: string, executable: readonly string[
   }
 }
 
-/** Waits until the socket is there and answers; the folder is watched, not polled. */
-async function served(path: string, signal: AbortSignal): Promise<AgentConnection> {
-  for (;;) {
-    const { promise: appeared, resolve, reject } = Promise.withResolvers<void>();
-    const watcher = watch(dirname(path), (_event, file) => {
-      if (file === basename(path) && existsSync(path)) resolve();
-    });
-    const aborted = () => reject(signal.reason);
-    signal.addEventListener("abort", aborted, { once: true });
-    try {
-      const connection = await connectSocket(path);
-      if (connection) return connection;
-      signal.throwIfAborted();
-      await appeared;
-    } finally {
-      watcher.close();
-      signal.removeEventListener("abort", aborted);
-      appeared.catch(() => {});
-    }
+/**
+ * Waits until the socket is there and answers; the folder is watched. It gives up after `wait` milliseconds, because
+ * the holder of the lock may also be one that is dying, and there is no event for a lock's end.
+ */
+async function served(path: string, wait: number, signal: AbortSignal): Promise<AgentConnection | undefined> {
+  const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const watcher = watch(dirname(path), (_event, file) => {
+    if (file === basename(path) && existsSync(path)) resolve();
+  });
+  try {
+    const connection = await connectSocket(path);
+    if (connection) return connection;
+    await Promise.race([changed, delay(wait, signal)]);
+    return await connectSocket(path);
+  } finally {
+    watcher.close();
   }
 }

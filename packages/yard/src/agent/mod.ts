@@ -2,7 +2,7 @@ export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 export { type AgentOptions, runAgent } from "./agent.ts";
 export { describe } from "./describe.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";
-export { ensureAgent } from "./launch.ts";
+export { ensureAgent, type LaunchOptions } from "./launch.ts";
 export { containerName, nodeNamespace } from "./names.ts";
 export * from "./paths.ts";
 export { previewPlan } from "./preview.ts";

@@ -21,7 +21,7 @@ export async function serveSocket(
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
-    createInterface({ input: socket }).on("line", (line) => {
+    eachLine(socket, (line) => {
       void answer(line, methods).then((reply) => {
         if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
       });
@@ -40,6 +40,13 @@ export async function serveSocket(
       rmSync(path, { force: true });
     },
   };
+}
+
+function eachLine(socket: Socket, listener: (line: string) => void): void {
+  // The interface passes the socket's errors on; the socket's own listener has dealt with them.
+  createInterface({ input: socket })
+    .on("line", listener)
+    .on("error", () => {});
 }
 
 async function answer(line: string, methods: Readonly<Record<string, Method>>): Promise<object> {
@@ -96,7 +103,7 @@ function connection(socket: Socket): AgentConnection {
     waiting.clear();
     ended();
   });
-  createInterface({ input: socket }).on("line", (line) => {
+  eachLine(socket, (line) => {
     const reply: unknown = JSON.parse(line);
     if (!isRecord(reply) || typeof reply.id !== "number") return;
     const request = waiting.get(reply.id);
