@@ -13,8 +13,7 @@ export const codes = {
     "The folder has no `*.yard.yaml`, or the named lab file cannot be read. `yard init` writes one to begin with.",
   "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
-  "lab.not-up":
-    "The lab of that file is not in the yard, so there is nothing to do it to. `yard up FILE` brings it up.",
+  "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
   "up.failed":
     "The lab is declared but something in it could not be brought up; each failure is named. The agent keeps trying, and `yard up` may be repeated.",
   "up.interrupted":

@@ -60,9 +60,7 @@ function report(error: unknown): number {
   return isUsageError(error) ? 2 : 1;
 }
 
+/** Ends a stream: of all ways to wait, the only one that also waits for a pipe whose reader is slow. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    if (stream.writableLength === 0) resolve();
-    else stream.write("", () => resolve());
-  });
+  return new Promise((resolve) => stream.end(() => resolve()));
 }

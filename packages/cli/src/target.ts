@@ -50,3 +50,10 @@ function unknownNode(message: string, name: string, known: readonly string[]): Y
     hint: near === undefined ? "`yard ps` lists the nodes" : `did you mean ${near}?`,
   });
 }
+
+/** A lab that is not in the yard. */
+export function unknownLab(yard: string, lab: string): YardError {
+  return new YardError("lab.not-up", `lab ${lab} is not in yard ${yard}`, {
+    hint: "`yard ps --labs` lists those that are",
+  });
+}

@@ -1,13 +1,15 @@
 import type { Ip } from "@switchyard/base";
 import { mapLimited } from "../concurrency.ts";
+import { roomForNeighbours } from "../probe/neighbours.ts";
 import { ping } from "../probe/ping.ts";
 import { Poller } from "../probe/poller.ts";
 import type { PairResult } from "../render/matrix.ts";
 import type { NodeView } from "../view/types.ts";
 import { sharedAddress } from "./reach.ts";
 
-/** Nodes that ping at a time; each pings all of its peers at once. */
+/** Nodes that ping at a time, and peers that each waits for at a time: a switch must not drown in first packets. */
 const LIMIT = 32;
+const WINDOW = 8;
 
 /** Every ordered pair of nodes with addresses on a common network, with the address to ping. Pure. */
 export function pairsOf(nodes: readonly NodeView[]): { from: NodeView; targets: { to: NodeView; address: Ip }[] }[] {
@@ -31,11 +33,14 @@ export async function pingAll(
 ): Promise<PairResult[]> {
   const poller = new Poller();
   const sources = pairsOf(nodes).filter(({ targets }) => targets.length > 0);
+  const pairs = sources.reduce((sum, { targets }) => sum + targets.length, 0);
+  // Each pair makes an entry at either end, beside those that the host has already.
+  using _room = roomForNeighbours(2 * pairs + 512);
   let done = 0;
   const results = await mapLimited(sources, LIMIT, async ({ from, targets }) => {
     options.signal.throwIfAborted();
     const addresses = targets.map(({ address }) => address);
-    const replies = await ping(poller, { name: from.namespace }, addresses, options);
+    const replies = await ping(poller, { name: from.namespace }, addresses, { ...options, window: WINDOW });
     options.onDone?.(++done, sources.length);
     return targets.map(({ to }, at) => ({ from: from.name, to: to.name, roundTrip: replies[at]?.roundTrip ?? null }));
   });

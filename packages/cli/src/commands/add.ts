@@ -1,3 +1,4 @@
+import { YardError } from "@switchyard/base";
 import { addNetwork, addNode, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit, type FilePart, networkSpec, nodeSpec, parseNicWord } from "../commanded.ts";
@@ -44,6 +45,11 @@ export function define(command: Command, session: Session): void {
     "Add a network or a node to the yard, outside of any lab. When it cannot be made it is withdrawn\n" +
       "again, and leaves nothing behind. The words mean what they mean in a lab file.",
   );
+  command.argument("[what]", "network, netns or container").action((what: string | undefined) => {
+    throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
+      hint: "yard add network, yard add netns or yard add container; `yard help add` shows examples",
+    });
+  });
   defineNetwork(subcommand(command, "network", "add a network", session), session);
   defineNetns(subcommand(command, "netns", "add a bare namespace", session), session);
   defineContainer(subcommand(command, "container", "add a container", session), session);

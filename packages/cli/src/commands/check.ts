@@ -12,6 +12,7 @@ import { type CheckResult, renderChecks } from "../render/check.ts";
 import { junitXml } from "../render/junit.ts";
 import { createProgress } from "../render/progress.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { unknownLab } from "../target.ts";
 
 interface Options extends CommonOptions {
   readonly junit?: string;
@@ -49,6 +50,7 @@ export async function check(
   options: Options,
 ): Promise<void> {
   await using inside = await Inside.open(session, yard, ["-y", yard, "check"]);
+  for (const { lab } of labs) if (!inside.view.labs.some(({ name }) => name === lab)) throw unknownLab(yard, lab);
   const began = performance.now();
   const results = await withProgress(session, inside, labs);
   if (options.junit !== undefined) writeReport(resolve(session.cwd, options.junit), labs, results);

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { unknownLab } from "../target.ts";
 import { readYard } from "../view/open.ts";
 import type { YardView } from "../view/types.ts";
 
@@ -50,6 +51,7 @@ async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
 
 function only(view: YardView, lab: string | undefined): YardView {
   if (lab === undefined) return view;
+  if (!view.labs.some(({ name }) => name === lab)) throw unknownLab(view.yard, lab);
   return {
     ...view,
     labs: view.labs.filter(({ name }) => name === lab),

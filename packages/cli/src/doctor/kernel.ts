@@ -1,6 +1,7 @@
 import { open, readFile } from "node:fs/promises";
 import { tryRun } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
+import { neighbourLimit } from "../probe/neighbours.ts";
 import { isRoot } from "../session.ts";
 import type { Examination, Finding, Outcome } from "./finding.ts";
 import { examine } from "./finding.ts";
@@ -47,6 +48,20 @@ export const hostExaminations: readonly Examination[] = [
         limited: true,
         found: total === 0 ? "none reserved" : "hugetlbfs is not mounted",
         remedy: total === 0 ? "sysctl vm.nr_hugepages=512" : "mount -t hugetlbfs nodev /dev/hugepages",
+      };
+    },
+  },
+  {
+    name: "neighbours",
+    purpose: "labs in which everybody talks with everybody",
+    examine: async () => {
+      const limit = neighbourLimit();
+      if (limit === undefined || limit >= 16_384) return { ok: true, found: `${limit ?? "any number"} at most` };
+      return {
+        ok: false,
+        limited: true,
+        found: `${limit} at most in all namespaces together: ${Math.floor(Math.sqrt(limit))} nodes can all talk with each other`,
+        remedy: "sysctl net.ipv4.neigh.default.gc_thresh2=32768 net.ipv4.neigh.default.gc_thresh3=65536 (net.ipv6 too)",
       };
     },
   },

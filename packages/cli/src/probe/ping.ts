@@ -14,21 +14,28 @@ export interface PingResult {
 }
 
 interface PingOptions {
-  /** How long to wait for the replies, in milliseconds. */
+  /** How long to wait for each reply, in milliseconds. */
   readonly timeout: number;
+  /** Addresses that are waited for at a time; 64 by default. */
+  readonly window?: number;
   readonly signal?: AbortSignal;
 }
 
 interface Target {
   readonly to: Ip;
   readonly address: Uint8Array;
+  /** Times in `performance.now()` milliseconds. */
   sentAt: number;
+  sendAgainAt: number;
+  gap: number;
+  end: number;
   roundTrip: number | undefined;
   error: libc.Errno | undefined;
 }
 
-/** Echo requests sent before replies are read again: what a socket's buffer holds of replies. */
-const BURST = 64;
+/** The first gap between two requests to the same address, and the longest, in milliseconds. */
+const FIRST_GAP = 50;
+const LONGEST_GAP = 500;
 
 /**
  * Pings many addresses from one namespace, side by side. A request that is not answered is sent again with growing
@@ -42,26 +49,13 @@ export async function ping(
   addresses: readonly Ip[],
   options: PingOptions,
 ): Promise<PingResult[]> {
-  const targets = addresses.map(
-    (to): Target => ({
-      to,
-      address: libc.socketAddress(ipBytes(to), 0),
-      sentAt: 0,
-      roundTrip: undefined,
-      error: undefined,
-    }),
-  );
+  const targets = addresses.map((to) => newTarget(to));
   const families = ([4, 6] as const).filter((version) => addresses.some((to) => family(to) === version));
   await Promise.all(
-    families.map((version) =>
-      pingFamily(
-        poller,
-        from,
-        version,
-        targets.filter(({ to }) => family(to) === version),
-        options,
-      ),
-    ),
+    families.map(async (version) => {
+      const own = targets.filter(({ to }) => family(to) === version);
+      await pingFamily(poller, from, version, own, options);
+    }),
   );
   return targets.map(({ to, roundTrip, error }) => ({
     to,
@@ -70,36 +64,60 @@ export async function ping(
   }));
 }
 
+function newTarget(to: Ip): Target {
+  return {
+    to,
+    address: libc.socketAddress(ipBytes(to), 0),
+    sentAt: 0,
+    sendAgainAt: 0,
+    gap: FIRST_GAP,
+    end: 0,
+    roundTrip: undefined,
+    error: undefined,
+  };
+}
+
 async function pingFamily(
   poller: Poller,
   from: NamespaceRef,
   version: 4 | 6,
   targets: readonly Target[],
-  { timeout, signal }: PingOptions,
+  { timeout, window = 64, signal }: PingOptions,
 ): Promise<void> {
   const fd = openEcho(from, version);
   try {
+    // Others that begin now open their sockets first, so that this does not count as their round trip.
+    await new Promise((resolve) => setImmediate(resolve));
     const identifier = 1 + Math.floor(Math.random() * 0xfffe);
-    const end = performance.now() + timeout;
-    const waiting = new Set(targets.keys());
-    const read = () => readReplies(fd, version, identifier, targets, waiting);
-    for (let gap = 50; waiting.size > 0 && performance.now() < end && !signal?.aborted; gap = Math.min(gap * 2, 500)) {
-      let burst = 0;
-      for (const sequence of [...waiting]) {
-        const target = targets[sequence];
-        if (target === undefined) continue;
-        target.sentAt = performance.now();
-        target.error = libc.sendTo(fd, echoRequest(version, { identifier, sequence }), target.address);
-        if (++burst % BURST === 0) {
-          await poller.wait(fd, "read", performance.now() + 1, signal);
-          read();
-        }
+    /** The targets that are waited for, by sequence number. */
+    const waiting = new Map<number, Target>();
+    let next = 0;
+    for (;;) {
+      for (let target = targets[next]; target !== undefined && waiting.size < window; target = targets[next]) {
+        target.end = performance.now() + timeout;
+        waiting.set(next++, target);
       }
-      const until = Math.min(end, performance.now() + gap);
-      while (waiting.size > 0 && (await poller.wait(fd, "read", until, signal))) read();
+      if (waiting.size === 0 || signal?.aborted) return;
+      sendDue(fd, version, identifier, waiting);
+      const until = Math.min(...[...waiting.values()].map(({ sendAgainAt, end }) => Math.min(sendAgainAt, end)));
+      if (await poller.wait(fd, "read", until, signal)) readReplies(fd, version, identifier, waiting);
+      const now = performance.now();
+      for (const [sequence, { end }] of waiting) if (end <= now) waiting.delete(sequence);
     }
   } finally {
     libc.close(fd);
+  }
+}
+
+/** Sends a request to every target whose time has come. */
+function sendDue(fd: number, version: 4 | 6, identifier: number, waiting: ReadonlyMap<number, Target>): void {
+  for (const [sequence, target] of waiting) {
+    const now = performance.now();
+    if (target.sendAgainAt > now) continue;
+    target.sentAt = now;
+    target.sendAgainAt = now + target.gap;
+    target.gap = Math.min(target.gap * 2, LONGEST_GAP);
+    target.error = libc.sendTo(fd, echoRequest(version, { identifier, sequence }), target.address);
   }
 }
 
@@ -116,17 +134,13 @@ function openEcho(from: NamespaceRef, version: 4 | 6): number {
 
 const datagram = new Uint8Array(2_048);
 
-function readReplies(
-  fd: number,
-  version: 4 | 6,
-  identifier: number,
-  targets: readonly Target[],
-  waiting: Set<number>,
-): void {
+function readReplies(fd: number, version: 4 | 6, identifier: number, waiting: Map<number, Target>): void {
   for (let length = libc.receive(fd, datagram); length !== undefined; length = libc.receive(fd, datagram)) {
     const echo = echoReply(version, datagram.subarray(0, length));
-    if (echo?.identifier !== identifier || !waiting.delete(echo.sequence)) continue;
-    const target = targets[echo.sequence];
-    if (target !== undefined) target.roundTrip = performance.now() - target.sentAt;
+    if (echo?.identifier !== identifier) continue;
+    const target = waiting.get(echo.sequence);
+    if (target === undefined) continue;
+    target.roundTrip = performance.now() - target.sentAt;
+    waiting.delete(echo.sequence);
   }
 }
