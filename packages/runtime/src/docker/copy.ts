@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { YardError } from "@switchyard/base";
 import type { Container } from "dockerode";
-import { baseName, packFrom, unpackAt } from "../files/copy.ts";
+import { baseName, hostPlace, packFrom, unpackAt } from "../files/copy.ts";
 import { RootedFolder } from "../files/rooted.ts";
 import { readFailure } from "./failure.ts";
 
@@ -23,7 +23,7 @@ export async function copyOut(
   const stream = new PassThrough();
   archive.on("error", (error) => stream.destroy(error));
   archive.pipe(stream);
-  await unpackAt({ root: "/", path: outside }, name, stream, signal);
+  await unpackAt(hostPlace(outside), name, stream, signal);
 }
 
 /** Copies into a container through the archive API. */
@@ -38,7 +38,8 @@ export async function copyIn(
   const folder = intoFolder ? clean : `${clean.slice(0, clean.lastIndexOf("/"))}/`;
   if (!intoFolder && !(await isFolder(container, folder))) throw absent(folder);
   using root = new RootedFolder("/");
-  const archive = packFrom(root, outside, intoFolder ? baseName(outside) : baseName(clean), signal);
+  const { path } = hostPlace(outside);
+  const archive = packFrom(root, path, intoFolder ? baseName(path) : baseName(clean), signal);
   await container.putArchive(archive, { path: folder, abortSignal: signal });
 }
 

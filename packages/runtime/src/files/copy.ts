@@ -1,5 +1,6 @@
 /** Copying a file or folder as `cp -a` and `docker cp` name the result. */
 import { lstatSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Readable } from "node:stream";
 import { YardError } from "@switchyard/base";
 import { packTree } from "./pack.ts";
@@ -11,6 +12,11 @@ export interface Place {
   /** The folder that is its root; `/` for the host. */
   readonly root: string;
   readonly path: string;
+}
+
+/** A path of the host; a relative one is taken from our working folder. */
+export function hostPlace(path: string): Place {
+  return { root: "/", path: resolve(path) };
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 import { availableParallelism } from "node:os";
 import { tryRun, YardError } from "@switchyard/base";
 import { endProcess, identify, isAlive, NETNS_DIR, type ProcessId, watchExit } from "@switchyard/linux";
-import { copyBetween } from "../files/copy.ts";
+import { copyBetween, hostPlace } from "../files/copy.ts";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
 import type {
@@ -202,8 +202,8 @@ export class OciEngine implements ContainerEngine {
     // The process's own view has its binds too.
     const root = state.pid === undefined ? this.#rootOf(bundle) : `/proc/${state.pid}/root`;
     await (into
-      ? copyBetween({ root: "/", path: outside }, { root, path: inside }, signal)
-      : copyBetween({ root, path: inside }, { root: "/", path: outside }, signal));
+      ? copyBetween(hostPlace(outside), { root, path: inside }, signal)
+      : copyBetween({ root, path: inside }, hostPlace(outside), signal));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
