@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { childEnvironment, run } from "@switchyard/base";
+import { childEnvironment, tryRun } from "@switchyard/base";
 import { processes, temporaryFolder } from "@switchyard/testing";
 
 const executable = new URL("../dist/yard", import.meta.url).pathname;
@@ -27,7 +27,14 @@ export async function benchYard(name: string): Promise<BenchYard> {
     NO_COLOR: "1",
   };
   await mkdir(`${folder.path}/labs`);
-  const call = (argv: readonly string[]) => run([executable, "-y", name, ...argv], { env, timeout: 300_000 });
+  const call = async (argv: readonly string[]) => {
+    const { code, stdout, stderr } = await tryRun([executable, "-y", name, ...argv], { env, timeout: 300_000 });
+    if (code !== 0) {
+      const log = textOf(`${folder.path}/run/${name}/agent.log`).trim().split("\n").slice(-10).join("\n");
+      throw new Error(`yard ${argv.join(" ")} ended with ${code}: ${stderr.trim()}\nthe agent's log ends:\n${log}`);
+    }
+    return stdout;
+  };
   return {
     name,
     async write(file, text) {
@@ -44,7 +51,8 @@ export async function benchYard(name: string): Promise<BenchYard> {
     agentMemory() {
       const mark = `SWITCHYARD_RUN_DIR=${folder.path}/run`;
       const agent = processes().find(
-        ({ pid, command }) => /\bagent\b/.test(command) && environmentOf(pid).includes(mark) && command.includes(name),
+        ({ pid, command }) =>
+          /\bagent\b/.test(command) && textOf(`/proc/${pid}/environ`).includes(mark) && command.includes(name),
       );
       if (!agent) throw new Error("the yard's agent does not run");
       const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1];
@@ -56,9 +64,9 @@ export async function benchYard(name: string): Promise<BenchYard> {
   };
 }
 
-function environmentOf(pid: number): string {
+function textOf(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
     return "";
   }
