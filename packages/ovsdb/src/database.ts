@@ -88,7 +88,7 @@ class OpenDatabase<T> implements Database<T> {
     );
     this.#session = new Session(this.name, options, {
       monitorRequests: (served) => this.#negotiate(served),
-      snapshot: (format, tables) => this.#changed(this.#replica.replace(format, tables)),
+      snapshot: (format, tables) => this.#changed(this.#replica.replace(format, tables, !this.#everSynced)),
       update: (format, tables) => this.#changed(this.#replica.apply(format, tables)),
       synced: () => this.#setSynced(),
       desynced: (reason) => this.#setDesynced(new ConnectionLostError(reason)),
@@ -215,12 +215,14 @@ class OpenDatabase<T> implements Database<T> {
   async setConditions(conditions: Conditions<T>, options: WaitOptions = {}): Promise<void> {
     using limit = this.#limit("changing the monitor's conditions", options, 30_000);
     const names = Object.keys(conditions);
+    const before = new Map<TableRequest, TableRequest["where"]>();
     for (const name of names) {
       const request = this.#requests.get(name);
       if (request === undefined) throw new SchemaMismatchError(`the table ${name} is not monitored`);
       const given: TableRequest["where"] | undefined = (conditions as { [table: string]: TableRequest["where"] })[name];
       if (given === undefined) continue;
       encodeConditions(this.schema, name, given);
+      before.set(request, request.where);
       request.where = given;
     }
     // From here on every monitor that is asked for has the new conditions.
@@ -244,6 +246,7 @@ class OpenDatabase<T> implements Database<T> {
         () => true,
         (error: OvsdbError) => {
           if (connection.rpc.ended) return false;
+          for (const [request, where] of before) request.where = where;
           throw error;
         },
       );

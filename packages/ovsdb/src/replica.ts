@@ -189,9 +189,10 @@ export class Replica {
   /**
    * Takes a whole new state in, and returns only what really differs from the old one.
    *
+   * @param silent do not collect what differs: of a first dump everything would
    * @throws BadValueError
    */
-  replace(format: UpdateFormat, json: Json): RowChange[] {
+  replace(format: UpdateFormat, json: Json, silent = false): RowChange[] {
     const snapshot = updates(json);
     const changes: RowChange[] = [];
     for (const [name, table] of this.tables) {
@@ -202,7 +203,9 @@ export class Replica {
       for (const uuid in present) {
         const update = updates(present[uuid]);
         const full = format === "update" ? update.new : (update.initial ?? update.insert);
-        if (isObject(full)) push(changes, table.put(uuid, table.build(uuid, full)));
+        if (!isObject(full)) continue;
+        const change = table.put(uuid, table.build(uuid, full));
+        if (!silent) push(changes, change);
       }
     }
     return changes;
