@@ -1,4 +1,5 @@
-import { createLogger, YardError } from "@switchyard/base";
+import { YardError } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { type ContainerEngine, type ExecOptions, type ExecStreams, execInNamespace } from "@switchyard/runtime";
 import { Engines } from "@switchyard/yard/agent";
 import { yardPaths } from "@switchyard/yard/paths";

@@ -1,5 +1,5 @@
 /** Makes and starts a container over and over, to be killed while at it: `half-way.ts <folder> <config as JSON>`. */
-import { createLogger } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { openEngine } from "../src/mod.ts";
 
 const [folder = "", config = "{}"] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /** What the tests of the engines share: an engine of each kind that touches nothing of the host's, and its streams. */
 import { PassThrough } from "node:stream";
-import { createLogger } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
 import { podmanConfiguration, startDockerEngine, temporaryFolder } from "@switchyard/testing";
 import {
@@ -20,6 +20,8 @@ export interface World extends AsyncDisposable {
   /** A folder of the test's own. */
   readonly folder: string;
   readonly kind: EngineKind;
+  /** Of the Docker engine. */
+  readonly address: string | undefined;
   /** A second handle on the same containers, as another process would have it. */
   open(): Promise<ContainerEngine>;
   config(changes?: Partial<ContainerConfig>): ContainerConfig;
@@ -33,12 +35,13 @@ export async function openWorld(kind: EngineKind): Promise<World> {
   stack.defer(() => {
     deleteNamespaces([namespace]);
   });
+  const address = kind === "docker" ? stack.use(await startDockerEngine()).address : undefined;
   const options = {
     stateDir: `${folder}/state`,
     runDir: `${folder}/run`,
     imageDir: `${folder}/images`,
     log: createLogger("test", "silent"),
-    ...(kind === "docker" ? { address: stack.use(await startDockerEngine()).address } : {}),
+    ...(address === undefined ? {} : { address }),
     ...(kind === "podman" ? { env: stack.use(await podmanConfiguration()).env } : {}),
   };
   const open = () => openEngine(kind, options);
@@ -52,6 +55,7 @@ export async function openWorld(kind: EngineKind): Promise<World> {
     namespace,
     folder,
     kind,
+    address,
     open,
     config: (changes = {}) => ({
       name: `truntime${process.pid}_web`,

@@ -1,4 +1,5 @@
-import { asYardError, createLogger } from "@switchyard/base";
+import { asYardError } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { runAgent } from "@switchyard/yard/agent";
 import type { Command } from "commander";
 import { Option } from "commander";

@@ -1,4 +1,4 @@
-import { createLogger } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { openEngine } from "@switchyard/runtime";
 import { yardPaths } from "@switchyard/yard/paths";
 import type { Command } from "commander";

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLogger } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { bootId, viewNamespaces } from "@switchyard/linux";
 import { openSwitch, startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
 import type { Lab } from "../model/types.ts";

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createLogger, YardError } from "@switchyard/base";
+import { YardError } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
 import { isRoot, lockFile } from "@switchyard/linux";
 import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { childEnvironment } from "@switchyard/base";
+import { temporaryFolder } from "@switchyard/testing";
+import { selfCommand } from "../src/self.ts";
+
+/** How a command ended, and what it printed. */
+export interface Result {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run a command. */
+export interface RunOptions {
+  readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told of the process once it runs, to send it signals. */
+  readonly onStart?: (child: ChildProcess) => void;
+}
+
+/** A host's worth of yards for one test: runtime and state folders of its own, and a folder to stand in. */
+export interface Site extends AsyncDisposable {
+  /** Where commands run, and lab files lie. */
+  readonly folder: string;
+  /** Runs `yard …`, by default in the yard of that name. */
+  yard(name: string, argv: readonly string[], options?: RunOptions): Promise<Result>;
+  write(name: string, text: string): string;
+}
+
+/** No name is used twice, so that what is left behind can be told from what others make. */
+let count = 0;
+export function yardName(): string {
+  return `tcli${process.pid}-${count++}`;
+}
+
+export async function createSite(): Promise<Site> {
+  const folder = await temporaryFolder("tcli-");
+  const names = new Set<string>();
+  const work = join(folder.path, "work");
+  mkdirSync(work);
+  const base = {
+    ...childEnvironment(),
+    SWITCHYARD_RUN_DIR: join(folder.path, "run"),
+    SWITCHYARD_STATE_DIR: join(folder.path, "state"),
+  };
+  const run = (argv: readonly string[], options: RunOptions = {}) =>
+    execute(argv, work, { ...base, ...options.env }, options);
+  return {
+    folder: work,
+    yard(name, argv, options) {
+      names.add(name);
+      return run(["-y", name, ...argv], options);
+    },
+    write(name, text) {
+      const file = join(work, name);
+      mkdirSync(join(file, ".."), { recursive: true });
+      writeFileSync(file, text);
+      return file;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const name of names) await run(["-y", name, "down", "--all"]);
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function execute(
+  argv: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+  { input, onStart }: RunOptions,
+): Promise<Result> {
+  const [program, ...args] = selfCommand();
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, [...args, ...argv], { cwd, env, stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString("utf8");
+    });
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString("utf8");
+    });
+    child.stdin.on("error", () => {});
+    child.stdin.end(input);
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code: code ?? (signal === null ? -1 : 1_000), stdout, stderr }));
+    onStart?.(child);
+  });
+}
