@@ -8,7 +8,8 @@ if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null 2>&1 || { echo "the demo makes network namespaces: run it as root" >&2; exit 1; }
   root=sudo
 fi
-yard="$root dist/yard -y demo"
+name=${DEMO_YARD:-demo}
+yard="$root dist/yard -y $name"
 lab=examples/hello.yard.yaml
 
 if [ "${1:-up}" = down ]; then
@@ -18,18 +19,18 @@ fi
 
 say() { printf '\n$ %s\n' "$*"; }
 
-say "dist/yard -y demo up $lab"
+say "dist/yard -y $name up $lab"
 $yard up "$lab"
-say "dist/yard -y demo check"
+say "dist/yard -y $name check"
 $yard check
-say "dist/yard -y demo ps"
+say "dist/yard -y $name ps"
 $yard ps
 
 cat <<END
 
-The lab is up, in a yard of its own called demo. Look around${root:+ (as root)}:
+The lab is up, in a yard of its own called $name. Look around${root:+ (as root)}:
 
-  alias y='${root:+sudo }$(pwd)/dist/yard -y demo'
+  alias y='${root:+sudo }$(pwd)/dist/yard -y $name'
   y exec web -- ip address            run a command in a node
   y shell router                      a shell in a node; exit leaves it
   y inspect web                       all there is to know about it
