@@ -152,3 +152,11 @@ export function phaseOf(action: Action): Phase {
 export function ownsNamespace(container: Pick<ContainerNodeState, "runtime">): boolean {
   return container.runtime === "docker";
 }
+
+/** An action of one sort. */
+export type ActionOf<D extends Action["do"]> = Extract<Action, { readonly do: D }>;
+
+/** Those of one sort. */
+export function only<D extends Action["do"]>(actions: readonly Action[], what: D): ActionOf<D>[] {
+  return actions.filter((action): action is ActionOf<D> => action.do === what);
+}

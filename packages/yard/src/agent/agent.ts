@@ -210,7 +210,7 @@ class Agent implements AsyncDisposable {
     await writeStatus(
       store.db,
       {
-        ...reportOf(rows, facts.host, {
+        ...reportOf(rows, facts, {
           desired: wanted,
           failures: all,
           containers: new Map([...seen.containers, ...outcome.started]),

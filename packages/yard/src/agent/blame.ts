@@ -29,3 +29,8 @@ export class Blame {
     return [...this.#failures.values()];
   }
 }
+
+/** Whom what is called `name` is for; the yard when that is not known. */
+export function subjectOf(subjects: ReadonlyMap<string, Subject>, name: string): Subject {
+  return subjects.get(name) ?? { kind: "yard" };
+}

@@ -5,6 +5,8 @@ import { bridgeName, type ObservedPort, portName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
 import type { Failure as Blamed } from "./blame.ts";
+import type { HostFacts } from "./desire.ts";
+import { nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
 import { purposeOf, type Subject } from "./subject.ts";
@@ -22,7 +24,7 @@ export interface Findings {
 /** The status of every row of this host. */
 export function reportOf(
   rows: Rows,
-  hostName: string,
+  { host, yard }: Pick<HostFacts, "host" | "yard">,
   findings: Findings,
 ): Required<Pick<StatusReport, "nodes" | "nics" | "networks">> {
   const failures = new Map(findings.failures.map(({ subject, error }) => [purposeOf(subject), failureOf(error)]));
@@ -31,8 +33,8 @@ export function reportOf(
   const nics = new Map<Uuid, NicStatus>();
   const networks = new Map<Uuid, NetworkStatus>();
   for (const node of rows.nodes) {
-    if (node.host !== hostName) continue;
-    const status = nodeStatusOf(node, findings, blamed({ kind: "node", node: node.name }));
+    if (node.host !== host) continue;
+    const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
     for (const nic of node.nics) nics.set(nic.uuid, nicStatusOf(node, nic, findings, blamed, status));
   }
@@ -51,7 +53,7 @@ export function failureOf(error: YardError): Failure {
   return { code: error.code, message: error.message, hint: error.hint };
 }
 
-function nodeStatusOf(node: NodeEntry, findings: Findings, failure: Failure | undefined): NodeStatus {
+function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, failure: Failure | undefined): NodeStatus {
   const container = findings.containers.get(node.name);
   const exited = container?.status === "exited" || container?.status === "dead";
   const running = node.spec.kind === "netns" || container?.status === "running" || container?.status === "paused";
@@ -61,15 +63,10 @@ function nodeStatusOf(node: NodeEntry, findings: Findings, failure: Failure | un
     failure,
     pid: container?.pid,
     exitCode: container?.exitCode,
-    namespace: namespaceOf(node, findings.desired),
+    namespace: nodeNamespace(yard, node.name),
     container: container?.id,
     commands: mark && formatMark(mark),
   };
-}
-
-function namespaceOf(node: NodeEntry, desired: State): string | undefined {
-  for (const [name, namespace] of desired.namespaces) if (namespace.node === node.name) return name;
-  return undefined;
 }
 
 function nicStatusOf(

@@ -1,0 +1,84 @@
+import { YardError } from "@switchyard/base";
+import { applyLinksInSlices, type LinkFailure, type LinkOp, type NamespaceRef } from "@switchyard/linux";
+import type { Site } from "./apply.ts";
+import type { Blame } from "./blame.ts";
+import { HOST } from "./state.ts";
+import type { Subject } from "./subject.ts";
+
+/** Link operations by namespace, and whom each is for. */
+export class LinkWork {
+  readonly #batches = new Map<string, { namespace: NamespaceRef; ops: LinkOp[] }>();
+  readonly #subjects = new Map<LinkOp, Subject>();
+
+  constructor(private readonly site: Site) {}
+
+  /** An operation in the switch's namespace. */
+  near(subject: Subject, op: LinkOp): void {
+    this.add(subject, this.site.namespace, op);
+  }
+
+  add(subject: Subject, namespace: NamespaceRef, op: LinkOp): void {
+    const key =
+      typeof namespace === "string" ? namespace : "name" in namespace ? ` ${namespace.name}` : `${namespace.pid}`;
+    const batch = this.#batches.get(key) ?? { namespace, ops: [] };
+    batch.ops.push(op);
+    this.#batches.set(key, batch);
+    this.#subjects.set(op, subject);
+  }
+
+  /** Carries them out, one batch a namespace. */
+  async run(blame: Blame): Promise<void> {
+    const batches = [...this.#batches.values()];
+    const peers = batches.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "veth" ? [op.peer.namespace] : [])));
+    this.site.views.forget([...batches.map(({ namespace }) => namespace), ...peers]);
+    for (const failure of await applyLinksInSlices(batches)) {
+      const subject = this.#subjects.get(failure.op);
+      if (subject && !alreadySo(failure)) {
+        const message = `${describeOp(failure.op)} was refused: ${failure.message}`;
+        blame.add(subject, new YardError("nic.refused", message, { where: failure.errno }), "nic.refused");
+      }
+    }
+  }
+}
+
+/** An action may be repeated: what is there already, or is gone already, is success. */
+function alreadySo({ op, errno }: LinkFailure): boolean {
+  switch (op.op) {
+    case "address-add":
+    case "route-add":
+      return errno === "EEXIST";
+    case "delete":
+      return errno === "ENODEV";
+    case "address-delete":
+      return errno === "EADDRNOTAVAIL" || errno === "ENODEV";
+    case "route-delete":
+      return errno === "ESRCH" || errno === "ENODEV";
+    case "veth":
+    case "set":
+      return false;
+  }
+}
+
+function describeOp(op: LinkOp): string {
+  switch (op.op) {
+    case "veth":
+      return `making the nic ${op.peer.name}`;
+    case "set":
+      return `setting up ${op.name}`;
+    case "delete":
+      return `removing ${op.name}`;
+    case "address-add":
+      return `adding the address ${op.address} to ${op.name}`;
+    case "address-delete":
+      return `removing the address ${op.address} from ${op.name}`;
+    case "route-add":
+      return `adding the route to ${op.route.to}`;
+    case "route-delete":
+      return `removing the route to ${op.route.to}`;
+  }
+}
+
+/** How the kernel finds the namespace that a state names. */
+export function namespaceRef(name: string): NamespaceRef {
+  return name === HOST ? "self" : { name };
+}

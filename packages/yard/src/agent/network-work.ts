@@ -1,0 +1,115 @@
+import { parseCidr, parseMac, YardError } from "@switchyard/base";
+import { type LinkOp, setSysctls } from "@switchyard/linux";
+import { applySwitch } from "@switchyard/vswitch";
+import { type Action, only } from "./action.ts";
+import type { Site } from "./apply.ts";
+import { type Blame, subjectOf } from "./blame.ts";
+import { LinkWork, namespaceRef } from "./link-work.ts";
+import { formatAlias } from "./mark.ts";
+import { FAR_END } from "./observe.ts";
+import { parseRoute } from "./route.ts";
+import type { VethState } from "./state.ts";
+import type { Subject } from "./subject.ts";
+
+/** Makes, changes and removes veths. */
+export async function applyVeths(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
+  const batch = new LinkWork(site);
+  for (const action of actions) {
+    const { subject } = action;
+    if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
+    else if (action.do === "veth-create") batch.near(subject, vethOp(site.paths.yard, action.veth, action.state));
+    else if (action.do === "veth-set") {
+      const { mac, mtu, up } = action;
+      const both = { ...(mtu === undefined ? {} : { mtu }), ...(up === undefined ? {} : { up }) };
+      batch.near(subject, { op: "set", name: action.veth, ...both });
+      const far = {
+        op: "set",
+        name: action.name,
+        ...both,
+        ...(mac === undefined ? {} : { mac: parseMac(mac) }),
+      } as const;
+      batch.add(subject, namespaceRef(action.namespace), far);
+    }
+  }
+  await batch.run(blame);
+}
+
+function vethOp(yard: string, name: string, state: VethState): LinkOp {
+  return {
+    op: "veth",
+    name,
+    alias: formatAlias(yard, state.purpose),
+    mtu: state.mtu,
+    up: state.up,
+    peer: {
+      name: state.name,
+      namespace: namespaceRef(state.namespace),
+      alias: formatAlias(yard, `${FAR_END}${name}`),
+      ...(state.mac === "" ? {} : { mac: parseMac(state.mac) }),
+      up: state.up,
+    },
+  };
+}
+
+/**
+ * Changes bridges and ports, all in one transaction.
+ *
+ * @param wait whether until the switch has taken it
+ */
+export async function applyToSwitch(
+  site: Site,
+  actions: readonly Action[],
+  blame: Blame,
+  wait: boolean,
+): Promise<void> {
+  const subjects = new Map<string, Subject>();
+  const change = {
+    setBridges: new Map(only(actions, "bridge-set").map(({ bridge, state }) => [bridge, state])),
+    deleteBridges: only(actions, "bridge-delete").map(({ bridge }) => bridge),
+    setPorts: new Map(only(actions, "port-set").map(({ port, state }) => [port, state])),
+    deletePorts: only(actions, "port-delete").map(({ port }) => port),
+  };
+  for (const action of actions) {
+    const name = "bridge" in action ? action.bridge : "port" in action ? action.port : "";
+    subjects.set(name, action.subject);
+  }
+  try {
+    const result = await applySwitch(site.vswitch, change, {
+      owner: site.paths.yard,
+      signal: site.signal,
+      wait,
+    });
+    for (const { name, code, message } of result.failures)
+      blame.add(subjectOf(subjects, name), new YardError(code, message), code);
+  } catch (error) {
+    for (const { subject } of actions) blame.add(subject, error, "switch.failed");
+  }
+}
+
+/** Sets kernel parameters, addresses and routes: parameters first, as some decide what the addresses may be. */
+export async function configure(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
+  const sysctls = new Map<string, { subject: Subject; values: Record<string, string> }>();
+  for (const { namespace, name, value, subject } of only(actions, "sysctl-set")) {
+    const entry = sysctls.get(namespace) ?? { subject, values: {} };
+    entry.values[name] = value;
+    sysctls.set(namespace, entry);
+  }
+  for (const [name, { subject, values }] of sysctls) {
+    try {
+      for (const { name: sysctl, message } of setSysctls(namespaceRef(name), values))
+        blame.add(subject, new YardError("node.sysctl-refused", `${sysctl}: ${message}`), "node.sysctl-refused");
+    } catch (error) {
+      blame.add(subject, error, "node.sysctl-refused");
+    }
+  }
+  const batch = new LinkWork(site);
+  for (const action of actions) {
+    const { subject } = action;
+    if (action.do === "address-add" || action.do === "address-delete") {
+      const op: LinkOp = { op: action.do, name: action.name, address: parseCidr(action.address) };
+      batch.add(subject, namespaceRef(action.namespace), op);
+    } else if (action.do === "route-add" || action.do === "route-delete")
+      batch.add(subject, namespaceRef(action.namespace), { op: action.do, route: parseRoute(action.route) });
+  }
+  await batch.run(blame);
+}

@@ -1,0 +1,168 @@
+import { YardError } from "@switchyard/base";
+import { adoptNamespace, createNamespacesInSlices, deleteNamespacesInSlices } from "@switchyard/linux";
+import type { ContainerState } from "@switchyard/runtime";
+import { type Action, type ActionOf, only, type Phase } from "./action.ts";
+import type { Site } from "./apply.ts";
+import { Blame, subjectOf } from "./blame.ts";
+import { runCommands } from "./commands.ts";
+import { deleteFile, writeFile } from "./files.ts";
+import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
+import { relayFile } from "./names.ts";
+import { applyToSwitch, applyVeths, configure } from "./network-work.ts";
+import { type ExecMark, lifeOf } from "./observe.ts";
+import { relayReport } from "./relay-report.ts";
+import type { State } from "./state.ts";
+
+/** The id of the service that publishes ports. */
+const RELAY = "relay";
+
+/** Milliseconds between SIGTERM and SIGKILL for a container's first process and for what runs in a namespace. */
+const GRACE = 5_000;
+
+/** Carries out the phases of one plan, and keeps what came of them. */
+export class Work {
+  readonly blame = new Blame();
+  readonly marks = new Map<string, ExecMark>();
+  readonly started = new Map<string, ContainerState>();
+
+  constructor(
+    private readonly site: Site,
+    private readonly desired: State,
+    private readonly containers: ReadonlyMap<string, ContainerState>,
+  ) {}
+
+  /** Does all actions of a phase; what fails is blamed on its subject. */
+  async run(phase: Phase, actions: readonly Action[]): Promise<void> {
+    switch (phase) {
+      case "stop services":
+        return await this.each(actions, "service-stop", "service.not-stopped", ({ id }) => this.site.services.stop(id));
+      case "remove containers":
+        return await this.each(actions, "container-remove", "node.container-failed", (action) => this.remove(action));
+      case "delete namespaces":
+        return await this.deleteNamespaces(only(actions, "namespace-delete"));
+      case "delete links":
+      case "links":
+        return await applyVeths(this.site, actions, this.blame);
+      case "files":
+        return this.files(actions);
+      case "namespaces":
+        return await this.createNamespaces(only(actions, "namespace-create"));
+      case "create containers":
+        return await this.each(actions, "container-create", "node.container-failed", (action) => this.create(action));
+      case "start containers with a namespace of their own":
+      case "start containers":
+        return await this.each(actions, "container-start", "node.container-failed", async ({ node, container }) => {
+          const engine = await this.site.engines.get(container);
+          this.started.set(node, await engine.start(this.containerName(node), this.site.signal));
+        });
+      case "adopt namespaces":
+        return await this.each(actions, "namespace-adopt", "node.namespace-failed", async ({ namespace, node }) => {
+          const pid = this.containerOf(node)?.pid;
+          if (pid === undefined) throw new YardError("node.exited", `the container of ${node} has ended`);
+          adoptNamespace(namespace, pid);
+        });
+      case "switch":
+        return await applyToSwitch(this.site, actions, this.blame, true);
+      case "configure":
+        return await configure(this.site, actions, this.blame);
+      case "services":
+        return await this.each(actions, "service-start", "service.not-started", ({ id, state }) =>
+          this.site.services.start(id, state.argv),
+        );
+      case "exec":
+        return await this.each(actions, "exec", "node.exec-failed", (action) => this.exec(action));
+    }
+  }
+
+  /** Does all actions of one sort side by side; what fails is blamed on its subject. */
+  private async each<D extends Action["do"]>(
+    actions: readonly Action[],
+    what: D,
+    code: string,
+    act: (action: ActionOf<D>) => Promise<void>,
+  ): Promise<void> {
+    await Promise.all(
+      only(actions, what).map((action) => act(action).catch((error) => this.blame.add(action.subject, error, code))),
+    );
+  }
+
+  private async deleteNamespaces(actions: readonly ActionOf<"namespace-delete">[]): Promise<void> {
+    const subjects = new Map(actions.map(({ namespace, subject }) => [namespace, subject]));
+    await endProcessesIn([...subjects.keys()], GRACE);
+    for (const { name, message } of await deleteNamespacesInSlices([...subjects.keys()]))
+      this.blame.add(
+        subjectOf(subjects, name),
+        new YardError("node.namespace-failed", message),
+        "node.namespace-failed",
+      );
+  }
+
+  private async createNamespaces(actions: readonly ActionOf<"namespace-create">[]): Promise<void> {
+    const subjects = new Map(actions.map(({ namespace, subject }) => [namespace, subject]));
+    for (const { name, message } of await createNamespacesInSlices([...subjects.keys()]))
+      this.blame.add(
+        subjectOf(subjects, name),
+        new YardError("node.namespace-failed", message),
+        "node.namespace-failed",
+      );
+  }
+
+  private async remove({ node, container }: ActionOf<"container-remove">): Promise<void> {
+    const pid = this.containers.get(node)?.pid;
+    const grace = pid !== undefined && handlesTermination(pid) ? GRACE : 0;
+    await (await this.site.engines.get(container)).remove(this.containerName(node), grace, this.site.signal);
+  }
+
+  private async create({ node, container }: ActionOf<"container-create">): Promise<void> {
+    if (!container.config) throw new YardError("internal.unexpected", `the container of ${node} has no configuration`);
+    await (await this.site.engines.get(container)).create(container.config, this.site.signal);
+  }
+
+  private files(actions: readonly Action[]): void {
+    for (const action of actions) {
+      try {
+        if (action.do === "file-write") writeFile(action.path, action.file);
+        else if (action.do === "file-delete") deleteFile(action.path);
+      } catch (error) {
+        this.blame.add(action.subject, error, "yard.file-failed");
+      }
+    }
+  }
+
+  private async exec({ node, state }: ActionOf<"exec">): Promise<void> {
+    const container = this.desired.containers.get(node);
+    const mark = (failed: boolean) => {
+      const life = lifeOf(this.site.boot, state.namespace, this.containerOf(node));
+      this.marks.set(node, { life, hash: state.hash, failed });
+    };
+    try {
+      const inside = container && { engine: await this.site.engines.get(container), name: this.containerName(node) };
+      await runCommands(state, inside, this.site.signal);
+      mark(false);
+    } catch (error) {
+      mark(true);
+      throw error;
+    }
+  }
+
+  /** Learns which ports the relay could not publish, whether it was told of them now or before. */
+  async published(): Promise<void> {
+    const path = relayFile(this.site.paths.run);
+    const config = this.desired.files.get(path);
+    if (config?.type !== "text" || !this.desired.services.has(RELAY)) return;
+    try {
+      for (const [node, error] of await relayReport(path, config.text, this.site.signal))
+        this.blame.add({ kind: "node", node }, error, error.code);
+    } catch (error) {
+      this.blame.add({ kind: "yard" }, error, "node.port-timeout");
+    }
+  }
+
+  private containerOf(node: string): ContainerState | undefined {
+    return this.started.get(node) ?? this.containers.get(node);
+  }
+
+  private containerName(node: string): string {
+    return this.containers.get(node)?.name ?? this.desired.containers.get(node)?.config?.name ?? node;
+  }
+}
