@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { run } from "@switchyard/base";
+import { delay, run } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces, isAlive, type ProcessId } from "@switchyard/linux";
 import { expectSameMachine, requires, snapshotMachine, temporaryFolder } from "@switchyard/testing";
 import {
@@ -204,6 +204,60 @@ describe.skipIf(!ready)("ovs-vswitchd", () => {
     await applySwitch(sw.db, { setBridges: new Map([["_b_a", LAN]]) }, { owner: OWNER });
     expect(await run(["ip", "-n", sw.namespace, "link", "show", "_b_a"])).toContain("_b_a");
   });
+
+  test("goes on when its database server was killed and is there again", async () => {
+    await using sw = await testSwitch();
+    const databases = [{ file: `${sw.runDir}/conf.db`, schema: SCHEMA }];
+    const server = { socket: sw.socket, runDir: sw.runDir, databases };
+    const { pid } = await startDatabaseServer(server);
+    const lost = Promise.withResolvers<unknown>();
+    using _lost = sw.db.on("disconnected", lost.resolve);
+    process.kill(pid, "SIGKILL");
+    await lost.promise;
+    expect((await startDatabaseServer(server)).pid).not.toBe(pid);
+    const change = { setBridges: new Map([["_b_a", LAN]]) };
+    expect(await applySwitch(sw.db, change, { owner: OWNER })).toMatchObject({ changed: true, failures: [] });
+  }, 20_000);
+
+  test("is there once, whenever the process that started it was killed", async () => {
+    await using folder = await temporaryFolder("tvsw-");
+    const runDir = folder.path;
+    const namespace = ownName();
+    createNamespaces([namespace]);
+    const server = { socket: `${runDir}/db.sock`, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SCHEMA }] };
+    const daemon = { namespace, runDir, database: server.socket, tso: true };
+    const starter = `${runDir}/start.ts`;
+    writeFileSync(
+      starter,
+      `import { startDatabaseServer, startVswitchd } from "${import.meta.dir}/../src/mod.ts";
+       console.log("begun");
+       await startDatabaseServer(${JSON.stringify(server)});
+       await startVswitchd(${JSON.stringify(daemon)});`,
+    );
+    try {
+      for (const wait of [0, 10, 20, 30, 45, 60, 90]) {
+        const child = Bun.spawn([process.execPath, starter], { stdout: "pipe", stderr: "inherit" });
+        await child.stdout.getReader().read();
+        await delay(wait);
+        child.kill("SIGKILL");
+        await child.exited;
+        await startDatabaseServer(server);
+        const id = await startVswitchd(daemon);
+        const inside = (await run(["ip", "netns", "pids", namespace])).trim().split("\n");
+        expect(inside).toEqual([String(id.pid)]);
+        await using db = await openSwitch(`unix:${server.socket}`);
+        expect((await applySwitch(db, { setBridges: new Map([["_b_a", LAN]]) }, { owner: OWNER })).failures).toEqual(
+          [],
+        );
+        await stopVswitchd(runDir);
+        await stopDatabaseServer(runDir);
+      }
+    } finally {
+      await stopVswitchd(runDir);
+      await stopDatabaseServer(runDir);
+      deleteNamespaces([namespace]);
+    }
+  }, 60_000);
 
   test("two switches side by side never see each other", async () => {
     await using one = await testSwitch();
