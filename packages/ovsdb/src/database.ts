@@ -10,7 +10,7 @@ import {
   transactionError,
 } from "./errors.ts";
 import { isArray, isObject, type Json } from "./json.ts";
-import { Limit } from "./limit.ts";
+import { Limit, Limits } from "./limit.ts";
 import type { Lock } from "./lock.ts";
 import { LockHandle } from "./lockhandle.ts";
 import { encodeConditions, monitorRequests, type Negotiated, negotiate, type TableRequest } from "./negotiate.ts";
@@ -19,7 +19,7 @@ import { Replica, ReplicaTable, type RowChange } from "./replica.ts";
 import { type Reply, readError } from "./rpc.ts";
 import type { DatabaseSchema, Schema, TableSchema } from "./schema.ts";
 import { Session } from "./session.ts";
-import { TransactionBuilder } from "./transaction.ts";
+import { type FinishedTransaction, TransactionBuilder } from "./transaction.ts";
 import type {
   Change,
   Conditions,
@@ -72,7 +72,7 @@ class OpenDatabase<T> implements Database<T> {
   readonly #events = new Map<keyof DatabaseEvents, Set<(detail: never) => void>>();
   /** Woken at each change of the replica or of the connection. */
   readonly #waiters = new Set<() => void>();
-  readonly #limits = new Set<Limit>();
+  readonly #limits = new Limits();
 
   constructor(options: DatabaseOptions<T>) {
     this.schema = options.schema;
@@ -152,7 +152,7 @@ class OpenDatabase<T> implements Database<T> {
       if (request === undefined) return result;
       const reply = await this.#send(request.operations, limit);
       if (reply === undefined) continue;
-      const failure = failureOf(reply, request.operations);
+      const failure = failureOf(reply, request.operations) ?? untouched(reply, request);
       if (failure === undefined || (request.aborted && failure.error === "aborted")) {
         builder.committed(reply.slice(request.guards));
         // The updates came before the reply, unless the monitor was being renewed: then with its dump. What is
@@ -162,7 +162,7 @@ class OpenDatabase<T> implements Database<T> {
       }
       if (this.#clientUuids && failure.error === "syntax error" && request.operations[failure.at]?.op === "insert") {
         this.#clientUuids = false;
-      } else if (failure.error === "timed out" && failure.at < request.guards) {
+      } else if (failure.error === "timed out" && failure.at <= request.guards) {
         conflict = new ConflictError(`others changed what the transaction had read: ${failure.text}`);
         await this.#until(() => this.#version !== version || !this.connected, limit).catch((error) => {
           throw explained(error);
@@ -271,7 +271,7 @@ class OpenDatabase<T> implements Database<T> {
     this.#closed = true;
     this.#synced = false;
     this.#session.close();
-    for (const limit of [...this.#limits]) limit.end();
+    this.#limits.endAll();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -411,6 +411,14 @@ function failureOf(results: readonly Json[], operations: readonly Operation[]): 
   const operation = operations[at];
   const table = typeof operation?.table === "string" ? ` ${operation.table}` : "";
   return { at, error, text, where: operation === undefined ? undefined : `${operation.op}${table}` };
+}
+
+/** An operation that carried its own guard and found no row to write: the same as a `wait` that failed. */
+function untouched(results: readonly Json[], request: FinishedTransaction): Failure | undefined {
+  const at = request.guards;
+  const result = results[at];
+  if (!request.selfGuarded || !isObject(result) || result.count !== 0) return undefined;
+  return { at, error: "timed out", text: "the row is no longer what it was", where: undefined };
 }
 
 function tableRequests<T>(options: DatabaseOptions<T>): Map<string, TableRequest> {

@@ -6,6 +6,8 @@ import type { ReplicaTable, RowWhere } from "./replica.ts";
 import type { BaseType, ColumnSchema } from "./schema.ts";
 import type { Row } from "./value.ts";
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 interface TableReads {
   readonly table: ReplicaTable;
   /** Rows that were looked at, with the columns that were; a row that was not there is `undefined`. */
@@ -44,6 +46,14 @@ export class Guards {
 
   /** Notes a search by equality. */
   query(table: ReplicaTable, where: RowWhere, found: readonly Row[]): void {
+    const [only, ...more] = found;
+    const unique = table.schema.indexes.some((index) => index.every((name) => Object.hasOwn(where, name)));
+    if (only !== undefined && more.length === 0 && unique) {
+      // There can be no other: that this row is still so says it all, and the server need not search for it.
+      const { columns } = this.#row(table, String(only._uuid), only);
+      for (const name of Object.keys(where)) if (name !== "_uuid") columns.add(name);
+      return;
+    }
     const served = this.#served.get(table.schema.name);
     const asked = Object.entries(where).filter(([name]) => name === "_uuid" || served?.has(name));
     this.#of(table).queries.push({ where: Object.fromEntries(asked), found });
@@ -60,7 +70,7 @@ export class Guards {
    * @param shown the row as the transaction has changed it so far
    * @param own columns whose value is the transaction's own, which nobody needs to guard
    */
-  watch(table: ReplicaTable, row: Row, shown: Row = row, own: ReadonlySet<string> = new Set()): Row {
+  watch(table: ReplicaTable, row: Row, shown: Row = row, own: ReadonlySet<string> = NOTHING): Row {
     const uuid = String(row._uuid);
     return new Proxy(shown, {
       get: (target, column) => {
@@ -77,6 +87,23 @@ export class Guards {
       const served = this.#served.get(name);
       return served === undefined ? [] : tableGuards(reads, served, this.#monitored(name));
     });
+  }
+
+  /**
+   * The guards as conditions on one row, if nothing else was looked at: an operation on just that row can carry them
+   * itself, and spares the server one.
+   */
+  ofRow(name: string, uuid: string): readonly Json[] | undefined {
+    const reads = this.#reads.get(name);
+    const served = this.#served.get(name);
+    if (this.#reads.size !== 1 || reads === undefined || served === undefined) return undefined;
+    const { table, rows, queries, scanned } = reads;
+    const read = rows.get(uuid);
+    if (scanned !== undefined || queries.length > 0 || rows.size !== 1 || read?.row === undefined) return undefined;
+    const conditions: Json[] = [];
+    for (const column of read.columns)
+      if (served.has(column)) conditions.push([column, "==", encode(table, column, read.row[column])]);
+    return conditions;
   }
 
   #of(table: ReplicaTable): TableReads {

@@ -1,13 +1,63 @@
 import { CancelledError, ClosedError, type OvsdbError, TimeoutError } from "./errors.ts";
 import type { WaitOptions } from "./types.ts";
 
+/**
+ * All limits of a database, with one timer for the next of them: each transaction has a limit, and next to none of
+ * them ever ends by it.
+ */
+export class Limits {
+  readonly #limits = new Set<Limit>();
+  #timer: NodeJS.Timeout | undefined;
+  #next = Number.POSITIVE_INFINITY;
+
+  add(limit: Limit): void {
+    this.#limits.add(limit);
+    if (limit.deadline < this.#next) this.#arm(limit.deadline);
+  }
+
+  delete(limit: Limit): void {
+    this.#limits.delete(limit);
+  }
+
+  endAll(): void {
+    for (const limit of [...this.#limits]) limit.end();
+    clearTimeout(this.#timer);
+  }
+
+  #arm(deadline: number): void {
+    clearTimeout(this.#timer);
+    this.#next = deadline;
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    // A fraction of a millisecond early would be too early, and a timer has no fractions.
+    const wait = Math.ceil(deadline - performance.now());
+    this.#timer = setTimeout(() => this.#due(), Math.min(Math.max(wait, 0), LONGEST_TIMER));
+    // With no limit left the timer is of no account, and what waits is kept alive by its connection.
+    this.#timer.unref();
+  }
+
+  #due(): void {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const limit of [...this.#limits]) {
+      if (limit.deadline <= now) limit.expire();
+      else next = Math.min(next, limit.deadline);
+    }
+    this.#arm(next);
+  }
+}
+
+/** What setTimeout can hold. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** The end of somebody's patience: a caller's signal, a timeout, or the database's close. Cheap: each transaction has one. */
 export class Limit implements Disposable {
-  readonly #timer: NodeJS.Timeout | undefined;
+  /** When it is over, by performance.now(). */
+  readonly deadline: number;
+  readonly #timeout: number;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort: (() => void) | undefined;
-  readonly #among: Set<Limit>;
-  readonly #listeners = new Set<(cause: OvsdbError) => void>();
+  readonly #among: Limits;
+  readonly #listeners: ((cause: OvsdbError) => void)[] = [];
   #cause: OvsdbError | undefined;
 
   /**
@@ -18,13 +68,12 @@ export class Limit implements Disposable {
     private readonly doing: string,
     options: WaitOptions,
     defaultTimeout: number | undefined,
-    among: Set<Limit>,
+    among: Limits,
   ) {
     this.#among = among;
+    this.#timeout = options.timeout ?? defaultTimeout ?? Number.POSITIVE_INFINITY;
+    this.deadline = performance.now() + this.#timeout;
     among.add(this);
-    const timeout = options.timeout ?? defaultTimeout;
-    if (timeout !== undefined && Number.isFinite(timeout))
-      this.#timer = setTimeout(() => this.end(new TimeoutError(`${doing} took more than ${timeout} ms`)), timeout);
     const signal = options.signal;
     if (signal === undefined) return;
     this.#signal = signal;
@@ -40,11 +89,16 @@ export class Limit implements Disposable {
 
   /** Calls back when it is over; not when it is already. */
   listen(listener: (cause: OvsdbError) => void): void {
-    this.#listeners.add(listener);
+    this.#listeners.push(listener);
   }
 
   unlisten(listener: (cause: OvsdbError) => void): void {
-    this.#listeners.delete(listener);
+    const at = this.#listeners.indexOf(listener);
+    if (at !== -1) this.#listeners.splice(at, 1);
+  }
+
+  expire(): void {
+    this.end(new TimeoutError(`${this.doing} took more than ${this.#timeout} ms`));
   }
 
   end(cause: OvsdbError = new ClosedError(`${this.doing} ended: the database was closed`)): void {
@@ -55,7 +109,6 @@ export class Limit implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
     this.#among.delete(this);
     if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
   }

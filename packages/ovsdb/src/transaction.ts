@@ -25,6 +25,16 @@ export interface TransactionGround {
   readonly clientUuids: boolean;
 }
 
+/** A transaction as it is sent. */
+export interface FinishedTransaction {
+  readonly operations: readonly Operation[];
+  /** How many operations come first that only look. */
+  readonly guards: number;
+  /** Whether the operation behind them does nothing, and says so by its count, when what was read has changed. */
+  readonly selfGuarded: boolean;
+  readonly aborted: boolean;
+}
+
 /** Collects one transaction. What it reads is guarded; it sees its own changes. */
 export class TransactionBuilder {
   readonly #ground: TransactionGround;
@@ -212,7 +222,7 @@ export class TransactionBuilder {
   }
 
   /**
-   * The whole transaction in wire form, `guards` of which come first; nothing when there is nothing to do.
+   * The whole transaction in wire form; nothing when there is nothing to do.
    *
    * @throws UnreferencedRowError
    */
@@ -220,21 +230,36 @@ export class TransactionBuilder {
     readonly lock: string | undefined;
     readonly durable: boolean;
     readonly comment: string | undefined;
-  }): { readonly operations: readonly Operation[]; readonly guards: number; readonly aborted: boolean } | undefined {
+  }): FinishedTransaction | undefined {
     if (this.#operations.length === 0) return undefined;
     this.#refuseUnreferenced();
     const before: Operation[] = options.lock === undefined ? [] : [{ op: "assert", lock: options.lock }];
-    before.push(...this.#guards.operations());
     const after: Operation[] = [];
     const comment = [...(options.comment === undefined ? [] : [options.comment]), ...this.#comments].join("\n");
     if (comment !== "") after.push({ op: "comment", comment });
     if (this.#aborted) after.push({ op: "abort" });
     else if (options.durable) after.push({ op: "commit", durable: true });
+    const single = this.#guardedByItself();
+    if (single === undefined) before.push(...this.#guards.operations());
     return {
-      operations: [...before, ...this.#operations, ...after],
+      operations: [...before, ...(single === undefined ? this.#operations : [single]), ...after],
       guards: before.length,
+      selfGuarded: single !== undefined,
       aborted: this.#aborted,
     };
+  }
+
+  /** The one operation of a transaction that read the row which it writes and nothing else, with that as its condition. */
+  #guardedByItself(): Operation | undefined {
+    const [operation, ...more] = this.#operations;
+    if (operation === undefined || more.length > 0 || (operation.op !== "update" && operation.op !== "mutate"))
+      return undefined;
+    const uuid = isArray(operation.where) && isArray(operation.where[0]) ? operation.where[0][2] : undefined;
+    if (typeof operation.table !== "string" || !isArray(uuid)) return undefined;
+    const conditions = this.#guards.ofRow(operation.table, String(uuid[1]));
+    return conditions && isArray(operation.where)
+      ? { ...operation, where: [...operation.where, ...conditions] }
+      : undefined;
   }
 
   /** Takes in the results of the operations that are not guards. */

@@ -207,6 +207,47 @@ describe("a transaction", live, () => {
     }
   });
 
+  test("sees that a row found by a unique name has lost it, or is gone", async () => {
+    await using f = await fixture();
+    const other = await f.open();
+    for (const steal of ["rename", "delete"] as const) {
+      const uuid = await f.db.transact((tx) => tx.insert("Item", { name: "wanted", count: 1 }));
+      await other.waitFor((db) => db.table("Item").get(uuid));
+      let built = 0;
+      await other.transact(async (tx) => {
+        built++;
+        const row = tx.find("Item", { name: "wanted" });
+        if (built === 1)
+          await f.db.transact((mine) => {
+            if (steal === "rename") mine.update("Item", uuid, { name: "stolen" });
+            else mine.delete("Item", uuid);
+          });
+        if (row !== undefined) tx.update("Item", row._uuid, { on: true });
+      });
+      assert.equal(built, 2);
+      assert.notEqual(f.db.table("Item").get(uuid)?.on, true);
+    }
+  });
+
+  test("that wrote nothing because its row had changed is built again", async () => {
+    await using f = await fixture();
+    const other = await f.open();
+    const uuid = await f.db.transact((tx) => tx.insert("Item", { name: "a", count: 1, tags: ["x"] }));
+    await other.waitFor((db) => db.table("Item").get(uuid));
+    const seen: unknown[] = [];
+    await other.transact(async (tx) => {
+      const row = tx.get("Item", uuid);
+      seen.push([row?.count, [...(row?.tags ?? [])].sort()]);
+      if (seen.length === 1) await f.db.transact((mine) => mine.mutate("Item", uuid, { tags: { insert: ["y"] } }));
+      tx.mutate("Item", uuid, { count: { add: row?.tags.size ?? 0 } });
+    });
+    assert.deepEqual(seen, [
+      [1, ["x"]],
+      [1, ["x", "y"]],
+    ]);
+    assert.equal(other.table("Item").get(uuid)?.count, 3);
+  });
+
   test("lets only one of two clients make the one row of a table", async () => {
     await using f = await fixture();
     const other = await f.open();
