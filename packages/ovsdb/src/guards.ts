@@ -39,9 +39,13 @@ export class Guards {
     this.#monitored = monitored;
   }
 
-  /** Notes that `uuid` is there, or is not. */
-  presence(table: ReplicaTable, uuid: string, row: Row | undefined): void {
-    this.#row(table, uuid, row);
+  /**
+   * Notes that `uuid` is there, or is not.
+   *
+   * @returns the row as it was when the transaction first looked: should it have changed since, the guard will tell
+   */
+  presence(table: ReplicaTable, uuid: string): Row | undefined {
+    return this.#row(table, uuid, table.get(uuid)).row;
   }
 
   /** Notes a search by equality. */

@@ -56,8 +56,7 @@ export class TransactionBuilder {
     const table = this.#table(name);
     const draft = this.#drafts.get(name)?.get(uuid);
     if (draft?.inserted !== undefined) return draft.row;
-    this.#guards.presence(table, uuid, table.get(uuid));
-    const row = table.get(uuid);
+    const row = this.#guards.presence(table, uuid);
     return row && this.#shown(table, row);
   }
 
@@ -320,8 +319,7 @@ export class TransactionBuilder {
       const table = this.#ground.tables.get(name);
       if (table === undefined) return undefined;
       // An update of no row is no error to the server: that the row is there must be asked for.
-      const row = table.get(uuid);
-      this.#guards.presence(table, uuid, row);
+      const row = this.#guards.presence(table, uuid);
       if (row === undefined) throw new NoSuchRowError(`${name} has no row ${uuid}`);
       draft = new Draft(() => row, undefined);
       drafts.set(uuid, draft);
