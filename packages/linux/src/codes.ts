@@ -3,7 +3,7 @@ export const codes = {
   "linux.call-failed": "The kernel refused a system call; the message names the call and the kernel's reason.",
   "linux.no-ffi":
     "System calls cannot be made directly here and the operation has no other way. Run yard on Linux with glibc, as the released executable.",
-  "linux.no-iproute2": "The command ip (or nsenter) is missing. Install iproute2 and util-linux.",
+  "linux.no-iproute2": "The command ip (or nsenter, or ethtool) is missing. Install iproute2, util-linux and ethtool.",
   "linux.namespace-lost":
     "The process could not return to its own network namespace and must not go on. Start it again.",
   "linux.asynchronous-body":

@@ -29,6 +29,8 @@ function readLink(json: Json): Link {
     carrier: has("LOWER_UP"),
     alias: text(json.ifalias),
     peerIndex: kind === "veth" ? number(json.link_index) : 0,
+    // `ip` does not tell.
+    offloads: undefined,
     addresses,
   };
 }

@@ -1,5 +1,6 @@
 /** Operations as lines of an `ip -batch` file (ip-link(8), ip-address(8), ip-route(8)). */
 import { family, YardError } from "@switchyard/base";
+import { hasIpv6 } from "./kernel.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
 import { routeFamily } from "./netlink/route.ts";
 import type { LinkOp, NamespaceRef, Route } from "./types.ts";
@@ -10,6 +11,21 @@ export interface OpLine {
   readonly far?: NamespaceRef;
 }
 
+/** A link that shall leave its checksums to others, or not, once the lines are done: `ip` cannot say it. */
+export interface OffloadSetting {
+  readonly name: string;
+  readonly on: boolean;
+  /** As of {@link OpLine}. */
+  readonly far?: NamespaceRef;
+}
+
+/** What an operation says of offloads. */
+export function offloadOf(op: LinkOp): OffloadSetting | undefined {
+  if (op.op === "set" && op.offloads !== undefined) return { name: op.rename ?? op.name, on: op.offloads };
+  if (op.op !== "veth" || op.peer.offloads === undefined) return undefined;
+  return { name: op.peer.name, on: op.peer.offloads, far: op.peer.namespace };
+}
+
 /** @throws YardError `link.bad-value` for what a batch file cannot say */
 export function linesOf(op: LinkOp): OpLine[] {
   switch (op.op) {
@@ -18,12 +34,14 @@ export function linesOf(op: LinkOp): OpLine[] {
       const size = mtu === undefined ? [] : ["mtu", String(mtu)];
       const words = ["link", "add", "name", op.name, ...size];
       if (op.mac !== undefined) words.push("address", op.mac);
-      if (op.up === true) words.push("up");
+      if (op.up === true && !op.port) words.push("up");
       words.push("type", "veth", "peer", "name", peer.name, ...size);
       if (peer.mac !== undefined) words.push("address", peer.mac);
       words.push("netns", namespaceWord(peer.namespace));
       const lines: OpLine[] = [{ line: join(words) }];
-      if (op.alias !== undefined) lines.push({ line: join(["link", "set", "dev", op.name, ...alias(op.alias)]) });
+      const own = op.alias === undefined ? [] : alias(op.alias);
+      if (op.port) own.push("arp", "off", ...(hasIpv6(mtu) ? ["addrgenmode", "none"] : []), ...upDown(op.up));
+      if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
       const later = [...(peer.alias === undefined ? [] : alias(peer.alias)), ...upDown(peer.up)];
       if (later.length > 0)
         lines.push({ line: join(["link", "set", "dev", peer.name, ...later]), far: peer.namespace });

@@ -8,7 +8,7 @@ import { existsSync, statfsSync, unlinkSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
 import { NETNS_DIR, namespaceKey } from "./excursion.ts";
 import { viewFromJson } from "./iproute2-json.ts";
-import { linesOf, type OpLine } from "./iproute2-lines.ts";
+import { linesOf, type OffloadSetting, type OpLine, offloadOf } from "./iproute2-lines.ts";
 import { checkNamespaceRef } from "./link-op.ts";
 import { checkNamespaceName } from "./names.ts";
 import { listNamespaces, NSFS_MAGIC } from "./namespaces.ts";
@@ -42,7 +42,7 @@ function ip(argv: readonly [string, ...string[]], input = ""): Finished {
   if (result.error !== undefined)
     throw new YardError("linux.no-iproute2", `${program} cannot be run`, {
       cause: result.error,
-      hint: "install iproute2 and util-linux",
+      hint: "install iproute2, util-linux and ethtool",
     });
   return { code: result.status ?? 1, stdout: result.stdout, stderr: result.stderr };
 }
@@ -52,6 +52,13 @@ function within(ref: NamespaceRef, args: readonly string[]): [string, ...string[
   if (ref === "self") return ["ip", ...args];
   if ("name" in ref) return ["ip", "-n", ref.name, ...args];
   return ["nsenter", `--net=/proc/${ref.pid}/ns/net`, "ip", ...args];
+}
+
+/** A process for each: `ethtool` has no batch. @throws YardError `linux.no-iproute2` */
+function ethtool(ref: NamespaceRef, { name, on }: OffloadSetting): Finished {
+  const args = ["ethtool", "-K", name, "tx", on ? "on" : "off"] as const;
+  if (ref === "self") return ip(args);
+  return ip(["nsenter", `--net=${"name" in ref ? `${NETNS_DIR}/${ref.name}` : `/proc/${ref.pid}/ns/net`}`, ...args]);
 }
 
 function createNamespaces(names: readonly string[]): NamespaceFailure[] {
@@ -108,6 +115,7 @@ function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
 interface Due {
   readonly namespace: NamespaceRef;
   readonly lines: { about: Owned; line: string }[];
+  readonly offloads: { about: Owned; setting: OffloadSetting }[];
 }
 
 interface Owned {
@@ -122,7 +130,9 @@ class IpLinkWork implements LinkWork {
 
   visit(namespace: NamespaceRef, ops: readonly LinkOp[]): void {
     const key = namespaceKey(namespace);
-    const lines = (this.#dues.get(key)?.lines ?? []).filter(({ about }) => !this.#failed.has(about.op));
+    const due = this.#dues.get(key);
+    const lines = (due?.lines ?? []).filter(({ about }) => !this.#failed.has(about.op));
+    const offloads = due?.offloads ?? [];
     this.#dues.delete(key);
     for (const op of ops) {
       const about = { near: namespace, op };
@@ -142,14 +152,25 @@ class IpLinkWork implements LinkWork {
       }
       for (const { far, line } of told) {
         if (far === undefined) lines.push({ about, line });
-        else {
-          const due = this.#dues.get(namespaceKey(far)) ?? { namespace: far, lines: [] };
-          due.lines.push({ about, line });
-          this.#dues.set(namespaceKey(far), due);
-        }
+        else this.#due(far).lines.push({ about, line });
       }
+      const setting = offloadOf(op);
+      if (setting === undefined) continue;
+      if (setting.far === undefined) offloads.push({ about, setting });
+      else this.#due(setting.far).offloads.push({ about, setting });
     }
     for (const { about, errno, message } of batch(namespace, lines)) this.#fail(about, errno, message);
+    for (const { about, setting } of offloads) {
+      if (this.#failed.has(about.op)) continue;
+      const { code, stderr } = ethtool(namespace, setting);
+      if (code !== 0) this.#fail(about, explain(stderr).errno, `offloads: ${stderr.trim()}`);
+    }
+  }
+
+  #due(namespace: NamespaceRef): Due {
+    const due = this.#dues.get(namespaceKey(namespace)) ?? { namespace, lines: [], offloads: [] };
+    this.#dues.set(namespaceKey(namespace), due);
+    return due;
   }
 
   owed(): NamespaceRef[] {

@@ -1,5 +1,5 @@
 /** What the running kernel is and has. */
-import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { Excursion } from "./excursion.ts";
 import { errnoName, libc } from "./ffi.ts";
@@ -28,6 +28,17 @@ export function marksAddresses(): boolean {
 }
 
 let marks: boolean | undefined;
+
+/**
+ * Whether a link with that MTU has IPv6: not one below IPv6's least (RFC 8200, 5), and none where the kernel was told to
+ * do without (`ipv6.disable=1`).
+ */
+export function hasIpv6(mtu = 1500): boolean {
+  ipv6 ??= existsSync("/proc/net/if_inet6");
+  return ipv6 && mtu >= 1280;
+}
+
+let ipv6: boolean | undefined;
 
 /** Whether a release such as `6.1.0-18-amd64` is that version or a newer one. */
 export function isAtLeast(text: string, major: number, minor: number): boolean {

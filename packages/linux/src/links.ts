@@ -2,7 +2,9 @@
 import { YardError } from "@switchyard/base";
 import { Excursion, namespaceKey, openNamespace } from "./excursion.ts";
 import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
+import { hasIpv6 } from "./kernel.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
+import { setOffloads } from "./netlink/ethtool.ts";
 import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
@@ -22,6 +24,7 @@ interface FarEnd {
   readonly op: LinkOp;
   readonly name: string;
   readonly settings: LinkSettings;
+  readonly offloads: boolean | undefined;
 }
 
 /** {@link LinkWork} by rtnetlink. */
@@ -90,7 +93,11 @@ function visit(
   }
   using socket = opened;
   using queue = new Queue(socket, failures);
-  for (const { near, op, name, settings } of due) if (!failures.has(op)) queue.push(near, op, setLink(name, settings));
+  for (const { near, op, name, settings, offloads } of due) {
+    if (failures.has(op)) continue;
+    if (offloads !== undefined) queue.offloads(near, op, name, offloads);
+    queue.push(near, op, setLink(name, settings));
+  }
   for (const op of ops) {
     try {
       enqueue(queue, namespace, op, later);
@@ -123,18 +130,23 @@ function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarE
   switch (op.op) {
     case "veth": {
       const { peer, mtu } = op;
-      const near = { name: op.name, up: op.up, mtu, mac: op.mac };
+      const near = { name: op.name, up: op.port ? undefined : op.up, mtu, mac: op.mac };
       const far = { name: peer.name, mtu, mac: peer.mac };
       queue.push(here, op, createVeth(near, far, queue.namespace(peer.namespace)), true);
-      if (op.alias !== undefined) queue.push(here, op, setLink(op.name, { alias: op.alias }));
-      if (peer.alias !== undefined || peer.up !== undefined) {
+      const { alias } = op;
+      // Up only when it is silent, or it would have an address at once.
+      if (op.port)
+        queue.push(here, op, setLink(op.name, { alias, up: op.up, silent: true, unaddressed: hasIpv6(mtu) }));
+      else if (alias !== undefined) queue.push(here, op, setLink(op.name, { alias }));
+      if (peer.alias !== undefined || peer.up !== undefined || peer.offloads !== undefined) {
         const settings = { alias: peer.alias, up: peer.up };
-        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings });
+        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads: peer.offloads });
       }
       return;
     }
     case "set": {
       const { up, mtu, mac, alias, rename } = op;
+      if (op.offloads !== undefined) queue.offloads(here, op, op.name, op.offloads);
       if (rename === undefined && op.namespace === undefined) {
         queue.push(here, op, setLink(op.name, { up, mtu, mac, alias }));
         return;
@@ -194,6 +206,13 @@ class Queue implements Disposable {
       this.#indexes.set(name, index);
     }
     return index;
+  }
+
+  /** Sets at once, after all that waits, whether a link leaves checksums to others. */
+  offloads(near: NamespaceRef, op: LinkOp, name: string, on: boolean): void {
+    if (this.#renames) this.flush();
+    const number = setOffloads(this.#socket.fd, name, on);
+    if (number !== 0) this.#failures.add(near, op, errnoName(number), `offloads: ${errnoText(errnoName(number))}`);
   }
 
   /** A descriptor of a namespace, good until the next flush. */

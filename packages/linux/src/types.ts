@@ -12,6 +12,11 @@ export type LinkOp =
       readonly mtu?: number;
       readonly mac?: Mac;
       readonly up?: boolean;
+      /**
+       * It is a port of a switch: the namespace's own stack takes no part in what passes there. It answers no ARP (it
+       * would for every address of the host, beside the one who is meant) and gets no IPv6 address of its own.
+       */
+      readonly port?: boolean;
       /** The other end, made in its namespace at once; it has the same MTU. `self` means the caller's own namespace. */
       readonly peer: {
         readonly name: string;
@@ -19,6 +24,7 @@ export type LinkOp =
         readonly mac?: Mac;
         readonly alias?: string;
         readonly up?: boolean;
+        readonly offloads?: boolean;
       };
     }
   | {
@@ -30,6 +36,8 @@ export type LinkOp =
       readonly alias?: string;
       readonly rename?: string;
       readonly namespace?: NamespaceRef;
+      /** Whether checksums and segmentation are left to whoever takes the packets: `tx` of ethtool(8). */
+      readonly offloads?: boolean;
     }
   | { readonly op: "delete"; readonly name: string }
   | { readonly op: "address-add" | "address-delete"; readonly name: string; readonly address: Cidr }
@@ -82,6 +90,8 @@ export interface Link {
   readonly alias: string;
   /** ifindex of the other end of a veth; 0 for other kinds. */
   readonly peerIndex: number;
+  /** Whether checksums and segmentation are left to whoever takes the packets; undefined: not a veth, or not known. */
+  readonly offloads: boolean | undefined;
   readonly addresses: readonly LinkAddress[];
 }
 

@@ -3,6 +3,7 @@ import { YardError } from "@switchyard/base";
 import { Excursion, namespaceKey } from "./excursion.ts";
 import { marksAddresses } from "./kernel.ts";
 import { addressDump, ROUTE_PROTOCOL, RTM_GETADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
+import { offloads } from "./netlink/ethtool.ts";
 import { linkDump, RTM_GETLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
 import { RTM_GETROUTE, RTM_NEWROUTE, readRoute, routeDump, routeFamily } from "./netlink/route.ts";
 import { NETLINK_GET_STRICT_CHK, NetlinkSocket, SOL_NETLINK, setOption } from "./netlink/socket.ts";
@@ -43,9 +44,11 @@ function viewThrough(socket: NetlinkSocket): NamespaceView {
     (message) => {
       if (message.type !== RTM_NEWLINK) return;
       const record = readLink(message);
-      links.set(record.index, { ...record, addresses: [] });
+      links.set(record.index, { ...record, offloads: undefined, addresses: [] });
     },
   );
+  for (const [index, link] of links)
+    if (link.kind === "veth") links.set(index, { ...link, offloads: offloads(socket.fd, link.name) });
   const clearAddresses = () => {
     for (const link of links.values()) link.addresses.length = 0;
   };

@@ -111,6 +111,59 @@ for (const backend of ["netlink", "iproute2"] as const) {
       expect([...view(two.b).links.keys()]).toEqual(["lo"]);
     });
 
+    test("a nic leaves its checksums and segments to others or not, from the start or later", () => {
+      using two = twoNamespaces();
+      const peer = (name: string, offloads?: boolean) => ({
+        name,
+        namespace: { name: two.b },
+        ...(offloads === undefined ? {} : { offloads }),
+      });
+      const namespace = { name: two.a };
+      const ops: LinkOp[] = [
+        { op: "veth", name: "v0", peer: peer("w0") },
+        { op: "veth", name: "v1", peer: peer("w1", false) },
+        { op: "veth", name: "v2", peer: peer("w2", true) },
+      ];
+      expect(apply([{ namespace, ops }])).toEqual([]);
+      // `ip` cannot tell, so it is always asked of the kernel.
+      const seen = () => ["w0", "w1", "w2"].map((name) => viewNamespace({ name: two.b }).links.get(name)?.offloads);
+      expect(seen()).toEqual([true, false, true]);
+      const turned: LinkOp[] = [
+        { op: "set", name: "w0", offloads: false },
+        { op: "set", name: "w1", offloads: true, up: true },
+      ];
+      expect(apply([{ namespace: { name: two.b }, ops: turned }])).toEqual([]);
+      expect(seen()).toEqual([false, true, true]);
+      expect(viewNamespace({ name: two.b }).links.get("w1")?.up).toBe(true);
+      expect(viewNamespace({ name: two.b }).links.get("lo")?.offloads).toBeUndefined();
+      const [failure] = apply([{ namespace, ops: [{ op: "set", name: "none", offloads: false }] }]);
+      expect(failure?.errno).toBe("ENODEV");
+    });
+
+    test("a veth that is a switch's port answers no ARP and has no IPv6 address, whatever its MTU", async () => {
+      using two = twoNamespaces();
+      const namespace = { name: two.a };
+      const end = (name: string) => ({ name, namespace: { name: two.b }, up: true });
+      const ops: LinkOp[] = [
+        { op: "veth", name: "v0", port: true, up: true, alias: "of ours", peer: end("w0") },
+        { op: "veth", name: "v1", port: true, up: true, mtu: 576, peer: end("w1") },
+        { op: "address-add", name: "lo", address: parseCidr("10.9.0.1/32") },
+      ];
+      const there: LinkOp = { op: "address-add", name: "w0", address: parseCidr("10.9.0.2/24") };
+      expect(
+        apply([
+          { namespace, ops },
+          { namespace: { name: two.b }, ops: [there] },
+        ]),
+      ).toEqual([]);
+      const { links } = view(two.a);
+      expect(links.get("v0")).toMatchObject({ up: true, carrier: true, alias: "of ours", addresses: [] });
+      expect(links.get("v1")).toMatchObject({ up: true, mtu: 576, addresses: [] });
+      // An ordinary link's namespace would answer for the address that its loopback has.
+      expect((await tryRun(["ip", "netns", "exec", two.b, "ping", "-c1", "-W1", "10.9.0.1"])).code).not.toBe(0);
+      expect(await run(["ip", "-n", two.b, "neigh", "show", "10.9.0.1"])).not.toContain("lladdr");
+    });
+
     test("a link is renamed, moved and changed, and used by its new name in the same batch", () => {
       using two = twoNamespaces();
       const failures = apply([

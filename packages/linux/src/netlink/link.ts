@@ -1,5 +1,6 @@
 /** Links in rtnetlink's terms (rtnetlink(7), <linux/if_link.h>). */
 import type { Mac } from "@switchyard/base";
+import { AF_INET6 } from "../ffi.ts";
 import type { MessageWriter, ReceivedMessage } from "./message.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
 import { IFF_UP, type NetlinkRequest } from "./socket.ts";
@@ -15,11 +16,15 @@ const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
+const IFF_NOARP = 1 << 7;
 /** The other side is there and up; said only of a link that is up itself. */
 const IFF_LOWER_UP = 1 << 16;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -34,6 +39,10 @@ export interface LinkSettings {
   readonly rename?: string | undefined;
   /** Descriptor of the namespace to move to. */
   readonly namespace?: number | undefined;
+  /** No ARP (true only). */
+  readonly silent?: boolean | undefined;
+  /** No IPv6 address of its own (true only); a link that has no IPv6 refuses it. */
+  readonly unaddressed?: boolean | undefined;
 }
 
 /** One end of a new veth. The kernel takes no alias here: that is a change afterwards. */
@@ -109,8 +118,8 @@ export function setLink(target: string | number, settings: LinkSettings): Netlin
       writer
         .u32(0)
         .u32(typeof target === "number" ? target : 0)
-        .u32(settings.up === true ? IFF_UP : 0)
-        .u32(settings.up === undefined ? 0 : IFF_UP);
+        .u32((settings.up === true ? IFF_UP : 0) | (settings.silent === true ? IFF_NOARP : 0))
+        .u32((settings.up === undefined ? 0 : IFF_UP) | (settings.silent === true ? IFF_NOARP : 0));
       if (typeof target === "string") writer.attributeText(IFLA_IFNAME, target);
       else if (settings.rename !== undefined) writer.attributeText(IFLA_IFNAME, settings.rename);
       if (settings.mtu !== undefined) writer.attributeU32(IFLA_MTU, settings.mtu);
@@ -118,6 +127,12 @@ export function setLink(target: string | number, settings: LinkSettings): Netlin
       // An alias is taken away by a value of no bytes; iproute2 sends it so too.
       if (settings.alias !== undefined) writer.attribute(IFLA_IFALIAS, Buffer.from(settings.alias, "utf8"));
       if (settings.namespace !== undefined) writer.attributeU32(IFLA_NET_NS_FD, settings.namespace);
+      if (settings.unaddressed === true)
+        writer.nested(IFLA_AF_SPEC, () =>
+          writer.nested(AF_INET6, () =>
+            writer.attribute(IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(IN6_ADDR_GEN_MODE_NONE)),
+          ),
+        );
     },
   };
 }
