@@ -9,17 +9,19 @@ import {
   TransactionRefusedError,
   transactionError,
 } from "./errors.ts";
-import { isArray, isObject, type Json } from "./json.ts";
+import { isArray, type Json } from "./json.ts";
 import { Limit, Limits } from "./limit.ts";
 import type { Lock } from "./lock.ts";
 import { LockHandle } from "./lockhandle.ts";
 import { encodeConditions, monitorRequests, type Negotiated, negotiate, type TableRequest } from "./negotiate.ts";
 import type { Operation } from "./operation.ts";
+import { failureOf, untouched } from "./outcome.ts";
 import { Replica, ReplicaTable, type RowChange } from "./replica.ts";
-import { type Reply, readError } from "./rpc.ts";
-import type { DatabaseSchema, Schema, TableSchema } from "./schema.ts";
+import { tableRequests, tableSchema } from "./request.ts";
+import type { Reply } from "./rpc.ts";
+import type { DatabaseSchema, Schema } from "./schema.ts";
 import { Session } from "./session.ts";
-import { type FinishedTransaction, TransactionBuilder } from "./transaction.ts";
+import { TransactionBuilder } from "./transaction.ts";
 import type {
   Change,
   Conditions,
@@ -393,60 +395,6 @@ class OpenDatabase<T> implements Database<T> {
       limit.listen(aborted);
     });
   }
-}
-
-interface Failure {
-  readonly at: number;
-  readonly error: string;
-  readonly text: string;
-  readonly where: string | undefined;
-}
-
-/** The first failed operation; one result more than there are operations is the commit's own (RFC 7047 section 4.1.3). */
-function failureOf(results: readonly Json[], operations: readonly Operation[]): Failure | undefined {
-  const at = results.findIndex((result) => isObject(result) && result.error !== undefined && result.error !== null);
-  const result = results[at];
-  if (!isObject(result)) return undefined;
-  const { error, text } = readError(result);
-  const operation = operations[at];
-  const table = typeof operation?.table === "string" ? ` ${operation.table}` : "";
-  return { at, error, text, where: operation === undefined ? undefined : `${operation.op}${table}` };
-}
-
-/** An operation that carried its own guard and found no row to write: the same as a `wait` that failed. */
-function untouched(results: readonly Json[], request: FinishedTransaction): Failure | undefined {
-  const at = request.guards;
-  const result = results[at];
-  if (!request.selfGuarded || !isObject(result) || result.count !== 0) return undefined;
-  return { at, error: "timed out", text: "the row is no longer what it was", where: undefined };
-}
-
-function tableRequests<T>(options: DatabaseOptions<T>): Map<string, TableRequest> {
-  const monitor: { readonly [table: string]: unknown } | undefined = options.monitor;
-  const requests = new Map<string, TableRequest>();
-  for (const name of monitor === undefined ? options.schema.tables.keys() : Object.keys(monitor)) {
-    const all = [...tableSchema(options.schema, name).columns.keys()];
-    const given = monitor?.[name] ?? true;
-    if (given === true) requests.set(name, { columns: all, where: true });
-    else if (Array.isArray(given)) requests.set(name, { columns: known(name, all, given), where: true });
-    else {
-      const { columns, where } = given as { columns?: string[]; where?: TableRequest["where"] };
-      requests.set(name, { columns: columns === undefined ? all : known(name, all, columns), where: where ?? true });
-    }
-  }
-  return requests;
-}
-
-function known(table: string, all: readonly string[], wanted: readonly string[]): readonly string[] {
-  const stranger = wanted.find((name) => name !== "_uuid" && !all.includes(name));
-  if (stranger !== undefined) throw new SchemaMismatchError(`the table ${table} has no column ${stranger}`);
-  return wanted;
-}
-
-function tableSchema(schema: DatabaseSchema, name: string): TableSchema {
-  const table = schema.tables.get(name);
-  if (table === undefined) throw new SchemaMismatchError(`the schema ${schema.name} has no table ${name}`);
-  return table;
 }
 
 /** A listener's failure is its owner's: it must neither stop the others nor the replica. */

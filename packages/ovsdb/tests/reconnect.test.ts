@@ -147,6 +147,18 @@ describe("a server that hangs", live, () => {
     await db.transact((tx) => tx.insert("Item", { name: "a" }));
   });
 
+  test("before its first word does not hold up the search for another", async () => {
+    await using stack = new Resources();
+    const first = stack.use(folder());
+    const second = stack.use(folder());
+    const hanging = stack.use(await startServer(first.path));
+    const healthy = stack.use(await startServer(second.path));
+    hanging.child.kill("SIGSTOP");
+    const remote = `${hanging.remote},${healthy.remote}`;
+    const db = stack.use(await openDatabase({ remote, schema, shuffle: false, probeInterval: 100, timeout: 10_000 }));
+    assert.equal(db.remote, healthy.remote);
+  });
+
   test("is not suspected because we were busy ourselves", async () => {
     await using stack = new Resources();
     const { path } = stack.use(folder());
