@@ -1,19 +1,21 @@
 /** `ip -json` output, parsed at this boundary into what a namespace holds. */
 import { type Cidr, parseCidr, parseIp, YardError } from "@switchyard/base";
-import type { Link, LinkAddress, NamespaceView, Route } from "./types.ts";
+import type { Link, LinkAddress, NamespaceView, Route, VxlanSeen } from "./types.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
 /** @throws YardError `netlink.malformed` when it is not what `ip` prints */
 export function viewFromJson(links: string, routes: readonly { version: "-4" | "-6"; text: string }[]): NamespaceView {
-  const list = objects(links).map(readLink);
+  const found = objects(links);
+  const indexes = new Map(found.map((json) => [text(json.ifname), number(json.ifindex)]));
+  const list = found.map((json) => readLink(json, indexes));
   return {
     links: new Map(list.map((link) => [link.name, link])),
     routes: routes.flatMap(({ version, text }) => objects(text).map((route) => readRoute(route, version))),
   };
 }
 
-function readLink(json: Json): Link {
+function readLink(json: Json, indexes: ReadonlyMap<string, number>): Link {
   const flags = json.flags;
   const has = (flag: string) => Array.isArray(flags) && flags.includes(flag);
   const linkinfo = json.linkinfo;
@@ -29,9 +31,24 @@ function readLink(json: Json): Link {
     carrier: has("LOWER_UP"),
     alias: text(json.ifalias),
     peerIndex: kind === "veth" ? number(json.link_index) : 0,
+    ...(kind === "vxlan" && isObject(linkinfo) && isObject(linkinfo.info_data)
+      ? { vxlan: readVxlan(linkinfo.info_data, indexes) }
+      : {}),
     // `ip` does not tell.
     offloads: undefined,
     addresses,
+  };
+}
+
+function readVxlan(data: Json, indexes: ReadonlyMap<string, number>): VxlanSeen {
+  return {
+    id: number(data.id),
+    group: text(data.group) || text(data.group6) || text(data.remote) || text(data.remote6),
+    lower: indexes.get(text(data.link)) ?? 0,
+    dstport: number(data.port),
+    ttl: number(data.ttl),
+    // Only the exception is told by some versions.
+    learning: data.learning !== false,
   };
 }
 

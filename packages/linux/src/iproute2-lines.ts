@@ -1,5 +1,5 @@
 /** Operations as lines of an `ip -batch` file (ip-link(8), ip-address(8), ip-route(8)). */
-import { family, YardError } from "@switchyard/base";
+import { family, type Ip, ipBytes, YardError } from "@switchyard/base";
 import { hasIpv6 } from "./kernel.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
 import { routeFamily } from "./netlink/route.ts";
@@ -56,6 +56,18 @@ export function linesOf(op: LinkOp): OpLine[] {
       if (op.namespace !== undefined) words.push("netns", namespaceWord(op.namespace));
       return [{ line: join([...words, ...upDown(op.up)]) }];
     }
+    case "vxlan": {
+      const { id, group, dev, dstport, ttl, learning } = op.vxlan;
+      const words = ["link", "add", "name", op.name, ...(op.mtu === undefined ? [] : ["mtu", String(op.mtu)])];
+      if (op.up === true) words.push("up");
+      // `group` takes multicast addresses only; both words mean the same attribute.
+      words.push("type", "vxlan", "id", String(id), isMulticast(group) ? "group" : "remote", group, "dev", dev);
+      words.push("dstport", String(dstport), "ttl", ttl === 0 ? "auto" : String(ttl));
+      words.push(learning ? "learning" : "nolearning");
+      const lines: OpLine[] = [{ line: join(words) }];
+      if (op.alias !== undefined) lines.push({ line: join(["link", "set", "dev", op.name, ...alias(op.alias)]) });
+      return lines;
+    }
     case "delete":
       return [{ line: join(["link", "delete", "dev", op.name]) }];
     case "address-add":
@@ -78,6 +90,11 @@ function routeWords(route: Route): string[] {
   if (dev !== undefined) words.push("dev", dev);
   if (metric !== undefined) words.push("metric", String(metric));
   return [...words, "proto", String(ROUTE_PROTOCOL)];
+}
+
+function isMulticast(ip: Ip): boolean {
+  const first = ipBytes(ip)[0] ?? 0;
+  return family(ip) === 4 ? first >= 224 && first <= 239 : first === 0xff;
 }
 
 function upDown(up: boolean | undefined): string[] {

@@ -20,6 +20,14 @@ export function checkLinkOp(op: LinkOp): void {
       checkMtu(op.mtu);
       checkAlias(op.alias);
       return;
+    case "vxlan":
+      checkLinkName(op.name);
+      checkLinkName(op.vxlan.dev);
+      checkMtu(op.mtu);
+      checkAlias(op.alias);
+      if (!(Number.isInteger(op.vxlan.id) && op.vxlan.id >= 0 && op.vxlan.id < 1 << 24))
+        throw new YardError("link.bad-value", `a VXLAN identifier of ${op.vxlan.id} is not between 0 and 2^24 - 1`);
+      return;
     case "delete":
     case "address-add":
     case "address-delete":

@@ -5,7 +5,7 @@ import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
 import { hasIpv6 } from "./kernel.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
 import { setOffloads } from "./netlink/ethtool.ts";
-import { createVeth, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
+import { createVeth, createVxlan, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
 import type { LinkWork } from "./network.ts";
@@ -155,6 +155,12 @@ function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarE
       const index = queue.index(op.name);
       const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
       queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace }), true);
+      return;
+    }
+    case "vxlan": {
+      const { name, up, mtu, alias, vxlan } = op;
+      queue.push(here, op, createVxlan(name, { up, mtu }, vxlan, queue.index(vxlan.dev)), true);
+      if (alias !== undefined) queue.push(here, op, setLink(name, { alias }));
       return;
     }
     case "delete":

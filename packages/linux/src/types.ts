@@ -39,9 +39,44 @@ export type LinkOp =
       /** Whether checksums and segmentation are left to whoever takes the packets: `tx` of ethtool(8). */
       readonly offloads?: boolean;
     }
+  | {
+      readonly op: "vxlan";
+      readonly name: string;
+      readonly alias?: string;
+      readonly mtu?: number;
+      readonly up?: boolean;
+      readonly vxlan: VxlanLink;
+    }
   | { readonly op: "delete"; readonly name: string }
   | { readonly op: "address-add" | "address-delete"; readonly name: string; readonly address: Cidr }
   | { readonly op: "route-add" | "route-delete"; readonly route: Route };
+
+/** A VXLAN device of the kernel's own, as ip-link(8) makes it, over a multicast group (or to one remote address). */
+export interface VxlanLink {
+  /** The VXLAN network identifier, 0 to 2^24 - 1. */
+  readonly id: number;
+  readonly group: Ip;
+  /** The link, in the same namespace, that the packets go out by. */
+  readonly dev: string;
+  /** UDP port; 4789 is the assigned one, 8472 what Linux took before there was one. */
+  readonly dstport: number;
+  /** 0: the kernel's own choice, which is 1 to a multicast group. */
+  readonly ttl: number;
+  /** Whether it learns behind which host an address is. */
+  readonly learning: boolean;
+}
+
+/** A VXLAN device as the kernel tells it. */
+export interface VxlanSeen {
+  readonly id: number;
+  /** Empty without one. */
+  readonly group: string;
+  /** ifindex of the link below; 0 without one. */
+  readonly lower: number;
+  readonly dstport: number;
+  readonly ttl: number;
+  readonly learning: boolean;
+}
 
 /**
  * A route as far as we make them; those of ours carry ROUTE_PROTOCOL. The kernel always tells `dev`, also where it was
@@ -90,6 +125,8 @@ export interface Link {
   readonly alias: string;
   /** ifindex of the other end of a veth; 0 for other kinds. */
   readonly peerIndex: number;
+  /** Of a VXLAN device only. */
+  readonly vxlan?: VxlanSeen;
   /** Whether checksums and segmentation are left to whoever takes the packets; undefined: not a veth, or not known. */
   readonly offloads: boolean | undefined;
   readonly addresses: readonly LinkAddress[];

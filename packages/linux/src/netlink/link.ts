@@ -1,9 +1,11 @@
 /** Links in rtnetlink's terms (rtnetlink(7), <linux/if_link.h>). */
 import type { Mac } from "@switchyard/base";
 import { AF_INET6 } from "../ffi.ts";
+import type { VxlanLink, VxlanSeen } from "../types.ts";
 import type { MessageWriter, ReceivedMessage } from "./message.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
 import { IFF_UP, type NetlinkRequest } from "./socket.ts";
+import { readVxlan, writeVxlan } from "./vxlan.ts";
 
 export const RTM_NEWLINK = 16;
 export const RTM_DELLINK = 17;
@@ -93,6 +95,28 @@ export function createVeth(near: VethEnd, far: VethEnd, farNamespace: number | u
   };
 }
 
+/** A VXLAN device over the link with the index `lower`. */
+export function createVxlan(
+  name: string,
+  settings: Pick<LinkSettings, "mtu" | "up">,
+  vxlan: VxlanLink,
+  lower: number,
+): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: (writer) => {
+      interfaceHeader(writer, settings.up);
+      writer.attributeText(IFLA_IFNAME, name);
+      if (settings.mtu !== undefined) writer.attributeU32(IFLA_MTU, settings.mtu);
+      writer.nested(IFLA_LINKINFO, () => {
+        writer.attributeText(IFLA_INFO_KIND, "vxlan");
+        writer.nested(IFLA_INFO_DATA, () => writeVxlan(writer, vxlan, lower));
+      });
+    },
+  };
+}
+
 /** A link of any kind with nothing but its name. */
 export function createLink(name: string, kind: string): NetlinkRequest {
   return {
@@ -165,6 +189,7 @@ export interface LinkRecord {
   readonly carrier: boolean;
   readonly alias: string;
   readonly peerIndex: number;
+  readonly vxlan?: VxlanSeen;
 }
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message. */
@@ -177,6 +202,7 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
   let mtu = 0;
   let alias = "";
   let link = 0;
+  let vxlan: VxlanSeen | undefined;
   reader.attributes(start + IFINFOMSG, end, (type, from, to) => {
     switch (type) {
       case IFLA_IFNAME:
@@ -197,11 +223,24 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
       case IFLA_LINKINFO:
         reader.attributes(from, to, (inner, innerFrom, innerTo) => {
           if (inner === IFLA_INFO_KIND) kind = reader.text(innerFrom, innerTo);
+          // The kind stands before its data (rtnl_link_info_fill in net/core/rtnetlink.c).
+          if (inner === IFLA_INFO_DATA && kind === "vxlan") vxlan = readVxlan(reader, innerFrom, innerTo);
         });
         break;
     }
   });
   const up = (flags & IFF_UP) !== 0;
   const carrier = (flags & IFF_LOWER_UP) !== 0;
-  return { index, name, kind, mac, mtu, up, carrier, alias, peerIndex: kind === "veth" ? link : 0 };
+  return {
+    index,
+    name,
+    kind,
+    mac,
+    mtu,
+    up,
+    carrier,
+    alias,
+    peerIndex: kind === "veth" ? link : 0,
+    ...(vxlan && { vxlan }),
+  };
 }

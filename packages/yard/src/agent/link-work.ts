@@ -54,6 +54,7 @@ function alreadySo({ op, errno }: LinkFailure): boolean {
     case "route-delete":
       return errno === "ESRCH" || errno === "ENODEV";
     case "veth":
+    case "vxlan":
     case "set":
       return false;
   }
@@ -63,6 +64,8 @@ function describeOp(op: LinkOp): string {
   switch (op.op) {
     case "veth":
       return `making the nic ${op.peer.name}`;
+    case "vxlan":
+      return `making ${op.name}`;
     case "set":
       return `setting up ${op.name}`;
     case "delete":
