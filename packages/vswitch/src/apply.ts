@@ -56,6 +56,31 @@ export async function waitTaken(
 }
 
 /**
+ * Whether the switch has taken all that is in its database, and which of these ports it has not got all the same: a
+ * device may have gone and come again since they were made.
+ *
+ * @param options.timeout milliseconds that both may take; 0: how it is now
+ * @throws the signal's reason
+ */
+export async function checkPorts(
+  db: Switch,
+  ports: readonly string[],
+  options: { readonly signal?: AbortSignal; readonly timeout: number },
+): Promise<{ readonly taken: boolean; readonly failures: readonly SwitchFailure[] }> {
+  const taken = () => Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0) >= asked(db);
+  const works = (name: string) => isMade(portInterface(db, name));
+  const well = () => taken() && ports.every(works);
+  if (options.timeout > 0 && !well()) {
+    // Not having come to it in time is no error here: what is missing is told below.
+    await db.waitFor(well, options).catch(() => options.signal?.throwIfAborted());
+  }
+  const failures = ports
+    .filter((name) => !works(name))
+    .map((name): SwitchFailure => ({ ...failureOf(db, "port", name), withdrawn: false }));
+  return { taken: taken(), failures };
+}
+
+/**
  * Takes away all that bears the owner's mark in the switch at `remote`. Where no switch runs there is nothing.
  *
  * @throws as {@link applySwitch}
@@ -136,22 +161,33 @@ function inspect(
   const failures: Omit<SwitchFailure, "withdrawn">[] = [];
   const look = (kind: SwitchFailure["kind"], name: string) => {
     if (skip.has(`${kind} ${name}`)) return;
-    const port = db.table("Port").find({ name });
-    const link = port && interfaceOf(db, port);
-    if (link?.ofport !== undefined && link.ofport >= 0 && link.error === undefined) return;
-    failures.push({
-      kind,
-      name,
-      code: kind === "bridge" ? "switch.bridge-failed" : "switch.port-failed",
-      message:
-        link?.error ??
-        (link === undefined ? `${name} was removed by somebody else` : `the switch could not make ${name}`),
-    });
+    if (!isMade(portInterface(db, name))) failures.push(failureOf(db, kind, name));
   };
   for (const name of change.setBridges?.keys() ?? []) look("bridge", name);
   for (const name of change.setPorts?.keys() ?? []) look("port", name);
   for (const name of change.setMirrors?.keys() ?? []) look("mirror", name);
   return failures;
+}
+
+function portInterface(db: Switch, name: string) {
+  const port = db.table("Port").find({ name });
+  return port && interfaceOf(db, port);
+}
+
+function isMade(link: ReturnType<typeof portInterface>): boolean {
+  return link?.ofport !== undefined && link.ofport >= 0 && link.error === undefined;
+}
+
+function failureOf(db: Switch, kind: SwitchFailure["kind"], name: string): Omit<SwitchFailure, "withdrawn"> {
+  const link = portInterface(db, name);
+  return {
+    kind,
+    name,
+    code: kind === "bridge" ? "switch.bridge-failed" : "switch.port-failed",
+    message:
+      link?.error ??
+      (link === undefined ? `${name} was removed by somebody else` : `the switch could not make ${name}`),
+  };
 }
 
 function withdrawal(failures: readonly Omit<SwitchFailure, "withdrawn">[]): SwitchChange {

@@ -2,8 +2,9 @@
 
 export type { OpenVSwitchTables } from "../schema/open_vswitch.gen.ts";
 export { appctl, type FdbEntry, fdbShow } from "./appctl.ts";
-export { applySwitch, removeOwned, waitTaken } from "./apply.ts";
+export { applySwitch, checkPorts, removeOwned, waitTaken } from "./apply.ts";
 export { codes } from "./codes.ts";
+export { findProgram } from "./daemon.ts";
 export type { DatabaseFile } from "./database-file.ts";
 export { probeDatapath } from "./datapath.ts";
 export { OWNER, PURPOSE } from "./marks.ts";
@@ -11,6 +12,7 @@ export { bridgeName, parsePortName, portName, spyName, wireName } from "./names.
 export { observeSwitch } from "./observe.ts";
 export { openSwitch } from "./open.ts";
 export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } from "./server.ts";
+export { probeUserspaceTso, userspaceTso } from "./tso.ts";
 export * from "./types.ts";
 export { type CallOptions, unixctl } from "./unixctl.ts";
 export { startVswitchd, stopVswitchd, type VswitchdOptions, watchVswitchd } from "./vswitchd.ts";

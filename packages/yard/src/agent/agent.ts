@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
 import { bootId, isRoot, lockFile } from "@switchyard/linux";
@@ -8,6 +8,7 @@ import { rowsOf } from "../store/rows.ts";
 import { writeStatus } from "../store/status.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { apply, type Site } from "./apply.ts";
+import type { Failure } from "./blame.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -17,8 +18,9 @@ import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
 import { Services } from "./services.ts";
-import { serveSocket } from "./socket.ts";
+import { type ServedSocket, serveSocket } from "./socket.ts";
 import { SwitchHost } from "./switch-host.ts";
+import { requireSystemSwitch } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 import { NamespaceViews } from "./views.ts";
 
@@ -26,6 +28,9 @@ import { NamespaceViews } from "./views.ts";
 const GROUP = "yard";
 /** Milliseconds that changes of the kernel are collected before they are looked at. */
 const SETTLE = 50;
+
+/** Milliseconds until what failed is tried again: at first, and at most. */
+const RETRY = [500, 60_000] as const;
 
 export interface AgentOptions {
   /** How to call ourselves, for the processes of the yard. */
@@ -48,6 +53,7 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
       hint: `run it with sudo: sudo yard -y ${yard} agent`,
     });
   const paths = yardPaths(yard);
+  await requireSystemSwitch(yard);
   const group = groupId(GROUP);
   mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
   mkdirSync(paths.run, { recursive: true, mode: 0o755 });
@@ -58,9 +64,15 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   await using stack = new AsyncDisposableStack();
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const agent = stack.use(await Agent.start(paths, group, { ...options, signal }));
+  const fresh = !existsSync(paths.database);
+  const started = await Agent.start(paths, group, { ...options, signal }).catch(async (error) => {
+    // Half of a yard in which nothing has ever been would only be in the way.
+    if (fresh) await dismantle(paths, options.log).catch(() => {});
+    throw error;
+  });
+  const agent = stack.use(started);
   let demolish = false;
-  stack.use(
+  agent.serves(
     await serveSocket(paths.agentSocket, group, {
       hello: () => ({ pid: process.pid, yard }),
       /** Takes the whole yard away; the connection's end tells that it is done. */
@@ -83,7 +95,8 @@ class Agent implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   #settling: Timer | undefined;
   #retry: Timer | undefined;
-  #retries = backoff(500, 60_000);
+  #retries = backoff(...RETRY);
+  #socket: ServedSocket | undefined;
   /** How often in a row something had to be done though nothing new was asked for. */
   #unsettled = 0;
 
@@ -93,6 +106,7 @@ class Agent implements AsyncDisposable {
     private readonly host: Uuid,
     private readonly store: Store,
     private readonly site: Site,
+    private readonly switchHost: SwitchHost,
     private readonly stack: AsyncDisposableStack,
   ) {}
 
@@ -101,12 +115,7 @@ class Agent implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     let agent: Agent | undefined;
     const changed = () => agent?.changed();
-    const switchHost = stack.use(
-      new SwitchHost(paths, log, signal, group, changed, (error) => {
-        log.error({ error: String(error) }, "the yard's switch cannot be brought back");
-        agent?.again();
-      }),
-    );
+    const switchHost = stack.use(new SwitchHost(paths, log, signal, group, changed));
     await switchHost.startDatabase();
     const store = stack.use(await openStore({ remote: `unix:${paths.databaseSocket}`, signal }));
     const vswitch = stack.use(await switchHost.startSwitch());
@@ -133,10 +142,11 @@ class Agent implements AsyncDisposable {
       yard: paths.yard,
       host: hostname(),
       datapath,
+      offloads: switchHost.finishesPackets(datapath),
       run: paths.run,
       executable: options.executable,
     };
-    agent = new Agent(options, facts, host, store, site, stack.move());
+    agent = new Agent(options, facts, host, store, site, switchHost, stack.move());
     agent.stack.use(
       store.db.subscribe((changes) => {
         if (changes.some(({ table }) => table === "Yard")) agent?.now();
@@ -145,6 +155,11 @@ class Agent implements AsyncDisposable {
     agent.stack.use(vswitch.subscribe(changed));
     agent.now();
     return agent;
+  }
+
+  /** Takes over the socket at which clients wait. */
+  serves(socket: ServedSocket): void {
+    this.#socket = this.stack.use(socket);
   }
 
   /** Converges at once. */
@@ -185,15 +200,20 @@ class Agent implements AsyncDisposable {
         if (signal.aborted) return;
         const error = asYardError(thrown);
         log.error({ code: error.code, error: error.message, stack: error.stack }, "the yard could not be converged");
-        await this.#tell(failureOf(error)).catch(() => {});
+        await this.#tell(failureOf(error)).catch((reason) => {
+          if (!signal.aborted) this.#socket?.tell(this.switchHost.problem ?? asYardError(reason));
+        });
         this.again();
       }
     }
   }
 
   async #converge(): Promise<void> {
-    const { site, store, facts } = this;
+    const { site, store } = this;
+    // The host's switch may be another one by now.
+    const facts = { ...this.facts, offloads: this.switchHost.finishesPackets(this.facts.datapath) };
     const began = performance.now();
+    await this.switchHost.keepNamespace();
     const rows = rowsOf(store.db);
     const cfg = rows.yard?.nextCfg ?? 0;
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);
@@ -203,10 +223,13 @@ class Agent implements AsyncDisposable {
     await recordEngines(store.db, this.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
     const { desired, actual, failures } = withoutUnreachable(wanted, seen);
-    const actions = plan(desired, actual, { revive: cfg > own.curCfg });
+    const asked = cfg > own.curCfg;
+    const actions = plan(desired, actual, { revive: asked });
     const planned = performance.now();
-    const outcome = await apply(site, desired, actions, seen.containers);
-    const all = [...failures, ...outcome.failures];
+    const outcome = await apply(site, desired, actions, seen.containers, asked);
+    const { problem } = this.switchHost;
+    const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
+    const all = [...ofHost, ...failures, ...outcome.failures];
     await writeStatus(
       store.db,
       {
@@ -223,10 +246,18 @@ class Agent implements AsyncDisposable {
     );
     const milliseconds = { plan: Math.round(planned - began), all: Math.round(performance.now() - began) };
     this.options.log.debug({ cfg, actions: actions.length, failures: all.length, milliseconds }, "converged");
-    if (cfg > own.curCfg || actions.length === 0) this.#unsettled = 0;
+    if (asked || actions.length === 0) this.#unsettled = 0;
     else this.#unsettled++;
+    if (asked) this.#renewRetries();
     if (all.length > 0) this.again();
-    else if (actions.length === 0) this.#retries = backoff(500, 60_000);
+    else if (actions.length === 0) this.#renewRetries();
+  }
+
+  /** Begins the delays between attempts anew: something else was asked for. */
+  #renewRetries(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#retries = backoff(...RETRY);
   }
 
   /** Lets those who wait for the present state know that it cannot be had. */

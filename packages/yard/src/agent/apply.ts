@@ -6,6 +6,7 @@ import { applyToSwitch } from "./network-work.ts";
 import type { ExecMark, World } from "./observe.ts";
 import type { Services } from "./services.ts";
 import type { State } from "./state.ts";
+import { checkSwitch } from "./switch-check.ts";
 import type { NamespaceViews } from "./views.ts";
 import { Work } from "./work.ts";
 
@@ -37,12 +38,14 @@ export interface Outcome {
  * else: only what hangs on the thing that failed is left undone.
  *
  * @param containers the yard's containers as observed, by node
+ * @param asked whether somebody waits for this state, and shall hear of all that is not so
  */
 export async function apply(
   site: Site,
   desired: State,
   actions: readonly Action[],
   containers: ReadonlyMap<string, ContainerState>,
+  asked: boolean,
 ): Promise<Outcome> {
   const work = new Work(site, desired, containers);
   const phases = Map.groupBy(actions, phaseOf);
@@ -83,6 +86,7 @@ export async function apply(
     } else await run(phase);
   }
   await work.published();
+  await checkSwitch(site, desired, (node) => work.lives(node), work.blame, asked || actions.length > 0);
   return { failures: work.blame.failures(), started: work.started, marks: work.marks };
 }
 

@@ -6,6 +6,7 @@ import { backoff, childEnvironment, deadline, delay, YardError } from "@switchya
 import { isRoot } from "@switchyard/linux";
 import { runDirectory, yardPaths } from "./paths.ts";
 import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
+import { requireSystemSwitch } from "./system-switch.ts";
 
 /** How long an agent may take to start its switch and serve, in milliseconds. */
 const START_LIMIT = 20_000;
@@ -31,11 +32,14 @@ export async function ensureAgent(yard: string, options: LaunchOptions): Promise
   let agent = await launch(yard, options);
   let closed = false;
   const { promise: died, resolve: giveUp } = Promise.withResolvers<void>();
+  const { promise: stuck, resolve: stick } = Promise.withResolvers<YardError>();
   const keep = async () => {
+    void agent.stuck.then(stick);
     for (let life = 1; life < LIVES; life++) {
       await agent.died;
       if (closed) return;
       agent = await launch(yard, options);
+      void agent.stuck.then(stick);
     }
     await agent.died;
   };
@@ -44,6 +48,7 @@ export async function ensureAgent(yard: string, options: LaunchOptions): Promise
     .then(giveUp);
   return {
     died,
+    stuck,
     request: (method, params) => agent.request(method, params),
     async [Symbol.asyncDispose]() {
       closed = true;
@@ -64,6 +69,7 @@ async function launch(yard: string, options: LaunchOptions): Promise<AgentConnec
     throw new YardError("yard.not-root", `the yard "${yard}" is not running, and only root can start it`, {
       hint: `run the command with sudo, or start the agent: sudo yard -y ${yard} agent`,
     });
+  await requireSystemSwitch(yard);
   using limit = deadline(
     START_LIMIT,
     "agent.start-timeout",

@@ -53,11 +53,18 @@ export function failureOf(error: YardError): Failure {
   return { code: error.code, message: error.message, hint: error.hint };
 }
 
-function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, failure: Failure | undefined): NodeStatus {
+/** A command that failed stays failed: it is not run again by itself. */
+function commandFailure(node: NodeEntry, mark: ExecMark | undefined): Failure | undefined {
+  const { failure } = node.status;
+  return mark?.failed && failure?.code === "node.exec-failed" ? failure : undefined;
+}
+
+function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: Failure | undefined): NodeStatus {
   const container = findings.containers.get(node.name);
   const exited = container?.status === "exited" || container?.status === "dead";
   const running = node.spec.kind === "netns" || container?.status === "running" || container?.status === "paused";
   const mark = findings.marks.get(node.name);
+  const failure = told ?? commandFailure(node, mark);
   return {
     state: failure ? "failed" : exited ? "exited" : running ? "running" : "pending",
     failure,

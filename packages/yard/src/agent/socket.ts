@@ -9,12 +9,18 @@ import { asYardError, YardError } from "@switchyard/base";
  */
 export type Method = (params: unknown) => unknown | Promise<unknown>;
 
+/** A socket that is served. */
+export interface ServedSocket extends AsyncDisposable {
+  /** Tells every client what keeps the agent from doing, or telling, anything: `{error}` without an id. */
+  tell(error: YardError): void;
+}
+
 /** Serves `methods` on a unix socket that root and the group `gid` may use. */
 export async function serveSocket(
   path: string,
   gid: number | undefined,
   methods: Readonly<Record<string, Method>>,
-): Promise<AsyncDisposable> {
+): Promise<ServedSocket> {
   rmSync(path, { force: true });
   const open = new Set<Socket>();
   const server = createServer((socket) => {
@@ -34,6 +40,9 @@ export async function serveSocket(
   chmodSync(path, 0o660);
   if (gid !== undefined) chownSync(path, 0, gid);
   return {
+    tell(error) {
+      for (const socket of open) socket.write(`${JSON.stringify({ error: error.toJSON() })}\n`);
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -71,6 +80,8 @@ export interface AgentConnection extends AsyncDisposable {
   request(method: string, params?: unknown): Promise<unknown>;
   /** Resolves when the connection ends, which the agent never does before it ends itself. */
   readonly died: Promise<void>;
+  /** Resolves when the agent cannot go on, and not even write so into the database: a full disk, say. */
+  readonly stuck: Promise<YardError>;
 }
 
 /** Connects, or resolves to undefined when nobody serves that socket. */
@@ -96,6 +107,7 @@ function connection(socket: Socket): AgentConnection {
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
   let last = 0;
   const { promise: died, resolve: ended } = Promise.withResolvers<void>();
+  const { promise: stuck, resolve: stick } = Promise.withResolvers<YardError>();
   socket.on("error", () => socket.destroy());
   socket.on("close", () => {
     for (const { reject } of waiting.values())
@@ -105,7 +117,9 @@ function connection(socket: Socket): AgentConnection {
   });
   eachLine(socket, (line) => {
     const reply: unknown = JSON.parse(line);
-    if (!isRecord(reply) || typeof reply.id !== "number") return;
+    if (!isRecord(reply)) return;
+    if (reply.id === undefined && isRecord(reply.error)) return stick(errorFrom(reply.error));
+    if (typeof reply.id !== "number") return;
     const request = waiting.get(reply.id);
     waiting.delete(reply.id);
     if (isRecord(reply.error)) request?.reject(errorFrom(reply.error));
@@ -113,6 +127,7 @@ function connection(socket: Socket): AgentConnection {
   });
   return {
     died,
+    stuck,
     request(method, params) {
       const id = ++last;
       return new Promise((resolve, reject) => {

@@ -1,8 +1,17 @@
-import type { Logger } from "@switchyard/base";
-import { createNamespaces, type NamespaceRef, type ProcessId, watchExit } from "@switchyard/linux";
+import { asYardError, backoff, delay, type Logger, YardError } from "@switchyard/base";
 import {
+  adoptNamespace,
+  createNamespaces,
+  type NamespaceRef,
+  namespaceId,
+  type ProcessId,
+  watchExit,
+} from "@switchyard/linux";
+import {
+  findProgram,
   openSwitch,
   probeDatapath,
+  probeUserspaceTso,
   startDatabaseServer,
   startVswitchd,
   stopDatabaseServer,
@@ -11,6 +20,7 @@ import {
 } from "@switchyard/vswitch";
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths } from "./paths.ts";
+import { finishesPackets, SYSTEM_PATIENCE } from "./system-switch.ts";
 
 /** The schema of a switch's database, as Debian installs it. */
 const SWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
@@ -23,6 +33,11 @@ export class SwitchHost implements Disposable {
   #server: Disposable | undefined;
   #daemon: Disposable | undefined;
   #stopping = false;
+  #finishes = true;
+  /** Of the switch's daemon. */
+  #pid: number | undefined;
+  /** What keeps one of them from coming back. */
+  readonly #problems = new Map<string, YardError>();
 
   constructor(
     private readonly paths: YardPaths,
@@ -30,11 +45,18 @@ export class SwitchHost implements Disposable {
     private readonly signal: AbortSignal,
     /** The numeric group that may use the database, beside root. */
     private readonly group: number | undefined,
-    /** The switch came back after it had died. */
-    private readonly onRestart: () => void,
-    /** The database or the switch could not be brought back. */
-    private readonly onFailure: (error: unknown) => void,
-  ) {}
+    /** One of them came back after it had died, or could not yet. */
+    private readonly onChange: () => void,
+  ) {
+    // Before anything is made that would be left behind.
+    findProgram("ovsdb-server");
+    if (this.isPrivate) findProgram("ovs-vswitchd");
+  }
+
+  /** Why the database or the switch is away; it is tried again. */
+  get problem(): YardError | undefined {
+    return [...this.#problems.values()][0];
+  }
 
   get isPrivate(): boolean {
     return this.paths.yard !== SYSTEM_YARD;
@@ -65,14 +87,35 @@ export class SwitchHost implements Disposable {
   /** Starts or adopts the switch of a private yard, and opens it. @throws YardError `switch.…` */
   async startSwitch() {
     if (!this.isPrivate) return await openSwitch(SYSTEM_SWITCH, { signal: this.signal });
-    createNamespaces([this.paths.namespace]);
     await this.#startDaemon();
     return await openSwitch(`unix:${this.paths.databaseSocket}`, { signal: this.signal });
   }
 
+  /** Gives the switch's namespace its name again, where somebody took it away. */
+  async keepNamespace(): Promise<void> {
+    const { namespace } = this.paths;
+    if (!this.isPrivate || namespaceId({ name: namespace }) !== undefined) return;
+    const there = this.#pid === undefined ? undefined : namespaceId({ pid: this.#pid });
+    this.log.warn({ namespace, daemon: this.#pid }, "the namespace of the switch has lost its name");
+    if (this.#pid !== undefined && there !== undefined) adoptNamespace(namespace, this.#pid);
+    else await this.#startDaemon();
+  }
+
   /** The datapath type that bridges get here. */
   async datapath(vswitch: Awaited<ReturnType<typeof openSwitch>>): Promise<"system" | "netdev"> {
-    return await probeDatapath({ db: vswitch, signal: this.signal });
+    const { yard } = this.paths;
+    const options = { db: vswitch, owner: yard, signal: this.signal };
+    if (this.isPrivate) return await probeDatapath(options);
+    const limited = { ...options, timeout: SYSTEM_PATIENCE };
+    const datapath = await probeDatapath(limited);
+    this.#finishes = datapath === "system" || (await probeUserspaceTso(limited));
+    return datapath;
+  }
+
+  /** Whether the switch finishes what nics leave to it, on its datapath of that type. */
+  finishesPackets(datapath: string): boolean {
+    this.#finishes = finishesPackets(this.paths.yard, datapath, this.#finishes);
+    return this.#finishes;
   }
 
   /** Ends the daemon, does `meanwhile`, and starts it on the configuration that is left. */
@@ -103,6 +146,7 @@ export class SwitchHost implements Disposable {
 
   async #startDaemon(): Promise<void> {
     const { run, databaseSocket, namespace } = this.paths;
+    for (const { message } of createNamespaces([namespace])) throw new YardError("switch.no-namespace", message);
     const id: ProcessId = await startVswitchd({
       namespace,
       runDir: run,
@@ -111,12 +155,32 @@ export class SwitchHost implements Disposable {
       signal: this.signal,
     });
     this.#daemon?.[Symbol.dispose]();
+    this.#pid = id.pid;
     this.#daemon = watchVswitchd(run, id, () => this.#revive("the switch", () => this.#startDaemon()));
   }
 
   #revive(what: string, start: () => Promise<void>): void {
-    if (this.#stopping || this.signal.aborted) return;
     this.log.warn(`${what} died and is started again`);
-    start().then(this.onRestart, this.onFailure);
+    void this.#bringBack(what, start);
+  }
+
+  /** Until it runs: a full disk or a missing program may be put right at any time, and nothing tells when. */
+  async #bringBack(what: string, start: () => Promise<void>): Promise<void> {
+    for (const wait of backoff(500, 30_000)) {
+      if (this.#stopping || this.signal.aborted) return;
+      try {
+        await start();
+        this.#problems.delete(what);
+        this.onChange();
+        return;
+      } catch (thrown) {
+        if (this.#stopping || this.signal.aborted) return;
+        const error = asYardError(thrown, "switch.start-failed");
+        this.log.error({ code: error.code, error: error.message }, `${what} cannot be brought back`);
+        this.#problems.set(what, error);
+        this.onChange();
+        await delay(wait, this.signal).catch(() => {});
+      }
+    }
   }
 }

@@ -158,6 +158,13 @@ export class Work {
     }
   }
 
+  /** Whether a node runs by now. */
+  lives(node: string): boolean {
+    if (!this.desired.containers.has(node)) return true;
+    const status = this.containerOf(node)?.status;
+    return status === "running" || status === "paused";
+  }
+
   private containerOf(node: string): ContainerState | undefined {
     return this.started.get(node) ?? this.containers.get(node);
   }
