@@ -41,7 +41,9 @@ export function wireMutations(column: ColumnSchema, mutation: AnyMutation, write
     ...(mutation.delete ?? []),
     ...(mutation.set === undefined ? [] : pairsOf(column, mutation.set).keys()),
   ];
-  if (gone.length > 0) operations.push([name, "delete", ["set", encodeSet(column, gone, write)]]);
+  // What is taken out of a column is no reference that would keep a row alive.
+  const loose: ColumnSchema = { ...column, key: { ...column.key, refType: "weak" } };
+  if (gone.length > 0) operations.push([name, "delete", ["set", encodeSet(loose, gone, write)]]);
   for (const added of [mutation.insert, mutation.set]) {
     if (added === undefined) continue;
     if (shape === "map") {
