@@ -3,7 +3,6 @@ import type { ApplyOptions, Switch } from "./types.ts";
 
 /** Not a name that {@link bridgeName} makes. */
 const PROBE = "_probe";
-const OWNER = "probe";
 
 /**
  * The best datapath that this host really has, found by making a bridge of it for a moment: a switch without the
@@ -12,15 +11,15 @@ const OWNER = "probe";
  * @throws as {@link applySwitch}
  */
 export async function probeDatapath(
-  options: { readonly db: Switch } & Pick<ApplyOptions, "signal" | "timeout">,
+  options: { readonly db: Switch } & Pick<ApplyOptions, "owner" | "signal" | "timeout">,
 ): Promise<"system" | "netdev"> {
-  const { db, ...limits } = options;
+  const { db, ...common } = options;
   const state = { datapath: "system", otherConfig: {}, hub: false, purpose: "probe" };
-  const common = { ...limits, owner: OWNER };
   try {
     const made = await applySwitch(db, { setBridges: new Map([[PROBE, state]]) }, common);
     return made.failures.length === 0 ? "system" : "netdev";
   } finally {
-    await applySwitch(db, { deleteBridges: [PROBE] }, common);
+    // Whoever changes the switch next waits for this, too.
+    await applySwitch(db, { deleteBridges: [PROBE] }, { ...common, wait: false });
   }
 }

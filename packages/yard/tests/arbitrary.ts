@@ -37,6 +37,7 @@ interface NodeSeed {
 interface Seed {
   readonly lans: readonly string[];
   readonly datapath: string;
+  readonly offloads: boolean;
   readonly nodes: readonly NodeSeed[];
   readonly files: readonly (readonly [string, FileState])[];
   readonly relay: string | undefined;
@@ -74,6 +75,7 @@ const file: fc.Arbitrary<FileState> = fc.oneof(
 const seed: fc.Arbitrary<Seed> = fc.record({
   lans: fc.uniqueArray(fc.constantFrom(...LANS)),
   datapath: fc.constantFrom("netdev", "system"),
+  offloads: fc.boolean(),
   nodes: fc.uniqueArray(nodeSeed, { selector: (node) => node.name }),
   files: fc.uniqueArray(fc.tuple(fc.constantFrom("/p", "/q"), file), { selector: ([path]) => path }),
   relay: fc.constantFrom(undefined, "r1", "r2"),
@@ -118,7 +120,7 @@ function grow(from: Seed): State {
       const port = `_k_${NODES.indexOf(node.name) + 1}_${n}`;
       const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
       const { name, mac, mtu, addresses } = nic;
-      veths.set(port, { namespace, name, mac, mtu, up: true, addresses, purpose });
+      veths.set(port, { namespace, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
       ports.set(port, {
         bridge: `_b_${nic.lan}`,
         type: "",
@@ -152,6 +154,7 @@ function damage(state: State, unlucky: () => boolean): State {
     ...it,
     namespace: namespaces.has(it.namespace) ? it.namespace : "",
     up: !unlucky(),
+    offloads: unlucky() ? !it.offloads : it.offloads,
     addresses: it.addresses.filter(() => !unlucky()),
     mtu: unlucky() ? 1280 : it.mtu,
   }));

@@ -32,7 +32,7 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "container-start"; readonly node: string; readonly container: ContainerNodeState }
   /** Give the namespace of a running container its name in `/run/netns`. */
   | { readonly do: "namespace-adopt"; readonly namespace: string; readonly node: string }
-  /** Make a veth with both ends' MTU and the far end's MAC, move the far end, set both up. Addresses come apart. */
+  /** Make a veth with both ends' MTU and the far end's MAC and offloads, move the far end, set both up. Addresses come apart. */
   | { readonly do: "veth-create"; readonly veth: string; readonly state: VethState }
   /** Change of a veth only what is given. */
   | {
@@ -44,6 +44,8 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
       readonly mac?: string;
       readonly mtu?: number;
       readonly up?: true;
+      /** Of the far end. */
+      readonly offloads?: false;
     }
   | { readonly do: "port-delete"; readonly port: string }
   | { readonly do: "bridge-delete"; readonly bridge: string }

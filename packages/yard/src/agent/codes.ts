@@ -24,6 +24,8 @@ export const agentCodes = {
   "service.not-started": "A process of the yard could not be started; the message says why.",
   "service.not-stopped": "A process of the yard could not be ended; the message says why.",
   "switch.failed": "The switch did not take the change; the message is what it said.",
+  "switch.system-absent":
+    "The host's own Open vSwitch, which `--system` works on, does not run. Start its service, or use a private yard.",
   "yard.bad-name": "A yard's name is a lower-case letter, then letters, digits and -, 31 characters at most.",
   "yard.busy": "Another command starts or ends the same yard at this moment. Try again.",
   "yard.file-failed": "A file of the yard could not be written or removed; the message says why.",

@@ -79,6 +79,7 @@ function what(action: Action): string {
         ...(action.mac === undefined ? [] : [`address ${action.mac}`]),
         ...(action.mtu === undefined ? [] : [`mtu ${action.mtu}`]),
         ...(action.up ? ["up"] : []),
+        ...(action.offloads === undefined ? [] : ["offloads off"]),
       ].join(", ")} on ${action.name}`;
     case "file-delete":
       return `delete ${action.path}`;

@@ -12,7 +12,14 @@ import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { EMPTY, HOST } from "./state.ts";
 
-const facts: HostFacts = { yard: "t", host: "h1", datapath: "netdev", run: "/run/t", executable: ["/bin/yard"] };
+const facts: HostFacts = {
+  yard: "t",
+  host: "h1",
+  datapath: "netdev",
+  offloads: true,
+  run: "/run/t",
+  executable: ["/bin/yard"],
+};
 const revive = { revive: true };
 
 /** The rows of one lab, as the store would hold them with these numbers. */

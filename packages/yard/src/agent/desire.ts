@@ -29,6 +29,8 @@ export interface HostFacts {
   readonly host: string;
   /** Bridge.datapath_type of the switch: `netdev`, or `system` where the kernel's datapath works. */
   readonly datapath: string;
+  /** Whether the switch finishes what nics leave to it, see {@link VethState}. */
+  readonly offloads: boolean;
   /** The yard's folder of runtime files, absolute. */
   readonly run: string;
   /** How to start ourselves: the argv that `relay <file>` is put behind. */
@@ -61,7 +63,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const inherited = nic.network === undefined ? linkMtu.get(nic.link ?? "") : networks.get(nic.network)?.mtu;
-      veths.set(near, vethState(node, nic, namespace, nic.mtu ?? inherited ?? DEFAULT_MTU));
+      veths.set(near, vethState(node, nic, nic.mtu ?? inherited ?? DEFAULT_MTU, facts));
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = nic.network === undefined ? wires.get(nic.link ?? "") : bridgeName(nic.network);
       if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
@@ -120,6 +122,7 @@ function addNetwork(network: NetworkEntry, facts: HostFacts, into: Switch): void
     mac: gatewayMac(facts.yard, network.name),
     mtu: network.mtu ?? DEFAULT_MTU,
     up: true,
+    offloads: facts.offloads,
     addresses: gatewayAddresses(network).toSorted(),
     purpose,
   });
@@ -142,13 +145,14 @@ function portState(node: NodeEntry, nic: NicEntry, bridge: string): PortState {
   return { ...PLAIN_PORT, bridge, tag: vlan, trunks, vlanMode: mode, purpose };
 }
 
-function vethState(node: NodeEntry, nic: NicEntry, namespace: string, mtu: number): VethState {
+function vethState(node: NodeEntry, nic: NicEntry, mtu: number, facts: HostFacts): VethState {
   return {
-    namespace,
+    namespace: nodeNamespace(facts.yard, node.name),
     name: nic.name,
     mac: nic.mac,
     mtu,
     up: true,
+    offloads: facts.offloads,
     addresses: nic.addresses.toSorted(),
     purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }),
   };

@@ -111,8 +111,8 @@ class Host {
       case "veth-set": {
         const veth = this.#veths.get(action.veth);
         if (veth === undefined) return;
-        const { mac = veth.mac, mtu = veth.mtu, up = veth.up } = action;
-        this.#veths.set(action.veth, { ...veth, mac, mtu, up });
+        const { mac = veth.mac, mtu = veth.mtu, up = veth.up, offloads = veth.offloads } = action;
+        this.#veths.set(action.veth, { ...veth, mac, mtu, up, offloads });
         return;
       }
       case "address-add": {

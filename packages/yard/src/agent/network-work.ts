@@ -19,7 +19,7 @@ export async function applyVeths(site: Site, actions: readonly Action[], blame: 
     if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
     else if (action.do === "veth-create") batch.near(subject, vethOp(site.paths.yard, action.veth, action.state));
     else if (action.do === "veth-set") {
-      const { mac, mtu, up } = action;
+      const { mac, mtu, up, offloads } = action;
       const both = { ...(mtu === undefined ? {} : { mtu }), ...(up === undefined ? {} : { up }) };
       batch.near(subject, { op: "set", name: action.veth, ...both });
       const far = {
@@ -27,6 +27,7 @@ export async function applyVeths(site: Site, actions: readonly Action[], blame: 
         name: action.name,
         ...both,
         ...(mac === undefined ? {} : { mac: parseMac(mac) }),
+        ...(offloads === undefined ? {} : { offloads }),
       } as const;
       batch.add(subject, namespaceRef(action.namespace), far);
     }
@@ -41,12 +42,15 @@ function vethOp(yard: string, name: string, state: VethState): LinkOp {
     alias: formatAlias(yard, state.purpose),
     mtu: state.mtu,
     up: state.up,
+    port: true,
     peer: {
       name: state.name,
       namespace: namespaceRef(state.namespace),
       alias: formatAlias(yard, `${FAR_END}${name}`),
       ...(state.mac === "" ? {} : { mac: parseMac(state.mac) }),
       up: state.up,
+      // A new one has them.
+      ...(state.offloads ? {} : { offloads: false }),
     },
   };
 }

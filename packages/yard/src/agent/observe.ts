@@ -155,7 +155,7 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
     const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
     if (purpose === undefined || purpose.startsWith(FAR_END)) continue;
     const end = far.get(link.name);
-    const wanted = desired.veths.get(link.name)?.addresses;
+    const wanted = desired.veths.get(link.name);
     found.set(link.name, {
       // Without its far end it fits nothing, and is made anew.
       namespace: end?.namespace ?? "",
@@ -163,7 +163,8 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
       mac: end?.link.mac ?? "",
       mtu: end && end.link.mtu === link.mtu ? link.mtu : 0,
       up: link.up && (end?.link.up ?? false),
-      addresses: ours(end?.link.addresses ?? [], wanted ?? []),
+      offloads: end?.link.offloads ?? wanted?.offloads ?? true,
+      addresses: ours(end?.link.addresses ?? [], wanted?.addresses ?? []),
       purpose,
     });
   }

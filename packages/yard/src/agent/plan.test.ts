@@ -21,9 +21,10 @@ function plain(state: State, like: State) {
       const asked = Object.keys(like.namespaces.get(key)?.sysctls ?? {}).toSorted();
       return { ...it, sysctls: asked.map((name) => `${name}=${it.sysctls[name]}`) };
     }),
-    veths: sorted(state.veths, ({ purpose: _, ...it }, key) =>
-      like.veths.get(key)?.mac === "" ? { ...it, mac: "" } : it,
-    ),
+    veths: sorted(state.veths, ({ purpose: _, ...it }, key) => {
+      const asked = like.veths.get(key);
+      return { ...it, mac: asked?.mac === "" ? "" : it.mac, offloads: asked?.offloads || it.offloads };
+    }),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
     services: sorted(state.services, (it) => it),
     files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
@@ -201,6 +202,18 @@ describe("a single change", () => {
     ]);
   });
 
+  test("a switch that passes on what is unfinished has a nic finish its packets, another leaves it alone", () => {
+    const nic = (offloads: boolean): State => {
+      const veth = base.veths.get("_k_1_0");
+      if (!veth) throw new Error("the veth is part of the example");
+      return { ...base, veths: new Map([["_k_1_0", { ...veth, offloads }]]) };
+    };
+    expect(plan(nic(false), nic(true), revive).map(describeAction)).toEqual([
+      "~ nic n1:eth0: set offloads off on eth0",
+    ]);
+    expect(plan(nic(true), nic(false), revive)).toEqual([]);
+  });
+
   test("a node that is gone costs its namespace: its veth goes with it", () => {
     const actions = plan({ ...EMPTY, bridges: base.bridges }, base, revive);
     expect(actions.map((it) => it.do)).toEqual(["namespace-delete", "exec-forget", "port-delete"]);
@@ -222,7 +235,16 @@ function small(): State {
     veths: new Map([
       [
         "_k_1_0",
-        { namespace: "yard_t_n1", name: "eth0", mac: "", mtu: 1500, up: true, addresses: ["10.0.0.1/24"], purpose },
+        {
+          namespace: "yard_t_n1",
+          name: "eth0",
+          mac: "",
+          mtu: 1500,
+          up: true,
+          offloads: true,
+          addresses: ["10.0.0.1/24"],
+          purpose,
+        },
       ],
     ]),
     ports: new Map([

@@ -192,7 +192,8 @@ function planVeth(
   const mac = state.mac !== "" && state.mac !== present.mac;
   const mtu = state.mtu !== present.mtu;
   const up = state.up && !present.up;
-  if (mac || mtu || up) {
+  const finish = !state.offloads && present.offloads;
+  if (mac || mtu || up || finish) {
     actions.push({
       do: "veth-set",
       veth,
@@ -201,6 +202,7 @@ function planVeth(
       ...(mac ? { mac: state.mac } : {}),
       ...(mtu ? { mtu: state.mtu } : {}),
       ...(up ? { up } : {}),
+      ...(finish ? { offloads: false } : {}),
       subject,
     });
   }

@@ -20,6 +20,7 @@ import { marksOf } from "./report.ts";
 import { runningServices } from "./services.ts";
 import { connectSocket } from "./socket.ts";
 import { EMPTY, type State } from "./state.ts";
+import { finishesPackets } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 
 /**
@@ -40,6 +41,7 @@ export async function previewPlan(
     yard,
     host: host.name,
     datapath: host.datapath,
+    offloads: finishesPackets(yard, host.datapath),
     run: paths.run,
     executable: options.executable,
   };

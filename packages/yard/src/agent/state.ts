@@ -80,6 +80,12 @@ export interface VethState {
   readonly mtu: number;
   /** Both ends are up. */
   readonly up: boolean;
+  /**
+   * The far end leaves checksums and segmentation to the switch, as a veth does unless it is told not to. Desired false
+   * where the switch would pass on what is unfinished; desired true leaves the far end as its owner has it, who may
+   * want whole packets in a capture.
+   */
+  readonly offloads: boolean;
   /** Ours, of the far end, in canonical form, sorted. */
   readonly addresses: readonly string[];
   /** What it is for (see subject.ts), in the alias of the near end behind the owner's mark. Not compared. */

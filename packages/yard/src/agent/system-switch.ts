@@ -1,0 +1,41 @@
+/** The host's own Open vSwitch, which the system yard works on and never starts or stops. */
+import { connect } from "node:net";
+import { YardError } from "@switchyard/base";
+import { userspaceTso } from "@switchyard/vswitch";
+import { SYSTEM_SWITCH, SYSTEM_YARD } from "./paths.ts";
+
+/** Milliseconds that the host's switch may take to make a bridge; an agent's start waits for it. */
+export const SYSTEM_PATIENCE = 8_000;
+
+/**
+ * For the system yard, that the host's switch can be reached, before anything is made that would be left behind.
+ *
+ * @throws YardError `switch.system-absent`
+ */
+export async function requireSystemSwitch(yard: string): Promise<void> {
+  if (yard !== SYSTEM_YARD) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = connect(SYSTEM_SWITCH.replace(/^unix:/, ""));
+  socket.once("connect", resolve).once("error", reject);
+  try {
+    await promise;
+  } catch (cause) {
+    throw new YardError("switch.system-absent", "the host's own Open vSwitch does not run", {
+      cause,
+      where: SYSTEM_SWITCH,
+      hint: "start it: sudo systemctl start openvswitch-switch; or use a private yard: leave --system out",
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/**
+ * Whether a yard's switch finishes what nics leave to it, checksums and segments: the kernel's datapath does, and a
+ * userspace one with userspace TSO, as every switch of ours has. The host's may have been started anew without.
+ *
+ * @param known what holds while the host's switch is not there to be asked
+ */
+export function finishesPackets(yard: string, datapath: string, known = true): boolean {
+  return yard !== SYSTEM_YARD || datapath === "system" || (userspaceTso() ?? known);
+}
