@@ -59,7 +59,8 @@ export async function snapshotMachine(): Promise<Machine> {
   return {
     links: new Set(list("/sys/class/net")),
     namespaces: new Set(list("/run/netns")),
-    mounts: new Set(mountPoints()),
+    // `ip netns` makes its folder a mount point of its own on first use, and it stays one.
+    mounts: new Set(mountPoints().filter((point) => point !== "/run/netns")),
     processes: new Set(
       processes().map(({ pid, startTime, command }) => `${pid}@${startTime} ${command.slice(0, 200)}`),
     ),
