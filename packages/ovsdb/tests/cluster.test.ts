@@ -46,6 +46,11 @@ async function cluster(directory: string) {
     });
     await appeared;
   }
+  // A server that has not joined yet is no part of a majority: each must have the database before one may die.
+  for (const remote of children.keys()) {
+    const joined = await openDatabase({ remote, schema, leaderOnly: false, timeout: 30_000 });
+    await joined.close();
+  }
   return { remotes: [...children.keys()], children, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
