@@ -17,12 +17,12 @@ export function writeWhole(path: string, content: string): void {
   renameSync(draft, path);
 }
 
-/** A file's text, undefined when there is no such file. */
+/** A file's text, undefined when there is no such file; a file of /proc whose process ends meanwhile is none. */
 export function readOptional(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+    if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "ESRCH"].includes(String(error.code)))
       return undefined;
     throw error;
   }
