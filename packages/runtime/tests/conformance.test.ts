@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
-import { type YardError } from "@switchyard/base";
+import type { YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type ContainerEvent, type EngineKind, openEngine } from "../src/mod.ts";

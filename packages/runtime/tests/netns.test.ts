@@ -46,6 +46,14 @@ describe.skipIf(!requires("root", "iproute2"))("a command in a network namespace
     expect((await sh("kill -TERM $$")).code).toBe(143);
   });
 
+  test("is done when it has ended, whatever it left in the background", async () => {
+    const started = performance.now();
+    const { code, out } = await sh("sleep 20 & echo $!; exit 2");
+    process.kill(Number(out), "SIGKILL");
+    expect(code).toBe(2);
+    expect(performance.now() - started).toBeLessThan(3_000);
+  });
+
   test("runs as another user, in another folder, with variables given", async () => {
     const streams = new Captured();
     const command = ["sh", "-c", "id -un; pwd; echo $GIVEN"];

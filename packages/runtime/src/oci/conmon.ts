@@ -3,8 +3,8 @@
  * log and notes its exit code.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { childEnvironment, run, YardError } from "@switchyard/base";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { childEnvironment, run, tryRun, YardError } from "@switchyard/base";
 import { endProcess, identify, type ProcessId } from "@switchyard/linux";
 import { endCgroup } from "./cgroups.ts";
 import { cgroupOf } from "./config.ts";
@@ -47,7 +47,18 @@ export async function launch(
 }
 
 function create(program: string, paths: OciPaths, bundle: Bundle, name: string, signal?: AbortSignal): Promise<number> {
-  rmSync(bundle.runcLog, { force: true });
+  // runc writes its pid file under a name with a dot first, and refuses one that an earlier runc, killed, has left.
+  for (const name of [
+    "runc.log",
+    "container.pid",
+    ".container.pid",
+    "conmon.pid",
+    ".conmon.pid",
+    "attach",
+    "ctl",
+    "winsz",
+  ])
+    rmSync(`${bundle.path}/${name}`, { force: true });
   const child = spawn(
     "conmon",
     [
@@ -112,16 +123,40 @@ function failure(name: string, reason: string, cause?: unknown): YardError {
 }
 
 /**
+ * Ends the processes at work on a bundle. Looked for until none is found twice in a row: one that goes to the
+ * background while we look ends before its turn, and its child was not there yet when the list was made.
+ */
+async function endWorkers(bundle: Bundle): Promise<void> {
+  for (let none = 0; none < 2; ) {
+    const workers = workersOn(bundle);
+    none = workers.length === 0 ? none + 1 : 0;
+    await Promise.all(workers.map((id) => endProcess(id, 0)));
+  }
+}
+
+/**
  * Ends whatever there still is of a container's processes, from any half-made state: conmon and runc at work on its
  * bundle, its own processes, runc's record of it, its cgroups.
+ *
+ * @param thorough whether somebody may have been killed while making it; all processes of the host are looked at then
  */
-export async function clear(program: string, paths: OciPaths, bundle: Bundle, name: string): Promise<void> {
+export async function clear(
+  program: string,
+  paths: OciPaths,
+  bundle: Bundle,
+  name: string,
+  thorough: boolean,
+): Promise<void> {
   // First those that could still make something, so that what is found after them is all there is.
-  await Promise.all(workersOn(bundle).map((id) => endProcess(id, 0)));
+  if (thorough) await endWorkers(bundle);
+  else {
+    const conmon = conmonOf(bundle);
+    if (conmon !== undefined) await endProcess(conmon, 0);
+  }
   const cgroup = cgroupOf(name);
   await endCgroup(cgroup);
-  if (readOptional(`${paths.runc}/${name}/state.json`) !== undefined)
-    await run(runc(program, paths, "delete", "--force", name));
+  // It may know only half of what it was making, and then fails; what it would have removed is removed here anyway.
+  if (existsSync(`${paths.runc}/${name}`)) await tryRun(runc(program, paths, "delete", "--force", name));
   rmSync(`${paths.runc}/${name}`, { recursive: true, force: true });
 }
 

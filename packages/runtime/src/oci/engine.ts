@@ -46,7 +46,10 @@ export class OciEngine implements ContainerEngine {
   readonly #paths: OciPaths;
   readonly #options: EngineOptions;
   readonly #turns = new Turns(AT_ONCE);
-  readonly #runtime = "runc";
+  /** Containers made by us just now that nobody has tried to start. */
+  readonly #untouched = new Set<string>();
+  /** runc, which every distribution has; crun where it is the only one. Both have one command line. */
+  readonly #runtime = Bun.which("runc") === null && Bun.which("crun") !== null ? "crun" : "runc";
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -99,6 +102,7 @@ export class OciEngine implements ContainerEngine {
       writeFileSync(draft.config, JSON.stringify(spec), { mode: 0o600 });
       writeWhole(draft.record, JSON.stringify({ name: config.name, labels: config.labels }));
       renameSync(draft.path, final.path);
+      this.#untouched.add(config.name);
     } catch (error) {
       rmSync(draft.path, { recursive: true, force: true });
       if (readRecord(this.#paths, config.name) === undefined) throw error;
@@ -114,17 +118,26 @@ export class OciEngine implements ContainerEngine {
     if (before.status === "running") return before;
     const bundle = this.#bundle(name);
     this.#checkNamespace(bundle);
-    await clear(this.#runtime, this.#paths, bundle, name);
+    const thorough = this.#mayBeHalfMade(name);
+    this.#untouched.delete(name);
+    await clear(this.#runtime, this.#paths, bundle, name, thorough);
     rmSync(`${this.#paths.live}/${name}`, { force: true });
     rmSync(`${this.#paths.exits}/${name}`, { force: true });
-    if (existsSync(bundle.lower)) await mountRoot(bundle, signal);
-    try {
-      writeLive(this.#paths, name, await launch(this.#runtimePath(), this.#paths, bundle, name, signal));
-    } catch (error) {
-      await clear(this.#runtime, this.#paths, bundle, name);
-      throw error;
-    }
+    if (existsSync(bundle.lower)) mountRoot(bundle);
+    writeLive(this.#paths, name, await this.#launch(bundle, name, signal));
     return this.#state(name);
+  }
+
+  async #launch(bundle: Bundle, name: string, signal?: AbortSignal): Promise<ProcessId> {
+    for (let first = true; ; first = false) {
+      try {
+        return await launch(this.#runtimePath(), this.#paths, bundle, name, signal);
+      } catch (error) {
+        await clear(this.#runtime, this.#paths, bundle, name, true);
+        // A conmon that whoever was killed had just started, and that was not yet to be seen as one, came first.
+        if (!first || !(error instanceof YardError) || !/already exists|not empty/.test(error.message)) throw error;
+      }
+    }
   }
 
   async remove(name: string, grace: number): Promise<void> {
@@ -132,8 +145,10 @@ export class OciEngine implements ContainerEngine {
     const bundle = this.#bundle(name);
     const live = readLive(this.#paths, name);
     if (live !== undefined && isAlive(live)) await this.#stop(bundle, live, grace);
-    await this.#turns.take(() => clear(this.#runtime, this.#paths, bundle, name));
-    await unmountRoot(bundle);
+    const thorough = this.#mayBeHalfMade(name);
+    this.#untouched.delete(name);
+    await this.#turns.take(() => clear(this.#runtime, this.#paths, bundle, name, thorough));
+    unmountRoot(bundle);
     for (const file of [`${this.#paths.live}/${name}`, `${this.#paths.exits}/${name}`]) rmSync(file, { force: true });
     for (const file of namesIn(this.#paths.exec)) {
       if (file.startsWith(`${name}.`)) rmSync(`${this.#paths.exec}/${file}`, { force: true });
@@ -198,7 +213,7 @@ export class OciEngine implements ContainerEngine {
   async copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void> {
     const state = this.#state(name);
     const bundle = this.#bundle(name);
-    if (state.pid === undefined && existsSync(bundle.lower)) await mountRoot(bundle, signal);
+    if (state.pid === undefined && existsSync(bundle.lower)) mountRoot(bundle);
     // The process's own view has its binds too.
     const root = state.pid === undefined ? this.#rootOf(bundle) : `/proc/${state.pid}/root`;
     await (into
@@ -207,6 +222,11 @@ export class OciEngine implements ContainerEngine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** Whether a start may have been broken off: only then can there be processes that are noted nowhere. */
+  #mayBeHalfMade(name: string): boolean {
+    return readLive(this.#paths, name) === undefined && !this.#untouched.has(name);
+  }
 
   #bundle(name: string): Bundle {
     return bundleOf(`${this.#paths.containers}/${name}`);

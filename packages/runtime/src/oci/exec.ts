@@ -94,8 +94,8 @@ function conventional(code: number, log: string, program: string): number {
   const said = readOptional(log) ?? "";
   if (!said.includes('"level":"error"')) return code;
   // runc has said so on standard error, too.
-  if (/executable file not found|no such file or directory/.test(said)) return NOT_FOUND;
-  if (/permission denied|is a directory|exec format error/.test(said)) return NOT_EXECUTABLE;
+  if (/executable file not found|no such file or directory/i.test(said)) return NOT_FOUND;
+  if (/permission denied|is a directory|exec format error/i.test(said)) return NOT_EXECUTABLE;
   const reason = /"msg":"((?:[^"\\]|\\.)*)"/.exec(said)?.[1] ?? said;
   throw new YardError("runtime.exec-failed", `${program} could not be run in the container: ${reason}`);
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { run, tryRun, YardError } from "@switchyard/base";
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import { YardError } from "@switchyard/base";
+import { mount, unmount } from "../files/libc.ts";
 import type { Bundle } from "./paths.ts";
 
 /** Whether something is mounted at exactly this path, as our mount namespace has it. */
@@ -19,28 +20,37 @@ function mountPoints(): string[] {
 
 /**
  * Mounts a bundle's root: the image below, read-only and shared by all its containers, and what this one writes above.
- * The option names folders relative to the bundle, so that no path has to be escaped in it.
+ * A call of our own, and no program: one that outlived us would still mount when somebody else has long gone on.
  *
  * @throws YardError `runtime.overlay-failed`
  */
-export async function mountRoot(bundle: Bundle, signal?: AbortSignal): Promise<void> {
+export function mountRoot(bundle: Bundle): void {
   if (isMounted(bundle.rootfs)) return;
   // Left behind by a mount that ended hard; overlayfs refuses a work folder that another kernel has filled.
   rmSync(bundle.work, { recursive: true, force: true });
   for (const folder of [bundle.upper, bundle.work, bundle.rootfs]) mkdirSync(folder, { recursive: true });
-  const result = await tryRun(
-    ["mount", "-t", "overlay", "overlay", "-o", "lowerdir=lower,upperdir=upper,workdir=work", bundle.rootfs],
-    { cwd: bundle.path, ...(signal === undefined ? {} : { signal }) },
-  );
-  if (result.code === 0 || isMounted(bundle.rootfs)) return;
-  throw new YardError("runtime.overlay-failed", `${bundle.rootfs} cannot be mounted: ${result.stderr.trim()}`, {
-    hint: "the state folder must be on a file system that overlayfs takes as upper layer (ext4, xfs, btrfs, tmpfs)",
-  });
+  const open: number[] = [];
+  // By descriptor, so that no character of a path has to be escaped in the options.
+  const option = (name: string, path: string) => {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    open.push(fd);
+    return `${name}=/proc/self/fd/${fd}`;
+  };
+  try {
+    const layers = [option("lowerdir", bundle.lower), option("upperdir", bundle.upper), option("workdir", bundle.work)];
+    mount("overlay", bundle.rootfs, layers.join(","));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new YardError("runtime.overlay-failed", `the root of a container cannot be mounted: ${reason}`, {
+      hint: "the state folder must be on a file system that overlayfs takes as upper layer (ext4, xfs, btrfs, tmpfs)",
+      cause,
+    });
+  } finally {
+    for (const fd of open) closeSync(fd);
+  }
 }
 
 /** Unmounts whatever is mounted at a bundle's root, however often. */
-export async function unmountRoot(bundle: Bundle): Promise<void> {
-  for (let times = mountPoints().filter((point) => point === bundle.rootfs).length; times > 0; times--)
-    // Lazily: a process that is just ending may still hold it.
-    await run(["umount", "--lazy", bundle.rootfs]);
+export function unmountRoot(bundle: Bundle): void {
+  for (const point of mountPoints()) if (point === bundle.rootfs) unmount(point);
 }

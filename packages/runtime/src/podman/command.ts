@@ -1,8 +1,14 @@
+import { availableParallelism } from "node:os";
 import { type CommandResult, childEnvironment, tryRun, YardError } from "@switchyard/base";
+import { Turns } from "../turns.ts";
 import type { EngineOptions } from "../types.ts";
+
+/** podman locks its storage; more of them at once only make each other wait, and time out. */
+const AT_ONCE = Math.max(4, 2 * availableParallelism());
 
 /** How podman is called: its global options and its environment. */
 export class PodmanCommand {
+  readonly #turns = new Turns(AT_ONCE);
   readonly #global: readonly string[];
   readonly env: Readonly<Record<string, string>>;
 
@@ -35,11 +41,12 @@ export class PodmanCommand {
   ): Promise<CommandResult> {
     const { signal, timeout, environment } = options;
     try {
-      return await tryRun(this.argv(...args), {
+      const command = {
         env: { ...this.env, ...environment },
         timeout: timeout ?? 60_000,
         ...(signal === undefined ? {} : { signal }),
-      });
+      };
+      return await this.#turns.take(() => tryRun(this.argv(...args), command), signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof YardError && error.code === "command.not-found")

@@ -4,6 +4,12 @@ import { YardError } from "@switchyard/base";
 import type { ExecStreams } from "../types.ts";
 import type { Program } from "./spawn.ts";
 
+/**
+ * Milliseconds of silence after the program's end in which its pipes are still read. What it left in the background
+ * may hold them open for ever, and is no reason to wait.
+ */
+const SILENCE = 300;
+
 /** Runs a program on three pipes. @returns as `spawnInteractive` */
 export function spawnOnPipes(program: Program, streams: ExecStreams): Promise<number> {
   const { stdin } = streams;
@@ -35,10 +41,32 @@ export function spawnOnPipes(program: Program, streams: ExecStreams): Promise<nu
       settle();
       reject(new YardError("runtime.exec-failed", `${command} could not be started: ${cause.message}`, { cause }));
     });
-    child.on("close", (code, signal) => {
+    let silence: ReturnType<typeof setTimeout> | undefined;
+    const finish = (code: number | null, signal: NodeJS.Signals | null) => {
+      clearTimeout(silence);
       settle();
+      child.stdout?.destroy();
+      child.stderr?.destroy();
       if (program.signal?.aborted) reject(program.signal.reason);
       else resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    };
+    child.on("exit", (code, signal) => {
+      const listen = () => {
+        clearTimeout(silence);
+        // Output that waits for a slow reader is not silence.
+        silence = setTimeout(
+          () => (waits(streams.stdout) || waits(streams.stderr) ? listen() : finish(code, signal)),
+          SILENCE,
+        );
+      };
+      child.stdout?.on("data", listen);
+      child.stderr?.on("data", listen);
+      listen();
     });
+    child.on("close", finish);
   });
+}
+
+function waits(stream: NodeJS.WritableStream): boolean {
+  return "writableNeedDrain" in stream && stream.writableNeedDrain === true;
 }
