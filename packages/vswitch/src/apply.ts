@@ -119,7 +119,7 @@ async function commit(db: Switch, change: SwitchChange, owner: string, until: Ab
 }
 
 /** Waits for Open_vSwitch.cur_cfg (ovs-vswitchd.conf.db(5)) to reach `cfg`, or else what is asked for now. */
-async function settle(db: Switch, cfg: number | undefined, until: AbortSignal): Promise<number> {
+export async function settle(db: Switch, cfg: number | undefined, until: AbortSignal): Promise<number> {
   const goal = cfg ?? asked(db);
   return within(until, () =>
     db.waitFor(
@@ -137,7 +137,7 @@ function asked(db: Switch): number {
 }
 
 /** What stopped the wait is the reason, not that it was stopped. */
-async function within<R>(until: AbortSignal, body: () => Promise<R>): Promise<R> {
+export async function within<R>(until: AbortSignal, body: () => Promise<R>): Promise<R> {
   try {
     return await body();
   } catch (thrown) {

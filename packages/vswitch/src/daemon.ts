@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { backoff, type CommandResult, childEnvironment, delay, tryRun, YardError } from "@switchyard/base";
 import { identify, isAlive, lockFile, type ProcessId, watchExit } from "@switchyard/linux";
@@ -93,7 +93,8 @@ export async function begunDaemon(runDir: string, program: Program, options: Lim
   // The pid file may come and its process go without an event for others than the parent.
   for (const wait of backoff(2, 50)) {
     const running = runningDaemon(runDir, program);
-    if (running !== undefined) return running;
+    // The control socket comes after the pid file.
+    if (running !== undefined && existsSync(controlSocket(runDir, program, running.pid))) return running;
     if (daemonsOf(runDir, program).length === 0) return undefined;
     if (performance.now() > until)
       throw new YardError("switch.not-answering", `${program} has been coming up in ${runDir} for too long`);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { requires } from "@switchyard/testing";
 import fc from "fast-check";
 import {
@@ -11,6 +11,9 @@ import {
   spyName,
 } from "../src/mod.ts";
 import { type TestSwitch, testSwitch } from "./yard.ts";
+
+// A switch starts in a tenth of a second, but the machine may be busy.
+setDefaultTimeout(30_000);
 
 interface Wanted {
   readonly bridges: ReadonlyMap<string, BridgeState>;
@@ -99,7 +102,7 @@ describe.skipIf(!requires("root", "openvswitch"))("whatever a switch holds", () 
       }),
       { numRuns: 60 },
     );
-  }, 30_000);
+  });
 
   function changeTo(state: Wanted): SwitchChange {
     const seen = observeSwitch(sw.db, "us");

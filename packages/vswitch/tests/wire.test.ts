@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { delay, run, tryRun } from "@switchyard/base";
 import { readSysctls, setSysctls } from "@switchyard/linux";
 import { requires } from "@switchyard/testing";
 import { applySwitch, fdbShow, observeSwitch, startVswitchd, stopVswitchd } from "../src/mod.ts";
 import { A, B, KINDS, passes } from "./frames.ts";
 import { LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
+
+// A switch starts in a tenth of a second, but the machine may be busy.
+setDefaultTimeout(30_000);
 
 const all = new Map([...KINDS.keys()].map((name) => [name, "passed"]));
 
@@ -101,24 +104,28 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "iperf3"))("between
     await sees(b, a, { untagged: "lost", "tag 5": "88b5000000000000", "tag 6": "lost" });
     await set({ trunks: [5, 6], tag: 6, vlanMode: "native-untagged" }, { trunks: [5, 6], vlanMode: "trunk" });
     await sees(a, b, { untagged: tagged6, "tag 5": "passed", "tag 6": "passed" });
-  }, 30_000);
+  });
 });
 
 /** Some of it must come through; on a machine that is busy with other things the first attempt may starve. */
 async function tcp(from: string, to: string, attempts = 3): Promise<void> {
   const server = tryRun(["ip", "netns", "exec", to, "iperf3", "-s", "-1"], { timeout: 12_000 }).catch(() => undefined);
   let report = "";
+  let said = "nothing";
   // The server says nothing when it listens, and the client does not try again.
   for (let left = 40; left > 0 && report === ""; left--) {
     const iperf = ["iperf3", "-c", "10.77.0.2", "-t", "1", "-J"] as const;
     const client = await tryRun(["ip", "netns", "exec", from, ...iperf], { timeout: 10_000 }).catch(() => undefined);
     if (client === undefined) break;
     if (client.code === 0) report = client.stdout;
-    else await delay(50);
+    else {
+      said = client.stdout + client.stderr;
+      await delay(50);
+    }
   }
   await server;
   if (report === "" && attempts > 1) return tcp(from, to, attempts - 1);
   // Checksums that nobody filled in would let nothing through but the handshake.
   const received = /"sum_received":\s*\{[^}]*"bytes":\s*(\d+)/.exec(report)?.[1];
-  expect(Number(received)).toBeGreaterThan(2 ** 20);
+  expect(Number(received), `iperf3 said: ${said}`).toBeGreaterThan(2 ** 20);
 }
