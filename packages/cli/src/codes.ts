@@ -14,20 +14,13 @@ export const codes = {
   "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
   "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
-  "up.failed":
-    "The lab is declared but something in it could not be brought up; each failure is named. The agent keeps trying, and `yard up` may be repeated.",
-  "up.interrupted":
-    "`up` was interrupted. The lab stays declared and the agent goes on; `yard ps` shows how far it is, `yard down` takes it away.",
   "agent.died": "The yard's agent ended while it was waited for. `yard agent` in the foreground shows why.",
-  "command.failed-in-node":
-    "A node that was added command by command could not be brought up, so it was withdrawn again.",
   "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
   "node.not-running":
     "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
   "node.no-logs": "A bare namespace has no first process whose output could be kept. Only containers have logs.",
   "node.no-address": "The node has no IP address that the other end could be reached by.",
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
-  "network.unknown": "The yard has no network of that name. `yard ps` lists them.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":
     "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",

@@ -77,7 +77,7 @@ async function waitWithProgress(
     signal: session.signal,
     onProgress: ({ done, total }) => progress.show({ done, total, text: "nodes" }),
   });
-  return interruptible(session.signal, Promise.race([applied, live.died]));
+  return await interruptible(session.signal, Promise.race([applied, live.died]));
 }
 
 /** The rows that failed, as the errors that they are; each tells what it is about. */

@@ -26,6 +26,9 @@ export interface Site extends AsyncDisposable {
   readonly folder: string;
   /** Runs `yard …`, by default in the yard of that name. */
   yard(name: string, argv: readonly string[], options?: RunOptions): Promise<Result>;
+  /** That command's argument vector and environment, for who starts it otherwise. */
+  argv(name: string, argv: readonly string[]): readonly string[];
+  readonly env: Readonly<Record<string, string>>;
   write(name: string, text: string): string;
 }
 
@@ -53,6 +56,11 @@ export async function createSite(): Promise<Site> {
       names.add(name);
       return run(["-y", name, ...argv], options);
     },
+    env: base,
+    argv(name, argv) {
+      names.add(name);
+      return [...selfCommand(), "-y", name, ...argv];
+    },
     write(name, text) {
       const file = join(work, name);
       mkdirSync(join(file, ".."), { recursive: true });
@@ -60,7 +68,10 @@ export async function createSite(): Promise<Site> {
       return file;
     },
     async [Symbol.asyncDispose]() {
-      for (const name of names) await run(["-y", name, "down", "--all"]);
+      for (const name of names) {
+        const { code, stderr } = await run(["-y", name, "down", "--all"]);
+        if (code !== 0) throw new Error(`yard ${name} could not be taken down: ${stderr}`);
+      }
       await folder[Symbol.asyncDispose]();
     },
   };

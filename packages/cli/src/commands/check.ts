@@ -61,7 +61,7 @@ export async function check(
 
 async function withProgress(session: Session, inside: Inside, labs: readonly LabChecks[]): Promise<CheckResult[]> {
   using progress = createProgress(session.streams.stderr, "check", session.errorStyle);
-  return runChecks(inside, labs, {
+  return await runChecks(inside, labs, {
     signal: session.signal,
     onDone: (done, total) => progress.show({ done, total, text: "" }),
   });

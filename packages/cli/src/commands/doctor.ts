@@ -53,5 +53,5 @@ async function probeEngine(session: Session, yard: string, kind: "oci" | "docker
     imageDir: paths.images,
     log: createLogger("doctor", "silent"),
   });
-  return engine.probe(session.signal);
+  return await engine.probe(session.signal);
 }

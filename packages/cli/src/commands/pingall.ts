@@ -29,7 +29,7 @@ async function pingall(session: Session, yard: string, { lab, timeout, json }: O
   const running = nodes.filter((node) => node.state === "running" && (lab === undefined || node.lab === lab));
   const pairs = await (async () => {
     using progress = createProgress(session.streams.stderr, "pingall", session.errorStyle);
-    return pingAll(running, {
+    return await pingAll(running, {
       timeout: timeout * 1_000,
       signal: session.signal,
       onDone: (done, total) => progress.show({ done, total, text: "nodes" }),

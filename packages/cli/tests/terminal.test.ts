@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { deadline } from "@switchyard/base";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { createSite, type Site, yardName } from "./yard.ts";
+
+setDefaultTimeout(60_000);
+
+const able = requires("root", "openvswitch", "runc", "conmon", "busybox");
+
+/** A command on a terminal of its own, as a person has it. */
+interface Person extends AsyncDisposable {
+  type(text: string): void;
+  resize(columns: number, rows: number): void;
+  /** Waits until the screen has shown this since the last call. */
+  sees(text: string): Promise<void>;
+  readonly ended: Promise<number>;
+}
+
+function sitDown(argv: readonly string[], env: Readonly<Record<string, string>>, cwd: string): Person {
+  let shown = "";
+  const waiting = new Set<() => void>();
+  const decoder = new TextDecoder();
+  const child = Bun.spawn([...argv], {
+    // Made together with the process: only then is it its controlling terminal, which signals come from.
+    terminal: {
+      cols: 91,
+      rows: 33,
+      data(_terminal, data) {
+        shown += decoder.decode(data, { stream: true });
+        for (const look of waiting) look();
+      },
+    },
+    env: { ...env, TERM: "xterm" },
+    cwd,
+  });
+  const { terminal } = child;
+  if (terminal === undefined) throw new Error("there is no terminal to be had");
+  return {
+    type: (text) => void terminal.write(text),
+    resize: (columns, rows) => terminal.resize(columns, rows),
+    ended: child.exited,
+    async sees(text) {
+      using limit = deadline(20_000, "test.not-seen", `the screen never showed ${JSON.stringify(text)}`);
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = () => {
+        const at = shown.indexOf(text);
+        if (at < 0) return;
+        shown = shown.slice(at + text.length);
+        resolve();
+      };
+      waiting.add(look);
+      limit.addEventListener("abort", () => reject(new Error(`${limit.reason.message}; it shows: ${shown}`)));
+      look();
+      await promise.finally(() => waiting.delete(look));
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await child.exited;
+      terminal.close();
+    },
+  };
+}
+
+describe.skipIf(!able)("on a terminal", () => {
+  const yard = yardName();
+  let before: Machine;
+  let site: Site;
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await createSite();
+    site.write(
+      "tty.yard.yaml",
+      `name: tty
+networks: { lan: { cidr: 10.9.0.0/24 } }
+nodes:
+  box: { kind: container, runtime: oci, image: busybox, command: [sleep, "100000"], nics: [lan] }
+  ns: { kind: netns, nics: [lan] }
+`,
+    );
+    expect(await site.yard(yard, ["up"])).toMatchObject({ code: 0 });
+  });
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(yard) });
+  });
+
+  const start = (...argv: readonly string[]) => sitDown(site.argv(yard, argv), site.env, site.folder);
+
+  for (const node of ["box", "ns"])
+    test(`a shell in ${node} has the terminal's size, follows it, and gets every key`, async () => {
+      await using person = start("exec", "-it", node, "--", "sh");
+      person.type("stty size; tty\n");
+      await person.sees("33 91");
+      await person.sees("/dev/pts/");
+      person.resize(120, 40);
+      // The new size comes by a signal, after which the shell may have read the line already.
+      person.type("until stty size | grep -q '40 120'; do sleep 0.05; done; echo fits $((40 + 1))\n");
+      await person.sees("fits 41");
+      person.type("sh -c 'echo asleep $((1 + 1)); exec sleep 1000'\n");
+      await person.sees("asleep 2");
+      // Ctrl-C ends the sleep, not the shell, and not us.
+      person.type("\x03");
+      person.type("echo still here $((40 + 2))\n");
+      await person.sees("still here 42");
+      person.type("exit 5\n");
+      expect(await person.ended).toBe(5);
+    });
+
+  test("shell opens one without more ado", async () => {
+    await using person = start("shell", "box");
+    person.type("echo on $(hostname)\n");
+    await person.sees("on box");
+    person.type("\x04");
+    expect(await person.ended).toBe(0);
+  });
+
+  test("ps is coloured, unless NO_COLOR says otherwise", async () => {
+    await using coloured = start("ps");
+    await coloured.sees("\x1b[32mrunning\x1b[39m");
+    await coloured.ended;
+    await using plain = sitDown(site.argv(yard, ["ps"]), { ...site.env, NO_COLOR: "1" }, site.folder);
+    await plain.sees("running  lan");
+    await plain.ended;
+  });
+
+  test("up draws its progress on one line, and wipes it", async () => {
+    site.write("more.yard.yaml", "name: more\nnodes: { more: { kind: netns, count: 3, exec: [[sleep, '0.3']] } }\n");
+    await using person = start("up", "more.yard.yaml");
+    await person.sees("\r\x1b[2Kup more");
+    await person.sees("/3");
+    await person.sees("\r\x1b[2K");
+    await person.sees("3 nodes added");
+    expect(await person.ended).toBe(0);
+  });
+});
