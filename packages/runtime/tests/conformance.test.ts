@@ -1,5 +1,5 @@
 /** One behaviour, three engines: whoever uses them need not know which it is. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
@@ -8,6 +8,9 @@ import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type ContainerEvent, type EngineKind, openEngine } from "../src/mod.ts";
 import { Captured, eventually, LABELS, openWorld, type World } from "./world.ts";
+
+// The machine may be busy with other tests.
+setDefaultTimeout(60_000);
 
 const needs = {
   docker: ["root", "docker-engine"],

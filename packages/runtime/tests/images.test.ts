@@ -1,5 +1,5 @@
 /** What may lie in the image folder, and what of it must not get out. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -17,6 +17,9 @@ import { requires, type TemporaryFolder, temporaryFolder } from "@switchyard/tes
 import { type Header, pack } from "tar-stream";
 import { ensureImage } from "../src/oci/images/mod.ts";
 import { ociPaths } from "../src/oci/paths.ts";
+
+// The machine may be busy with other tests.
+setDefaultTimeout(60_000);
 
 type File = Partial<Header> & { readonly content?: string | Buffer };
 

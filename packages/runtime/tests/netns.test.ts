@@ -1,11 +1,14 @@
 /** Commands in the network namespaces that nodes of the kind netns are. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { execInNamespace } from "../src/mod.ts";
 import { Captured } from "./world.ts";
+
+// The machine may be busy with other tests.
+setDefaultTimeout(60_000);
 
 describe.skipIf(!requires("root", "iproute2"))("a command in a network namespace", () => {
   const name = `truntime_ns_${process.pid}`;

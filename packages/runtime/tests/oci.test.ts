@@ -1,11 +1,14 @@
 /** What only the oci engine can be asked, because only there are we the engine. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { ensureImage } from "../src/mod.ts";
 import { Captured, LABELS, openWorld, type World } from "./world.ts";
+
+// The machine may be busy with other tests.
+setDefaultTimeout(60_000);
 
 describe.skipIf(!requires("root", "runc", "conmon", "busybox"))("the oci engine", () => {
   let before: Machine;

@@ -55,13 +55,14 @@ export async function execInDocker(
   const abort = () => {
     void endExec(exec, local)
       .catch(() => undefined)
-      .finally(() => connection.end());
+      .finally(() => connection.destroy());
   };
   options.signal?.addEventListener("abort", abort, { once: true });
   if (options.signal?.aborted) abort();
   try {
     stdin?.pipe(connection);
-    await once(connection, "end");
+    // A connection that we end ourselves is closed without an end.
+    await Promise.race([once(connection, "end"), once(connection, "close")]);
   } finally {
     options.signal?.removeEventListener("abort", abort);
     stdin?.unpipe(connection);
@@ -75,9 +76,16 @@ export async function execInDocker(
 
 /** The API has no signal for a command; on the same host it is a process like any other. */
 async function endExec(exec: Exec, local: boolean): Promise<void> {
-  const { Pid, Running } = await exec.inspect();
-  const process = local && Running ? identify(Pid) : undefined;
-  if (process !== undefined) await endProcess(process, 0);
+  if (!local) return;
+  const until = performance.now() + EXIT_CODE_WAIT;
+  for (const wait of backoff(5, 200)) {
+    const { Pid, Running } = await exec.inspect();
+    // It runs before the engine tells its pid.
+    const process = Pid > 0 ? identify(Pid) : undefined;
+    if (process !== undefined) return endProcess(process, 0);
+    if ((!Running && Pid > 0) || performance.now() > until) return;
+    await delay(wait);
+  }
 }
 
 /** The streams end a moment before the engine knows the code, and it offers no event for that: asked with back-off. */
