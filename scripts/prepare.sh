@@ -16,7 +16,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 build="npm:npm"
 demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
 test="$demo docker.io:dockerd podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft openssl:openssl
-  procps:ps python3-openvswitch:/usr/lib/python3/dist-packages/ovs"
+  procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs"
 bench="$test mininet:mn ethtool:ethtool"
 
 case $job in

@@ -50,7 +50,8 @@ export async function complete(program: Command, words: readonly string[], known
   }
   if (pending !== undefined) return filtered(await optionValues(pending, known), current);
   if (!literal && current.startsWith("-")) return filtered({ candidates: optionsOf(command), files: false }, current);
-  if (command.commands.length > 0) return filtered({ candidates: verbsOf(command), files: false }, current);
+  if (command.commands.length > 0)
+    return operands.length > 0 ? none : filtered({ candidates: verbsOf(command), files: false }, current);
   return filtered(await argumentValues(command, operands.length, known), current);
 }
 

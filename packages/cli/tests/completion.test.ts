@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { childEnvironment, run } from "@switchyard/base";
+import { requires, type TemporaryFolder, temporaryFolder } from "@switchyard/testing";
+import { completionScript } from "../src/completion/scripts.ts";
+import { selfCommand } from "../src/self.ts";
+import { shellWords } from "../src/session.ts";
+
+let folder: TemporaryFolder;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = await temporaryFolder("tcli-complete-");
+  const yard = join(folder.path, "yard");
+  writeFileSync(yard, `#!/bin/sh\nexec ${shellWords(selfCommand())} "$@"\n`);
+  chmodSync(yard, 0o755);
+  for (const name of ["office.yard.yaml", "other.txt"]) writeFileSync(join(folder.path, name), "");
+  env = {
+    ...childEnvironment(),
+    PATH: `${folder.path}:${process.env.PATH}`,
+    HOME: folder.path,
+    SWITCHYARD_RUN_DIR: join(folder.path, "run"),
+  };
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+/** What bash's completion comes to for words, the last of which is being typed. */
+async function bash(...words: readonly string[]): Promise<string[]> {
+  const script = `${completionScript("bash")}
+compopt() { :; }
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_yard
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const out = await run(["bash", "-c", script, "bash", "yard", ...words], { env, cwd: folder.path });
+  return out.split("\n").filter((line) => line !== "");
+}
+
+describe("completion in bash", () => {
+  test("completes verbs, options and values", async () => {
+    expect(await bash("ins")).toEqual(["inspect"]);
+    expect(await bash("-y", "x", "do")).toEqual(["down", "doctor"]);
+    expect(await bash("up", "--ch")).toEqual(["--check"]);
+    expect(await bash("completion", "f")).toEqual(["fish"]);
+  });
+
+  test("completes names of files where a file is meant", async () => {
+    expect(await bash("up", "off")).toEqual(["office.yard.yaml"]);
+  });
+
+  test("says nothing where there is nothing to say, and never an error", async () => {
+    expect(await bash("inspect", "w")).toEqual([]);
+    expect(await bash("nope", "")).toEqual([]);
+  });
+
+  test("the script is taken by a shell that has no completion library", async () => {
+    const out = await run(["bash", "--norc", "-c", 'eval "$(yard completion bash)"; complete -p yard'], { env });
+    expect(out.trim()).toBe("complete -F _yard yard");
+  });
+});
+
+describe.skipIf(!requires("zsh"))("completion in zsh", () => {
+  test("the script is taken, and asks for the words typed", async () => {
+    const script = `autoload -Uz compinit; compinit -D; eval "$(yard completion zsh)"
+_describe() { print -l -- "\${candidates[@]}" }
+words=(yard ins) CURRENT=2
+_yard`;
+    const out = await run(["zsh", "-fc", script], { env, cwd: folder.path });
+    expect(out.trim()).toBe("inspect:show all there is to know about a node");
+  });
+});
+
+describe.skipIf(!requires("fish"))("completion in fish", () => {
+  const fish = async (line: string) => {
+    const script = `yard completion fish | source; complete -C '${line}'`;
+    const out = await run(["fish", "--no-config", "-c", script], { env, cwd: folder.path });
+    return out.split("\n").filter((text) => text !== "");
+  };
+
+  test("completes verbs with their meanings, and files where a file is meant", async () => {
+    expect(await fish("yard ins")).toEqual(["inspect\tshow all there is to know about a node"]);
+    expect(await fish("yard up off")).toEqual(["office.yard.yaml"]);
+  });
+});
