@@ -32,4 +32,14 @@ export const codes = {
     "The switch could not make a port; the message has its reason, most often a network device that is missing.",
   "switch.bridge-failed":
     "The switch could not make a bridge; most often it lacks that datapath (the openvswitch kernel module).",
+  "switch.bad-vlan": "A VLAN is a number from 0 to 4094; 0 means the frames that bear no tag.",
+  "switch.bad-vni": "A VXLAN's identifier is a number from 1 to 16777215.",
+  "switch.other-master":
+    "The VLAN or VXLAN is joined to another master bridge, which the message names. Remove it from there first.",
+  "switch.other-bridge":
+    "The VLAN or VXLAN has a bridge already, or the bridge that was named has another VLAN or VXLAN. Use that one, or remove it first.",
+  "switch.datapath-differs":
+    "Two bridges that shall be joined have different datapaths, between which nothing passes. Make one anew with the other's datapath.",
+  "switch.no-device": "There is no network device of that name in the namespace where the switch works.",
+  "switch.device-refused": "The kernel did not make or remove a network device; the message has its reason.",
 } as const;

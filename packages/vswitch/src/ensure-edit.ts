@@ -247,9 +247,12 @@ export class SwitchEdit {
   }
 }
 
-/** After `cur_cfg` has arrived there is an OpenFlow number, or something failed (ovs-vswitchd.conf.db(5)). */
-export function works(link: Pick<InterfaceRow, "ofport" | "error">): boolean {
-  return link.ofport !== undefined && link.ofport >= 0 && link.error === undefined;
+/**
+ * After `cur_cfg` has arrived there is an OpenFlow number, or something failed (ovs-vswitchd.conf.db(5)). A patch whose
+ * peer is not there yet is told of as an error too, but is made; of the two one must be the first.
+ */
+export function works(link: Pick<InterfaceRow, "type" | "ofport" | "error">): boolean {
+  return link.ofport !== undefined && link.ofport >= 0 && (link.error === undefined || link.type === "patch");
 }
 
 function entriesOf(map: RowInput<BridgeRow>["external_ids"]): (readonly [string, string])[] {

@@ -44,7 +44,8 @@ function write(edit: SwitchEdit, { master, tag, name }: VlanBridge): string {
       hint: `its port there is ${names.near}; to give the VLAN another master, remove that first: yard ovs port-del ${near.bridge.name} ${names.near}`,
     });
   const far = patchPort(edit, names.far);
-  const present = far !== undefined && far.bridge._uuid !== home._uuid ? far.bridge.name : undefined;
+  const joined = far !== undefined && far.bridge._uuid !== home._uuid ? far.bridge.name : undefined;
+  const present = joined ?? markedBridge(edit, "vlan", tag);
   const bridge = present ?? name ?? `vlbr${tag}`;
   if (name !== undefined && name !== bridge)
     throw new YardError("switch.other-bridge", `VLAN ${tag} has the bridge ${bridge} already, so not ${name}`, {
@@ -103,6 +104,15 @@ export function ensureBridge(edit: SwitchEdit, name: string, master: BridgeRow, 
     edit.mark("Bridge", row, segment.purpose);
   edit.watched.add(name);
   return row._uuid;
+}
+
+/** The bridge that was made for a segment, though what joins it to its master is missing. */
+export function markedBridge(edit: SwitchEdit, kind: Segment["kind"], id: number): string | undefined {
+  const [bridge] = edit.tx.filter("Bridge", (row) => {
+    const marked = edit.ownerOf(row) === edit.owner ? segmentFrom(row.external_ids.get(PURPOSE)) : undefined;
+    return marked?.kind === kind && marked.id === id;
+  });
+  return bridge?.name;
 }
 
 /** What a bridge stands for already: its mark says so, or a port of that name does. */

@@ -1,16 +1,23 @@
 /** Open vSwitch's semantics over its database: starting a switch, seeing what is in it, changing it. */
 
-export type { OpenVSwitchTables } from "../schema/open_vswitch.gen.ts";
+export {
+  type BridgeRow,
+  type InterfaceRow,
+  type OpenVSwitchTables,
+  type PortRow,
+  schema,
+} from "../schema/open_vswitch.gen.ts";
 export { appctl, type FdbEntry, fdbShow } from "./appctl.ts";
 export { applySwitch, checkPorts, removeOwned, waitTaken } from "./apply.ts";
 export { codes } from "./codes.ts";
 export { findProgram } from "./daemon.ts";
 export type { DatabaseFile } from "./database-file.ts";
 export { probeDatapath } from "./datapath.ts";
+export * from "./ensure.ts";
 export { OWNER, PURPOSE } from "./marks.ts";
 export { bridgeName, parsePortName, portName, spyName, wireName } from "./names.ts";
 export { observeSwitch } from "./observe.ts";
-export { openSwitch } from "./open.ts";
+export { openSwitch, openWholeSwitch } from "./open.ts";
 export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } from "./server.ts";
 export { probeUserspaceTso, userspaceTso } from "./tso.ts";
 export * from "./types.ts";
