@@ -11,9 +11,10 @@ const PROBE = "_probe";
  * @throws as {@link applySwitch}
  */
 export async function probeDatapath(
-  options: { readonly db: Switch } & Pick<ApplyOptions, "owner" | "signal" | "timeout">,
+  options: { readonly db: Switch } & Partial<Pick<ApplyOptions, "owner" | "signal" | "timeout">>,
 ): Promise<"system" | "netdev"> {
-  const { db, ...common } = options;
+  const { db, ...given } = options;
+  const common = { owner: "probe", ...given };
   const state = { datapath: "system", otherConfig: {}, hub: false, purpose: "probe" };
   try {
     const made = await applySwitch(db, { setBridges: new Map([[PROBE, state]]) }, common);

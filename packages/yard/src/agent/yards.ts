@@ -57,7 +57,10 @@ export async function stopYard(name: string): Promise<boolean> {
   const paths = yardPaths(name);
   const agent = await connectSocket(paths.agentSocket);
   if (agent) {
-    await agent.request("demolish");
+    // One that dies under it leaves the rest to us.
+    await agent.request("demolish").catch((error) => {
+      if (!(error instanceof YardError) || error.code !== "agent.died") throw error;
+    });
     await agent.died;
   }
   if (![paths.run, paths.state].some((folder) => existsSync(folder))) return agent !== undefined;

@@ -1,0 +1,124 @@
+/** An Open vSwitch of the host's own, started as its service would, where the host has none that runs. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, tryRun } from "@switchyard/base";
+import { endProcess, identify, lockFile } from "@switchyard/linux";
+
+const FOLDER = "/var/run/openvswitch";
+const SOCKET = `${FOLDER}/db.sock`;
+const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
+/** Begins the line that says why tests were skipped. */
+const SKIP_LINE = "skipped here:";
+const daemons = ["ovs-vswitchd", "ovsdb-server"] as const;
+
+/** What no yard may touch. */
+export const FOREIGN = { bridge: "tsys-br", port: "tsys-port" } as const;
+
+/**
+ * Whether this host has room for such a switch. Where it runs one of its own, or another run of these tests does, they
+ * are skipped with the reason; under `CI=true` that is a failure.
+ */
+export function hostSwitchFree(): boolean {
+  const reason = existsSync(SOCKET)
+    ? "an Open vSwitch runs on this host, which these tests would have to stop"
+    : existsSync("/sys/class/net/ovs-netdev")
+      ? "a userspace switch works in this host's namespace"
+      : undefined;
+  if (reason === undefined) return true;
+  if (process.env.CI === "true") throw new Error(`these tests cannot run: ${reason}`);
+  process.stderr.write(`${SKIP_LINE} ${reason}\n`);
+  return false;
+}
+
+/** With a bridge and a port that are somebody else's. */
+export class HostSwitch implements AsyncDisposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "tsystem-"));
+  readonly #madeFolder = !existsSync(FOLDER);
+  readonly #lock = lockFile("/run/tsystem-switch.lock");
+
+  /** @param tso whether its userspace datapath keeps segments whole */
+  static async start(tso: boolean): Promise<HostSwitch> {
+    const it = new HostSwitch();
+    try {
+      if (!it.#lock) throw new Error("another run of these tests has the host's switch");
+      mkdirSync(FOLDER, { recursive: true });
+      await run(["ovsdb-tool", "create", it.#database, SCHEMA]);
+      await it.#startDatabase();
+      await vsctl("--no-wait", "init");
+      await vsctl("--no-wait", "set", "Open_vSwitch", ".", `other_config:userspace-tso-enable=${tso}`);
+      await it.#startDaemon();
+      const { bridge, port } = FOREIGN;
+      await vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev", "external_ids:whose=theirs");
+      await vsctl("add-port", bridge, port, "--", "set", "Interface", port, "type=internal");
+      return it;
+    } catch (error) {
+      await it[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get #database(): string {
+    return join(this.#folder, "conf.db");
+  }
+
+  /** Ends and starts it as `systemctl restart` does, on the configuration that it has. */
+  async restart(tso?: boolean): Promise<void> {
+    if (tso !== undefined)
+      await vsctl("--no-wait", "set", "Open_vSwitch", ".", `other_config:userspace-tso-enable=${tso}`);
+    await this.stop();
+    await this.#startDatabase();
+    await this.#startDaemon();
+  }
+
+  async stop(): Promise<void> {
+    for (const program of daemons) {
+      const id = identify(pidOf(program) ?? 0);
+      if (id !== undefined) await endProcess(id, 5_000);
+    }
+  }
+
+  /** What it is and has: its process, and who made which row. */
+  async look() {
+    const rows = ["Bridge", "Port", "Interface"].map((table) =>
+      vsctl("--columns=_uuid,name,external_ids", "--format=csv", "--no-headings", "list", table),
+    );
+    const listed = (await Promise.all(rows)).flatMap((text) => text.trim().split("\n").sort());
+    return { pid: pidOf("ovs-vswitchd"), rows: listed };
+  }
+
+  async #startDatabase(): Promise<void> {
+    const remote = `--remote=punix:${SOCKET}`;
+    await run(["ovsdb-server", this.#database, remote, ...this.#daemonOptions("ovsdb-server")]);
+  }
+
+  async #startDaemon(): Promise<void> {
+    await run(["ovs-vswitchd", `unix:${SOCKET}`, ...this.#daemonOptions("ovs-vswitchd")]);
+  }
+
+  #daemonOptions(program: string): string[] {
+    const log = `--log-file=${join(this.#folder, `${program}.log`)}`;
+    return ["--no-chdir", "--detach", `--pidfile=${FOLDER}/${program}.pid`, "-vconsole:off", "-vsyslog:off", log];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#lock) {
+      await this.stop();
+      // A userspace switch leaves its taps for its successor.
+      for (const tap of ["ovs-netdev", FOREIGN.bridge, FOREIGN.port]) await tryRun(["ip", "link", "delete", tap]);
+      if (this.#madeFolder) rmSync(FOLDER, { recursive: true, force: true });
+      rmSync("/run/tsystem-switch.lock", { force: true });
+      this.#lock[Symbol.dispose]();
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function pidOf(program: (typeof daemons)[number]): number | undefined {
+  const file = `${FOLDER}/${program}.pid`;
+  return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
+}
+
+function vsctl(...args: string[]): Promise<string> {
+  return run(["ovs-vsctl", "--timeout=10", ...args]);
+}

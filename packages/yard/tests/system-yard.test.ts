@@ -1,0 +1,85 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { endProcess, identify } from "@switchyard/linux";
+import { expectSameMachine, requires, snapshotMachine } from "@switchyard/testing";
+import { HostSwitch, hostSwitchFree } from "./host-switch.ts";
+import { LiveYard } from "./live.ts";
+import { expectBulkBetween, expectBulkWithHost, leavesOffloads } from "./tcp.ts";
+
+const LAB = `
+name: sys
+networks:
+  lan01: { cidr: 10.78.1.0/24, gateway: 10.78.1.254 }
+nodes:
+  a: { kind: netns, nics: [ { network: lan01, ip: 10.78.1.1/24 } ] }
+  b: { kind: netns, nics: [ { network: lan01, ip: 10.78.1.2/24 } ] }
+  c: { kind: container, runtime: oci, image: busybox, command: [httpd, -f, -h, /], nics: [ { network: lan01, ip: 10.78.1.3/24 } ],
+       exec: ["dd if=/dev/zero of=/body bs=1M count=1"] }
+links: [ { endpoints: ["a:eth1", "b:eth1"] } ]
+`;
+
+/** What a system yard makes in the host's own namespaces. */
+const OURS = /yard_system|_[kgbw]_|_probe|\by[0-9a-f]{12}\b|tsys|tyard-/;
+
+const able = requires("root", "openvswitch", "runc", "iperf3", "busybox", "iproute2") && hostSwitchFree();
+
+describe.skipIf(!able)("a system yard", () => {
+  for (const tso of [false, true])
+    test(`passes TCP both ways between nodes, a container and the host, the switch having userspace TSO ${tso ? "on" : "off"}`, async () => {
+      const before = await snapshotMachine();
+      {
+        await using _host = await HostSwitch.start(tso);
+        await using yard = await LiveYard.create("system");
+        expect((await yard.up(LAB)).failures).toEqual([]);
+        const state = tso ? "on" : "off";
+        for (const [node, nic] of [
+          ["a", "eth0"],
+          ["b", "eth1"],
+          ["c", "eth0"],
+        ] as const)
+          expect([node, ...(await leavesOffloads(yard, node, nic))]).toEqual([node, state, state]);
+        await expectBulkBetween(yard, "a", "b", "10.78.1.2");
+        await expectBulkBetween(yard, "a", "c", "10.78.1.3");
+        await expectBulkWithHost(yard, "c", "10.78.1.3", "10.78.1.254");
+        expect(await yard.plan(LAB)).toEqual([]);
+      }
+      await expectSameMachine(before, { ours: OURS });
+    }, 120_000);
+
+  test("leaves the host's switch as it was, also when only its agent is gone", async () => {
+    await using host = await HostSwitch.start(true);
+    const before = await host.look();
+    {
+      await using yard = await LiveYard.create("system");
+      expect((await yard.up(LAB)).failures).toEqual([]);
+      expect((await host.look()).rows.length).toBeGreaterThan(before.rows.length);
+      const agent = identify(await yard.agentPid());
+      if (agent) await endProcess(agent, 0);
+    }
+    expect(await host.look()).toEqual(before);
+  }, 60_000);
+
+  test("says that the host has no switch that runs, and makes nothing", async () => {
+    const before = await snapshotMachine();
+    await using yard = await LiveYard.create("system");
+    await expect(yard.up(LAB)).rejects.toMatchObject({ code: "switch.system-absent" });
+    expect(existsSync(yard.paths.run)).toBe(false);
+    expect(existsSync(yard.paths.state)).toBe(false);
+    await expectSameMachine(before, { ours: /yard_system|_probe/ });
+  });
+
+  test("goes on when the host's switch was restarted, with or without TSO", async () => {
+    await using host = await HostSwitch.start(true);
+    await using yard = await LiveYard.create("system");
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    const agent = await yard.agentPid();
+    await host.restart(false);
+    const more = LAB.replace("links:", "  d: { kind: netns, nics: [ { network: lan01, ip: 10.78.1.4/24 } ] }\nlinks:");
+    expect((await yard.up(more)).failures).toEqual([]);
+    expect(await yard.agentPid()).toBe(agent);
+    expect(await leavesOffloads(yard, "a", "eth0")).toEqual(["off", "off"]);
+    await expectBulkBetween(yard, "d", "a", "10.78.1.1");
+    await expectBulkWithHost(yard, "c", "10.78.1.3", "10.78.1.254");
+    expect(await yard.plan(more)).toEqual([]);
+  }, 120_000);
+});
