@@ -81,16 +81,22 @@ export async function checkPorts(
 }
 
 /**
- * Takes away all that bears the owner's mark in the switch at `remote`. Where no switch runs there is nothing.
+ * Takes away all that bears the owner's mark in the switch at `remote`; a userspace datapath takes some 20 ms for each
+ * port, which the limit of time makes room for.
  *
+ * @returns false where no switch runs: what its database may hold is as it was
  * @throws as {@link applySwitch}
  */
-export async function removeOwned(remote: string, owner: string, options: Omit<ApplyOptions, "owner"> = {}) {
+export async function removeOwned(
+  remote: string,
+  owner: string,
+  options: Omit<ApplyOptions, "owner"> = {},
+): Promise<boolean> {
   let db: Switch;
   try {
     db = await openSwitch(remote, options);
   } catch (thrown) {
-    if (thrown instanceof ConnectError) return;
+    if (thrown instanceof ConnectError) return false;
     throw thrown;
   }
   await using _db = db;
@@ -100,7 +106,8 @@ export async function removeOwned(remote: string, owner: string, options: Omit<A
     deletePorts: [...ports.keys()],
     deleteMirrors: [...mirrors.keys()],
   };
-  await applySwitch(db, change, { ...options, owner });
+  await applySwitch(db, change, { timeout: TIMEOUT + 40 * ports.size, ...options, owner });
+  return true;
 }
 
 async function commit(db: Switch, change: SwitchChange, owner: string, until: AbortSignal): Promise<Built> {

@@ -1,5 +1,5 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
-import { type Logger, tryRun } from "@switchyard/base";
+import { type Logger, tryRun, YardError } from "@switchyard/base";
 import { applyLinks, deleteNamespaces, listNamespaces, viewNamespace } from "@switchyard/linux";
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
@@ -26,7 +26,7 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   await removeContainers(stack.use(new Engines(paths, log)), engines);
 
   // The switch goes first: removing its ports one by one would take it 20 ms each.
-  if (paths.yard === SYSTEM_YARD) await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD);
+  if (paths.yard === SYSTEM_YARD) await leaveSystemSwitch(log);
   else await stopVswitchd(paths.run);
   await stopDatabaseServer(paths.run);
 
@@ -43,6 +43,17 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])
     removeIfEmpty(folder);
+}
+
+/** Takes what is ours out of the host's switch. One that does not run or hangs keeps nothing else from going. */
+async function leaveSystemSwitch(log: Logger): Promise<void> {
+  try {
+    if (!(await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD)))
+      log.warn("the host's Open vSwitch does not run: bridges and ports of the yard may be left in its database");
+  } catch (error) {
+    if (!(error instanceof YardError) || error.code !== "switch.not-answering") throw error;
+    log.warn({ error: error.message }, "the host's Open vSwitch has not yet taken the bridges and ports away");
+  }
 }
 
 async function removeContainers(engines: Engines, keys: readonly EngineKey[]): Promise<void> {
