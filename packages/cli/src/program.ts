@@ -1,12 +1,11 @@
 import { YardError } from "@switchyard/base";
 import { Command, CommanderError, Option } from "commander";
 import type { Session } from "./session.ts";
-import { hiddenVerbs, verbOf, verbs } from "./verbs.ts";
+import { hiddenVerbs, type Verb, verbOf, verbs } from "./verbs.ts";
 import { version } from "./version.ts";
 
 /**
- * The whole command line as commander knows it. Every verb is there for the help, but only the one that `argv` calls
- * has been loaded.
+ * The command line as commander knows it: the verb that `argv` calls, loaded; or all verbs for the help, not loaded.
  */
 export async function createProgram(session: Session, argv: readonly string[]): Promise<Command> {
   const program = new Command("yard");
@@ -36,7 +35,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.`,
     );
   common(program);
   const called = wanted(argv);
-  for (const verb of [...verbs, ...hiddenVerbs]) {
+  for (const verb of shown(argv)) {
     const command = new Command(verb.name);
     configure(command, session);
     command.summary(verb.summary).description(sentence(verb.summary)).helpGroup(verb.group);
@@ -98,6 +97,14 @@ function usageError(error: CommanderError, argv: readonly string[]): YardError {
   const meant =
     suggestion === undefined ? undefined : suggestion.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   return new YardError("usage.wrong", message, { hint: meant === undefined ? see : `${meant} ${see}` });
+}
+
+/** Which verbs the program must know of: where one of them is called the others would only cost time. */
+function shown(argv: readonly string[]): readonly Verb[] {
+  const all = [...verbs, ...hiddenVerbs];
+  const verb = verbOf(argv);
+  const called = all.find(({ name }) => name === verb);
+  return called === undefined ? all : [called];
 }
 
 /** Which verbs must be loaded: the one called, or those that help is asked for. */

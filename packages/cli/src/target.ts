@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { nearest } from "@switchyard/yard/model";
+import { nearest } from "@switchyard/yard/nearest";
 import type { NicView, NodeView, YardView } from "./view/types.ts";
 
 /**
@@ -48,12 +48,5 @@ function unknownNode(message: string, name: string, known: readonly string[]): Y
   const near = nearest(name, known);
   return new YardError("node.unknown", message, {
     hint: near === undefined ? "`yard ps` lists the nodes" : `did you mean ${near}?`,
-  });
-}
-
-/** A lab that is not in the yard. */
-export function unknownLab(yard: string, lab: string): YardError {
-  return new YardError("lab.not-up", `lab ${lab} is not in yard ${yard}`, {
-    hint: "`yard ps --labs` lists those that are",
   });
 }

@@ -4,7 +4,7 @@ import { YardError } from "@switchyard/base";
 import { rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { type LabChecks, runChecks } from "../checks/run.ts";
-import { openYard } from "../connect.ts";
+import { openYard, unknownLab } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { Inside } from "../inside.ts";
 import { parseLabFile } from "../parse.ts";
@@ -12,7 +12,6 @@ import { type CheckResult, renderChecks } from "../render/check.ts";
 import { junitXml } from "../render/junit.ts";
 import { createProgress } from "../render/progress.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { unknownLab } from "../target.ts";
 
 interface Options extends CommonOptions {
   readonly junit?: string;

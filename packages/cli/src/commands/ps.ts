@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { yardPaths } from "@switchyard/yard/paths";
 import type { Command } from "commander";
+import { unknownLab } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { unknownLab } from "../target.ts";
 import { readYard } from "../view/open.ts";
 import type { YardView } from "../view/types.ts";
 

@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { nearest } from "@switchyard/yard/model";
+import { nearest } from "@switchyard/yard/nearest";
 import { removeNetwork, removeNode, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";

@@ -37,7 +37,7 @@ export function styleFor(stream: { readonly isTTY?: boolean | undefined }, env: 
 
 /** Columns that a text takes on a terminal, colours not counted. */
 export function displayWidth(text: string): number {
-  return Bun.stringWidth(text);
+  return /^[ -~]*$/.test(text) ? text.length : Bun.stringWidth(text);
 }
 
 /** `text` filled with spaces to `width` columns. */
