@@ -22,4 +22,4 @@ export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } f
 export { probeUserspaceTso, userspaceTso } from "./tso.ts";
 export * from "./types.ts";
 export { type CallOptions, unixctl } from "./unixctl.ts";
-export { startVswitchd, stopVswitchd, type VswitchdOptions, watchVswitchd } from "./vswitchd.ts";
+export { startVswitchd, stopVswitchd, type VswitchdOptions, vswitchdRuns, watchVswitchd } from "./vswitchd.ts";

@@ -90,6 +90,14 @@ export async function stopVswitchd(runDir: string): Promise<void> {
 }
 
 /**
+ * Whether a switch runs in `runDir`. One that was killed does not, though the kernel may yet be closing its ports and so
+ * not tell its end.
+ */
+export function vswitchdRuns(runDir: string): boolean {
+  return runningDaemon(runDir, "ovs-vswitchd") !== undefined;
+}
+
+/**
  * Calls `listener` once when the switch has died and what it left in `runDir` is removed. The kernel tells a process's
  * end only after all its files are closed, which takes a switch that was killed some 18 ms for each of its ports.
  *

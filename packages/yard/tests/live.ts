@@ -1,9 +1,10 @@
 /** A yard of a test's own, made and used as the commands do, with everything real. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, watch } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { deadline, type run, tryRun } from "@switchyard/base";
+import { deadline, delay, type run, tryRun } from "@switchyard/base";
 import {
   type Action,
   type AgentConnection,
@@ -16,33 +17,80 @@ import {
 } from "../src/agent/mod.ts";
 import { parseLab } from "../src/model/mod.ts";
 import type { Lab } from "../src/model/types.ts";
-import { declareLab, type Outcome, openStore, type Rows, rowsOf, type Store, waitApplied } from "../src/store/mod.ts";
+import {
+  declareLab,
+  type NodeStatus,
+  type Outcome,
+  openStore,
+  type Rows,
+  rowsOf,
+  type Store,
+  waitApplied,
+} from "../src/store/mod.ts";
 
 const executable = [process.execPath, fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url))];
 
 /** How long anything of a test's lab may take, in milliseconds. */
 const LIMIT = 60_000;
 
+/** How a test's yard is different. */
+export interface LiveOptions {
+  /** A yard whose folders it shares: the other is disposed of last. */
+  readonly beside?: LiveYard;
+  /** What precedes the agent's command. */
+  readonly before?: readonly string[];
+  /** The folder of what survives a reboot; by default in one of its own. */
+  readonly state?: string;
+}
+
 export class LiveYard implements AsyncDisposable {
   readonly paths: YardPaths;
-  readonly folder = mkdtempSync(join(tmpdir(), "tyard-"));
-
-  private constructor(readonly name: string) {
+  private constructor(
+    readonly name: string,
+    readonly folder: string,
+    readonly options: LiveOptions,
+  ) {
     // Children inherit them: the agent works in folders of its own too.
-    process.env.SWITCHYARD_RUN_DIR = join(this.folder, "run");
-    process.env.SWITCHYARD_STATE_DIR = join(this.folder, "state");
+    process.env.SWITCHYARD_RUN_DIR = join(folder, "run");
+    process.env.SWITCHYARD_STATE_DIR = options.state ?? join(folder, "state");
     process.env.SWITCHYARD_LOG = "debug";
     this.paths = yardPaths(name);
   }
 
-  static async create(name: string): Promise<LiveYard> {
-    const yard = new LiveYard(name);
+  static async create(name: string, options: LiveOptions = {}): Promise<LiveYard> {
+    const folder = options.beside?.folder ?? mkdtempSync(join(tmpdir(), "tyard-"));
+    const yard = new LiveYard(name, folder, options);
     await stopYard(name);
     return yard;
   }
 
   agent(): Promise<AgentConnection> {
-    return ensureAgent(this.name, { executable });
+    return ensureAgent(this.name, { executable: [...(this.options.before ?? []), ...executable] });
+  }
+
+  /** Runs the command itself; the one who starts it ends it. */
+  command(...argv: readonly string[]): ChildProcess {
+    const [program = "", ...args] = executable;
+    return spawn(program, [...args, "-y", this.name, ...argv], { cwd: this.folder, stdio: "ignore" });
+  }
+
+  /** The process of a daemon of the yard. */
+  pid(program: "ovs-vswitchd" | "ovsdb-server"): number {
+    return Number(readFileSync(join(this.paths.run, `${program}.pid`), "utf8"));
+  }
+
+  /** Ends a daemon at once and waits until another one has taken its place. */
+  async killed(program: "ovs-vswitchd" | "ovsdb-server"): Promise<void> {
+    const before = this.pid(program);
+    process.kill(before, "SIGKILL");
+    const isNew = () => {
+      try {
+        return this.pid(program) !== before;
+      } catch {
+        return false;
+      }
+    };
+    await this.#seen(isNew, `another ${program}`);
   }
 
   /** What an agent says of itself. */
@@ -77,9 +125,10 @@ export class LiveYard implements AsyncDisposable {
 
   /** Waits for a configuration under an agent that is started where none runs. */
   async settled(cfg: number): Promise<Outcome> {
-    await using _agent = await this.agent();
+    await using agent = await this.agent();
     await using store = await this.store();
-    return await waitApplied(store, cfg, { timeout: LIMIT });
+    const stuck = agent.stuck.then((error) => Promise.reject(error));
+    return await Promise.race([waitApplied(store, cfg, { timeout: LIMIT }), stuck]);
   }
 
   /** The plan of `up` now. */
@@ -102,28 +151,63 @@ export class LiveYard implements AsyncDisposable {
     return (await this.in(from, "ping", "-c", "1", "-W", "2", to)).code === 0;
   }
 
+  /** Whether it does within ten seconds, however often it has to be tried. @throws Error with ping's last words */
+  async comesToReach(from: string, to: string): Promise<boolean> {
+    using limit = deadline(10_000, "test.timeout", `${from} did not come to reach ${to}`);
+    for (;;) {
+      const { code, stdout, stderr } = await this.in(from, "ping", "-c", "1", "-W", "1", to);
+      if (code === 0) return true;
+      if (limit.aborted) throw new Error(`${limit.reason.message}: ${stdout}${stderr}`);
+      await delay(100);
+    }
+  }
+
+  /** What tells one life of a node's parts from the next: namespace, links, container. */
+  async identity(node: string): Promise<string> {
+    const links = (await this.in(node, "ip", "-o", "link")).stdout;
+    const ids = [...links.matchAll(/^(\d+): (\w+)@/gm)].map(([, index, name]) => `${name}=${index}`);
+    const namespace = statSync(`/run/netns/${nodeNamespace(this.name, node)}`).ino;
+    const { container, pid } = (await this.status(node)) ?? {};
+    return [namespace, ...ids, container ?? "", pid ?? ""].join(" ");
+  }
+
+  /** What the agent tells of a node now. */
+  async status(node: string): Promise<NodeStatus | undefined> {
+    await using store = await this.store();
+    return rowsOf(store.db).nodes.find(({ name }) => name === node)?.status;
+  }
+
   /** Resolves when the agent's log has a line with `text`, from `offset` on. */
   async logged(text: string, offset = 0): Promise<void> {
-    using limit = deadline(LIMIT, "test.timeout", `the agent did not log ${text}`);
     const log = () => (existsSync(this.paths.agentLog) ? readFileSync(this.paths.agentLog, "utf8").slice(offset) : "");
-    while (!log().includes(text)) {
+    await this.#seen(() => log().includes(text), `"${text}" in the agent's log`);
+  }
+
+  /** The length of the agent's log now. */
+  logLength(): number {
+    return existsSync(this.paths.agentLog) ? statSync(this.paths.agentLog).size : 0;
+  }
+
+  /** Resolves when `test` holds; it is looked at when anything in the yard's folder of runtime files changes. */
+  async #seen(test: () => boolean, what: string): Promise<void> {
+    using limit = deadline(LIMIT, "test.timeout", `${what} was not seen`);
+    while (!test()) {
       limit.throwIfAborted();
       await new Promise<void>((resolve) => {
-        const watcher = watch(this.paths.run, () => {
+        const done = () => {
           watcher.close();
           resolve();
-        });
-        // It may have been written between the look and the watch.
-        if (log().includes(text)) {
-          watcher.close();
-          resolve();
-        }
+        };
+        const watcher = watch(this.paths.run, done);
+        limit.addEventListener("abort", done, { once: true });
+        // It may have come between the look and the watch.
+        if (test()) done();
       });
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await stopYard(this.name);
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!this.options.beside) rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -47,7 +47,11 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
       /** Of the far end. */
       readonly offloads?: false;
     }
-  | { readonly do: "port-delete"; readonly port: string }
+  /**
+   * Take a port out of the switch; `renewed` when its device is about to be made anew: a userspace datapath would hold on
+   * to the device of that name that is gone, so the switch must have let go of it first.
+   */
+  | { readonly do: "port-delete"; readonly port: string; readonly renewed?: true }
   | { readonly do: "bridge-delete"; readonly bridge: string }
   /** Make a bridge or change it to this. */
   | { readonly do: "bridge-set"; readonly bridge: string; readonly state: BridgeState }
@@ -95,6 +99,8 @@ export const PHASES = [
   /** Those whose runtime makes the namespace: it is there only once they run. */
   "start containers with a namespace of their own",
   "adopt namespaces",
+  /** Ports whose device is made anew. */
+  "unplug",
   "links",
   "switch",
   /** Kernel parameters, addresses, routes. */
@@ -133,6 +139,7 @@ export function phaseOf(action: Action): Phase {
     case "veth-set":
       return "links";
     case "port-delete":
+      return action.renewed ? "unplug" : "switch";
     case "bridge-delete":
     case "bridge-set":
     case "port-set":

@@ -72,7 +72,8 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   });
   const agent = stack.use(started);
   let demolish = false;
-  agent.serves(
+  // Closed last: its end tells that the yard is gone.
+  const socket = stack.use(
     await serveSocket(paths.agentSocket, group, {
       hello: () => ({ pid: process.pid, yard }),
       /** Takes the whole yard away; the connection's end tells that it is done. */
@@ -82,6 +83,7 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
       },
     }),
   );
+  agent.serves(socket);
   options.onServing?.();
   await agent.run();
   if (demolish) {
@@ -157,9 +159,9 @@ class Agent implements AsyncDisposable {
     return agent;
   }
 
-  /** Takes over the socket at which clients wait. */
+  /** Where clients wait. */
   serves(socket: ServedSocket): void {
-    this.#socket = this.stack.use(socket);
+    this.#socket = socket;
   }
 
   /** Converges at once. */
@@ -213,7 +215,7 @@ class Agent implements AsyncDisposable {
     // The host's switch may be another one by now.
     const facts = { ...this.facts, offloads: this.switchHost.finishesPackets(this.facts.datapath) };
     const began = performance.now();
-    await this.switchHost.keepNamespace();
+    await this.switchHost.ready();
     const rows = rowsOf(store.db);
     const cfg = rows.yard?.nextCfg ?? 0;
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);

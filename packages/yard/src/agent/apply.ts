@@ -71,7 +71,8 @@ export async function apply(
       await applyToSwitch(site, doomed, work.blame, false);
     });
     const done = new Set<Action>(doomed);
-    phases.set("switch", phases.get("switch")?.filter((it) => !done.has(it)) ?? []);
+    for (const phase of ["unplug", "switch"] as const)
+      phases.set(phase, phases.get(phase)?.filter((it) => !done.has(it)) ?? []);
     rest = rest.filter((phase) => !deletions.includes(phase));
   }
   let switching: Promise<void> | undefined;

@@ -88,7 +88,7 @@ function what(action: Action): string {
     case "exec-forget":
       return "forget which commands have run";
     case "port-delete":
-      return `delete port ${action.port}`;
+      return action.renewed ? `unplug port ${action.port}` : `delete port ${action.port}`;
     case "port-set":
       return `port ${action.port} on bridge ${action.state.bridge}${vlanText(action.state)}`;
     case "bridge-delete":

@@ -19,8 +19,8 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   const nodes = planNodes(desired, actual, options, actions);
   planServices(desired, actual, actions);
   planFiles(desired, actual, actions);
-  planVeths(desired, actual, nodes, actions);
-  planSwitch(desired, actual, nodes, actions);
+  const renewed = planVeths(desired, actual, nodes, actions);
+  planSwitch(desired, actual, nodes, renewed, actions);
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
@@ -150,7 +150,8 @@ function planFiles(desired: State, actual: State, actions: Action[]): void {
   }
 }
 
-function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+/** @returns the ports whose device is made anew, and so they too */
+function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[]): Set<string> {
   for (const [veth, present] of actual.veths) {
     // The far end's namespace takes it along.
     if (desired.veths.has(veth) || nodes.lost.has(present.namespace)) continue;
@@ -158,9 +159,15 @@ function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[
   }
   /** Of each namespace, the nics whose routes are gone once the plan's earlier actions are done. */
   const unrouted = new Map<string, Set<string>>();
+  const renewed = new Set<string>();
   for (const [veth, state] of desired.veths) {
     if (nodes.dormant.has(state.namespace)) continue;
     const present = actual.veths.get(veth);
+    const fits = isInPlace(state, present, nodes);
+    if (!fits && actual.ports.has(veth) && desired.ports.has(veth)) {
+      renewed.add(veth);
+      actions.push({ do: "port-delete", port: veth, renewed: true, subject: parsePurpose(state.purpose) });
+    }
     const lostRoutes = planVeth(veth, state, present, nodes, actions);
     if (lostRoutes) unrouted.set(state.namespace, (unrouted.get(state.namespace) ?? new Set()).add(state.name));
   }
@@ -169,6 +176,13 @@ function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
     planRoutes(name, namespace, present, unrouted.get(name), actions);
   }
+  return renewed;
+}
+
+/** Whether a veth is where it shall be, and stays there. */
+function isInPlace(state: VethState, present: VethState | undefined, nodes: Nodes): present is VethState {
+  const { namespace, name } = state;
+  return present?.namespace === namespace && present.name === name && !nodes.fresh.has(namespace);
 }
 
 /** @returns whether the kernel drops routes over this nic in the course */
@@ -181,8 +195,7 @@ function planVeth(
 ): boolean {
   const subject = parsePurpose(state.purpose);
   const { namespace, name } = state;
-  const fits = present && present.namespace === namespace && present.name === name && !nodes.fresh.has(namespace);
-  if (present === undefined || !fits) {
+  if (!isInPlace(state, present, nodes)) {
     // Also where its old namespace goes: a namespace dies in its own time, and the name must be free at once.
     if (present) actions.push({ do: "veth-delete", veth, subject });
     actions.push({ do: "veth-create", veth, state, subject });
@@ -247,7 +260,13 @@ function planSysctls(
   }
 }
 
-function planSwitch(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+function planSwitch(
+  desired: State,
+  actual: State,
+  nodes: Nodes,
+  renewed: ReadonlySet<string>,
+  actions: Action[],
+): void {
   for (const [port, present] of actual.ports) {
     if (!desired.ports.has(port)) actions.push({ do: "port-delete", port, subject: parsePurpose(present.purpose) });
   }
@@ -260,7 +279,7 @@ function planSwitch(desired: State, actual: State, nodes: Nodes, actions: Action
     const veth = desired.veths.get(port);
     if (veth && nodes.dormant.has(veth.namespace)) continue;
     const present = actual.ports.get(port);
-    if (present === undefined || !samePort(state, present))
+    if (present === undefined || renewed.has(port) || !samePort(state, present))
       actions.push({ do: "port-set", port, state, subject: parsePurpose(state.purpose) });
   }
   for (const [bridge, present] of actual.bridges) {

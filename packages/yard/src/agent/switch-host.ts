@@ -1,4 +1,4 @@
-import { asYardError, backoff, delay, type Logger, YardError } from "@switchyard/base";
+import { type Logger, YardError } from "@switchyard/base";
 import {
   adoptNamespace,
   createNamespaces,
@@ -16,10 +16,12 @@ import {
   startVswitchd,
   stopDatabaseServer,
   stopVswitchd,
+  vswitchdRuns,
   watchVswitchd,
 } from "@switchyard/vswitch";
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths } from "./paths.ts";
+import { Revival } from "./revival.ts";
 import { finishesPackets, SYSTEM_PATIENCE } from "./system-switch.ts";
 
 /** The schema of a switch's database, as Debian installs it. */
@@ -32,12 +34,12 @@ const SWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 export class SwitchHost implements Disposable {
   #server: Disposable | undefined;
   #daemon: Disposable | undefined;
-  #stopping = false;
   #finishes = true;
   /** Of the switch's daemon. */
   #pid: number | undefined;
-  /** What keeps one of them from coming back. */
-  readonly #problems = new Map<string, YardError>();
+  readonly #stop = new AbortController();
+  readonly #databaseRevival: Revival;
+  readonly #switchRevival: Revival;
 
   constructor(
     private readonly paths: YardPaths,
@@ -46,16 +48,19 @@ export class SwitchHost implements Disposable {
     /** The numeric group that may use the database, beside root. */
     private readonly group: number | undefined,
     /** One of them came back after it had died, or could not yet. */
-    private readonly onChange: () => void,
+    onChange: () => void,
   ) {
     // Before anything is made that would be left behind.
     findProgram("ovsdb-server");
     if (this.isPrivate) findProgram("ovs-vswitchd");
+    const until = AbortSignal.any([signal, this.#stop.signal]);
+    this.#databaseRevival = new Revival("the database server", () => this.startDatabase(), until, log, onChange);
+    this.#switchRevival = new Revival("the switch", () => this.#startDaemon(), until, log, onChange);
   }
 
   /** Why the database or the switch is away; it is tried again. */
   get problem(): YardError | undefined {
-    return [...this.#problems.values()][0];
+    return this.#databaseRevival.problem ?? this.#switchRevival.problem;
   }
 
   get isPrivate(): boolean {
@@ -81,7 +86,7 @@ export class SwitchHost implements Disposable {
       signal: this.signal,
     });
     this.#server?.[Symbol.dispose]();
-    this.#server = watchExit(id, () => this.#revive("the database server", () => this.startDatabase()));
+    this.#server = watchExit(id, () => this.#databaseRevival.begin());
   }
 
   /** Starts or adopts the switch of a private yard, and opens it. @throws YardError `switch.…` */
@@ -91,10 +96,21 @@ export class SwitchHost implements Disposable {
     return await openSwitch(`unix:${this.paths.databaseSocket}`, { signal: this.signal });
   }
 
+  /**
+   * Resolves when the switch runs, in its namespace and not only in its database, or when it could not be brought back:
+   * see {@link problem}.
+   */
+  async ready(): Promise<void> {
+    if (!this.isPrivate) return;
+    if (!vswitchdRuns(this.paths.run)) this.#switchRevival.begin();
+    await this.#switchRevival.tried;
+    await this.#keepNamespace();
+  }
+
   /** Gives the switch's namespace its name again, where somebody took it away. */
-  async keepNamespace(): Promise<void> {
+  async #keepNamespace(): Promise<void> {
     const { namespace } = this.paths;
-    if (!this.isPrivate || namespaceId({ name: namespace }) !== undefined) return;
+    if (namespaceId({ name: namespace }) !== undefined) return;
     const there = this.#pid === undefined ? undefined : namespaceId({ pid: this.#pid });
     this.log.warn({ namespace, daemon: this.#pid }, "the namespace of the switch has lost its name");
     if (this.#pid !== undefined && there !== undefined) adoptNamespace(namespace, this.#pid);
@@ -139,7 +155,7 @@ export class SwitchHost implements Disposable {
 
   /** Lets them run on their own. */
   [Symbol.dispose](): void {
-    this.#stopping = true;
+    this.#stop.abort();
     this.#daemon?.[Symbol.dispose]();
     this.#server?.[Symbol.dispose]();
   }
@@ -156,31 +172,6 @@ export class SwitchHost implements Disposable {
     });
     this.#daemon?.[Symbol.dispose]();
     this.#pid = id.pid;
-    this.#daemon = watchVswitchd(run, id, () => this.#revive("the switch", () => this.#startDaemon()));
-  }
-
-  #revive(what: string, start: () => Promise<void>): void {
-    this.log.warn(`${what} died and is started again`);
-    void this.#bringBack(what, start);
-  }
-
-  /** Until it runs: a full disk or a missing program may be put right at any time, and nothing tells when. */
-  async #bringBack(what: string, start: () => Promise<void>): Promise<void> {
-    for (const wait of backoff(500, 30_000)) {
-      if (this.#stopping || this.signal.aborted) return;
-      try {
-        await start();
-        this.#problems.delete(what);
-        this.onChange();
-        return;
-      } catch (thrown) {
-        if (this.#stopping || this.signal.aborted) return;
-        const error = asYardError(thrown, "switch.start-failed");
-        this.log.error({ code: error.code, error: error.message }, `${what} cannot be brought back`);
-        this.#problems.set(what, error);
-        this.onChange();
-        await delay(wait, this.signal).catch(() => {});
-      }
-    }
+    this.#daemon = watchVswitchd(run, id, () => this.#switchRevival.begin());
   }
 }

@@ -61,6 +61,7 @@ export class Work {
           if (pid === undefined) throw new YardError("node.exited", `the container of ${node} has ended`);
           adoptNamespace(namespace, pid);
         });
+      case "unplug":
       case "switch":
         return await applyToSwitch(this.site, actions, this.blame, true);
       case "configure":
