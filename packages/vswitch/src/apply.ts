@@ -101,6 +101,7 @@ export async function removeOwned(
   }
   await using _db = db;
   const { bridges, ports, mirrors } = observeSwitch(db, owner);
+  if (bridges.size + ports.size + mirrors.size === 0) return true;
   const change = {
     deleteBridges: [...bridges.keys()],
     deletePorts: [...ports.keys()],
