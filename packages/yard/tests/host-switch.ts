@@ -10,10 +10,12 @@ const SOCKET = `${FOLDER}/db.sock`;
 const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 /** Begins the line that says why tests were skipped. */
 const SKIP_LINE = "skipped here:";
-const daemons = ["ovs-vswitchd", "ovsdb-server"] as const;
+type Program = "ovs-vswitchd" | "ovsdb-server";
+const daemons: readonly Program[] = ["ovs-vswitchd", "ovsdb-server"];
 
-/** What no yard may touch. */
-export const FOREIGN = { bridge: "tsys-br", port: "tsys-port" } as const;
+/** The bridge that no yard may touch, and the usual name of its port. */
+const BRIDGE = "tsys-br";
+const PORT = "tsys-port";
 
 /**
  * Whether this host has room for such a switch. Where it runs one of its own, or another run of these tests does, they
@@ -37,9 +39,14 @@ export class HostSwitch implements AsyncDisposable {
   readonly #madeFolder = !existsSync(FOLDER);
   readonly #lock = lockFile("/run/tsystem-switch.lock");
 
-  /** @param tso whether its userspace datapath keeps segments whole */
-  static async start(tso: boolean): Promise<HostSwitch> {
-    const it = new HostSwitch();
+  private constructor(readonly port: string) {}
+
+  /**
+   * @param tso whether its userspace datapath keeps segments whole
+   * @param port the name of the port that is somebody else's
+   */
+  static async start(tso: boolean, port = PORT): Promise<HostSwitch> {
+    const it = new HostSwitch(port);
     try {
       if (!it.#lock) throw new Error("another run of these tests has the host's switch");
       mkdirSync(FOLDER, { recursive: true });
@@ -48,9 +55,8 @@ export class HostSwitch implements AsyncDisposable {
       await vsctl("--no-wait", "init");
       await vsctl("--no-wait", "set", "Open_vSwitch", ".", `other_config:userspace-tso-enable=${tso}`);
       await it.#startDaemon();
-      const { bridge, port } = FOREIGN;
-      await vsctl("add-br", bridge, "--", "set", "Bridge", bridge, "datapath_type=netdev", "external_ids:whose=theirs");
-      await vsctl("add-port", bridge, port, "--", "set", "Interface", port, "type=internal");
+      await vsctl("add-br", BRIDGE, "--", "set", "Bridge", BRIDGE, "datapath_type=netdev", "external_ids:whose=theirs");
+      await vsctl("add-port", BRIDGE, port, "--", "set", "Interface", port, "type=internal");
       return it;
     } catch (error) {
       await it[Symbol.asyncDispose]();
@@ -71,8 +77,8 @@ export class HostSwitch implements AsyncDisposable {
     await this.#startDaemon();
   }
 
-  async stop(): Promise<void> {
-    for (const program of daemons) {
+  async stop(programs: readonly Program[] = daemons): Promise<void> {
+    for (const program of programs) {
       const id = identify(pidOf(program) ?? 0);
       if (id !== undefined) await endProcess(id, 5_000);
     }
@@ -105,7 +111,7 @@ export class HostSwitch implements AsyncDisposable {
     if (this.#lock) {
       await this.stop();
       // A userspace switch leaves its taps for its successor.
-      for (const tap of ["ovs-netdev", FOREIGN.bridge, FOREIGN.port]) await tryRun(["ip", "link", "delete", tap]);
+      for (const tap of ["ovs-netdev", BRIDGE, this.port]) await tryRun(["ip", "link", "delete", tap]);
       if (this.#madeFolder) rmSync(FOLDER, { recursive: true, force: true });
       rmSync("/run/tsystem-switch.lock", { force: true });
       this.#lock[Symbol.dispose]();
@@ -114,7 +120,7 @@ export class HostSwitch implements AsyncDisposable {
   }
 }
 
-function pidOf(program: (typeof daemons)[number]): number | undefined {
+function pidOf(program: Program): number | undefined {
   const file = `${FOLDER}/${program}.pid`;
   return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
 }

@@ -1,7 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
+import { run } from "@switchyard/base";
 import { endProcess, identify } from "@switchyard/linux";
 import { expectSameMachine, requires, snapshotMachine } from "@switchyard/testing";
+import { stopYard } from "../src/agent/mod.ts";
+import { gatewayMac } from "../src/agent/names.ts";
 import { HostSwitch, hostSwitchFree } from "./host-switch.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween, expectBulkWithHost, leavesOffloads } from "./tcp.ts";
@@ -59,6 +62,18 @@ describe.skipIf(!able)("a system yard", () => {
     expect(await host.look()).toEqual(before);
   }, 60_000);
 
+  test("has the host answer a node from the gateway alone, not from the switch's end of its nic", async () => {
+    await using _host = await HostSwitch.start(true);
+    await using yard = await LiveYard.create("system");
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    // Whoever answers last would be believed; `-b` of arping tells each of them.
+    expect(await yard.reaches("a", "10.78.1.254")).toBe(true);
+    const { stdout } = await yard.in("a", "busybox", "arping", "-b", "-c", "2", "-w", "3", "-I", "eth0", "10.78.1.254");
+    const answered = new Set([...stdout.matchAll(/\[([0-9a-f:]{17})\]/g)].map(([, mac]) => mac));
+    expect([...answered]).toEqual([gatewayMac("system", "lan01")]);
+    expect(await run(["ip", "-br", "-6", "address", "show", "dev", "_k_1_0"])).toBe("");
+  }, 60_000);
+
   test("says that the host has no switch that runs, and makes nothing", async () => {
     const before = await snapshotMachine();
     await using yard = await LiveYard.create("system");
@@ -67,6 +82,50 @@ describe.skipIf(!able)("a system yard", () => {
     expect(existsSync(yard.paths.state)).toBe(false);
     await expectSameMachine(before, { ours: /yard_system|_probe/ });
   });
+
+  test("says that the host's switch takes nothing while only its database runs, and leaves nothing", async () => {
+    const before = await snapshotMachine();
+    {
+      await using host = await HostSwitch.start(true);
+      await using yard = await LiveYard.create("system");
+      const rows = (await host.look()).rows;
+      await host.stop(["ovs-vswitchd"]);
+      await expect(yard.up(LAB)).rejects.toMatchObject({ code: "switch.not-answering" });
+      expect(existsSync(yard.paths.state)).toBe(false);
+      expect((await host.look()).rows).toEqual(rows);
+    }
+    await expectSameMachine(before, { ours: OURS });
+  }, 60_000);
+
+  test("leaves alone what is somebody else's by a name that it would give, and says so", async () => {
+    await using host = await HostSwitch.start(true, "_k_1_0");
+    await using yard = await LiveYard.create("system");
+    const before = await host.look();
+    const { failures } = await yard.up(LAB);
+    expect(failures).toContainEqual(
+      expect.objectContaining({ subject: { kind: "nic", node: "a", nic: "eth0" }, code: "nic.refused" }),
+    );
+    expect(failures.filter(({ subject }) => !("node" in subject) || subject.node !== "a")).toEqual([]);
+    await expectBulkBetween(yard, "b", "c", "10.78.1.3");
+    await stopYard("system");
+    expect(await host.look()).toEqual(before);
+  }, 60_000);
+
+  test("and a private one with the same lab do not meet", async () => {
+    await using _host = await HostSwitch.start(true);
+    await using system = await LiveYard.create("system");
+    await using own = await LiveYard.create(`tsys${process.pid}`, { beside: system });
+    const upper = LAB.replaceAll("10.78.1.", "10.79.1.");
+    expect((await system.up(LAB)).failures).toEqual([]);
+    expect((await own.up(upper)).failures).toEqual([]);
+    expect(await system.reaches("a", "10.78.1.2")).toBe(true);
+    expect(await own.reaches("a", "10.79.1.2")).toBe(true);
+    await system.in("a", "ip", "addr", "add", "10.79.1.9/24", "dev", "eth0");
+    expect(await system.reaches("a", "10.79.1.2")).toBe(false);
+    await stopYard("system");
+    expect(await own.reaches("a", "10.79.1.2")).toBe(true);
+    expect(await own.plan(upper)).toEqual([]);
+  }, 60_000);
 
   test("goes on when the host's switch was restarted, with or without TSO", async () => {
     await using host = await HostSwitch.start(true);

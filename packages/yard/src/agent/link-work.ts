@@ -63,7 +63,7 @@ function alreadySo({ op, errno }: LinkFailure): boolean {
 function describeOp(op: LinkOp): string {
   switch (op.op) {
     case "veth":
-      return `making the nic ${op.peer.name}`;
+      return `making the nic ${op.peer.name} as port ${op.name}`;
     case "vxlan":
       return `making ${op.name}`;
     case "set":
