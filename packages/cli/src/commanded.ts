@@ -3,7 +3,7 @@
  * among the networks that the yard has, so that both ways mean and refuse the same.
  */
 import { YardError, YardErrors } from "@switchyard/base";
-import { type NetworkSpec, type NicSpec, type NodeSpec, parseLab } from "@switchyard/yard/model";
+import { makingOf, type NetworkSpec, type NicSpec, type NodeSpec, parseLab } from "@switchyard/yard/model";
 import { type Commanded, type Rows, type Scope, waitApplied } from "@switchyard/yard/store";
 import { converge, failureErrors, type LiveYard } from "./converge.ts";
 import { failuresOf } from "./render/error.ts";
@@ -80,10 +80,10 @@ export async function commit(
 
 function networksOf(rows: Rows): FilePart {
   return Object.fromEntries(
-    rows.networks.map(({ name, type, cidr, gateway, mtu }) => [
+    rows.networks.map(({ name, cidr, gateway, mtu, ...network }) => [
       name,
       {
-        type,
+        ...makingOf(network),
         ...(cidr.length === 0 ? {} : { cidr }),
         ...(gateway.length === 0 ? {} : { gateway }),
         ...(mtu === undefined ? {} : { mtu }),

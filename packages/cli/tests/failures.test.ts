@@ -175,6 +175,31 @@ nodes: { slow: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [slee
     expect((await site.yard(yard, ["down"])).code).toBe(0);
   });
 
+  test("an agent that dies in mid-up is told of at once, and the next command goes on", async () => {
+    const signs = join(site.folder, "more-signs");
+    mkdirSync(signs);
+    site.write(
+      "killed.yard.yaml",
+      `name: killed
+networks: { lan: { cidr: 10.5.0.0/24 } }
+nodes: { killed: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [sleep, "2"]] } }
+`,
+    );
+    const { agent } = JSON.parse((await site.yard(yard, ["ps", "--json"])).stdout);
+    const up = await site.yard(yard, ["up", "killed.yard.yaml"], {
+      onStart: () => {
+        const watcher = watch(signs, () => {
+          watcher.close();
+          process.kill(agent, "SIGKILL");
+        });
+      },
+    });
+    expect(up.code).toBe(1);
+    expect(up.stderr).toContain("[agent.died]");
+    expect((await site.yard(yard, ["up", "killed.yard.yaml"])).code).toBe(0);
+    expect((await site.yard(yard, ["down"])).code).toBe(0);
+  });
+
   test("a lab can be taken down by its file though the file is broken since", async () => {
     site.write("gone.yard.yaml", pair("gone", "lan"));
     expect((await site.yard(yard, ["up", "gone.yard.yaml"])).code).toBe(0);

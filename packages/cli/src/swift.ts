@@ -1,0 +1,49 @@
+/**
+ * The quick way to change and read a yard: asking its running agent, which has the yard's content in memory. Where no
+ * agent runs, or another version's does, the slow way (converge.ts, view/open.ts) goes through the database itself.
+ */
+import { YardError } from "@switchyard/base";
+import type { AgentClient } from "@switchyard/yard/client";
+import type { Changes } from "@switchyard/yard/store";
+import { createProgress } from "./render/progress.ts";
+import { Interrupted, type Session } from "./session.ts";
+
+/** What came of a change. */
+export interface Applied<Reply> {
+  readonly reply: Reply;
+  readonly failures: Awaited<ReturnType<AgentClient["settled"]>>["failures"];
+}
+
+/**
+ * Has the agent make a change, and waits until it is applied, with progress on the terminal.
+ *
+ * @returns undefined when the agent died under it: all of this may be repeated
+ * @throws Interrupted at Ctrl-C: what is written stays so; what the change was refused with
+ */
+export async function applyThrough<Reply extends { readonly cfg: number; readonly changes: Changes }>(
+  session: Session,
+  agent: AgentClient,
+  title: string,
+  change: () => Promise<Reply>,
+  labsOf: (reply: Reply) => readonly string[],
+): Promise<Applied<Reply> | undefined> {
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const interrupt = () => reject(session.signal.reason);
+  session.signal.addEventListener("abort", interrupt, { once: true });
+  interrupted.catch(() => {});
+  try {
+    const reply = await Promise.race([change(), interrupted]);
+    using progress = createProgress(session.streams.stderr, title, session.errorStyle);
+    const settled = agent.settled(reply.cfg, labsOf(reply), ({ done, total }) =>
+      progress.show({ done, total, text: "nodes" }),
+    );
+    const { failures } = await Promise.race([settled, interrupted]);
+    return { reply, failures };
+  } catch (error) {
+    if (session.signal.aborted && session.signal.reason instanceof Interrupted) throw session.signal.reason;
+    if (error instanceof YardError && error.code === "agent.died") return undefined;
+    throw error;
+  } finally {
+    session.signal.removeEventListener("abort", interrupt);
+  }
+}
