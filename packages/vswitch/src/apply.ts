@@ -1,5 +1,6 @@
 import { deadline, YardError } from "@switchyard/base";
 import { ConnectError, ConstraintViolationError, OutcomeUnknownError } from "@switchyard/ovsdb";
+import type { InterfaceRow } from "../schema/open_vswitch.gen.ts";
 import { type Built, ChangeWriter } from "./change.ts";
 import { interfaceOf, observeSwitch } from "./observe.ts";
 import { openSwitch } from "./open.ts";
@@ -68,7 +69,7 @@ export async function checkPorts(
   options: { readonly signal?: AbortSignal; readonly timeout: number },
 ): Promise<{ readonly taken: boolean; readonly failures: readonly SwitchFailure[] }> {
   const taken = () => Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0) >= asked(db);
-  const works = (name: string) => isMade(portInterface(db, name));
+  const works = (name: string) => isMade(db, portInterface(db, name));
   const well = () => taken() && ports.every(works);
   if (options.timeout > 0 && !well()) {
     // Not having come to it in time is no error here: what is missing is told below.
@@ -169,7 +170,7 @@ function inspect(
   const failures: Omit<SwitchFailure, "withdrawn">[] = [];
   const look = (kind: SwitchFailure["kind"], name: string) => {
     if (skip.has(`${kind} ${name}`)) return;
-    if (!isMade(portInterface(db, name))) failures.push(failureOf(db, kind, name));
+    if (!isMade(db, portInterface(db, name))) failures.push(failureOf(db, kind, name));
   };
   for (const name of change.setBridges?.keys() ?? []) look("bridge", name);
   for (const name of change.setPorts?.keys() ?? []) look("port", name);
@@ -182,8 +183,31 @@ function portInterface(db: Switch, name: string) {
   return port && interfaceOf(db, port);
 }
 
-function isMade(link: ReturnType<typeof portInterface>): boolean {
-  return link?.ofport !== undefined && link.ofport >= 0 && link.error === undefined;
+function isMade(db: Switch, link: InterfaceRow | undefined): boolean {
+  if (link?.ofport === undefined || link.ofport < 0) return false;
+  return link.error === undefined || isPaired(db, link);
+}
+
+/**
+ * Whether a patch has its peer on a bridge of the same datapath. The switch tells of a missing peer as of an error, and
+ * leaves that word where it is when the peer comes.
+ */
+function isPaired(db: Switch, link: InterfaceRow): boolean {
+  if (link.type !== "patch") return false;
+  const peer = portInterface(db, link.options.get("peer") ?? "");
+  return (
+    peer?.type === "patch" &&
+    peer.options.get("peer") === link.name &&
+    peer.ofport !== undefined &&
+    peer.ofport >= 0 &&
+    datapathOf(db, link.name) === datapathOf(db, peer.name)
+  );
+}
+
+function datapathOf(db: Switch, port: string): string | undefined {
+  const row = db.table("Port").find({ name: port });
+  const home = row && [...db.table("Bridge")].find(({ ports }) => ports.has(row._uuid));
+  return home && (home.datapath_type || "system");
 }
 
 function failureOf(db: Switch, kind: SwitchFailure["kind"], name: string): Omit<SwitchFailure, "withdrawn"> {

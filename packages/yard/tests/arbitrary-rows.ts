@@ -2,16 +2,27 @@
 import { nthHost, parseCidr, parseIp, parseMac } from "@switchyard/base";
 import { isUuid, type Uuid } from "@switchyard/ovsdb";
 import fc from "fast-check";
-import type { PortForward } from "../src/model/types.ts";
+import { bridgeOf } from "../src/model/making.ts";
+import type { NetworkMaking, PortForward } from "../src/model/types.ts";
 import type { NodeConfig } from "../src/store/config.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../src/store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../src/store/status.ts";
 
 const LANS = ["lan01", "a-network-with-a-long-name"];
+/** A network that is always there, and to which no node attaches. */
+const MASTER = "backplane";
 const SUBNETS = new Map(LANS.map((name, i) => [name, parseCidr(`10.${i}.0.0/24`)]));
 const NODES = ["web", "router", "host-1", "a.node.whose.name.is.long"];
 
-const network = fc.record({ gateway: fc.boolean(), mtu: fc.constantFrom(undefined, 9000) });
+const network = fc.record({
+  gateway: fc.boolean(),
+  mtu: fc.constantFrom(undefined, 9000),
+  making: fc.constantFrom<NetworkMaking>(
+    { type: "lan" },
+    { type: "vlan", id: 0, master: MASTER, bridge: undefined },
+    { type: "vlan", id: 100, master: MASTER, bridge: "office" },
+  ),
+});
 const nic = fc.record({
   on: fc.constantFrom(...LANS, "wire", undefined),
   addressed: fc.boolean(),
@@ -80,25 +91,31 @@ export const storeRows: fc.Arbitrary<Rows> = fc
       hosts: [],
       labs: [],
       links: [{ uuid: uuid(900), name: "wire", lab: "one", mtu: undefined }],
-      networks: LANS.map((name, i): NetworkEntry => {
-        const subnet = SUBNETS.get(name);
-        const gateway = networks[i]?.gateway === true ? [parseIp(`10.${i}.0.254`)] : [];
-        const cidr = subnet === undefined ? [] : [subnet];
-        const mtu = networks[i]?.mtu;
-        return {
-          uuid: uuid(800 + i),
-          name,
-          type: "lan",
-          lab: "one",
-          cidr,
-          gateway,
-          mtu,
-          status: networkStatus(new Map()),
-        };
-      }),
+      networks: [
+        networkEntry(MASTER, 9, { type: "lan" }, undefined, false),
+        ...LANS.map((name, i) => {
+          const { mtu, gateway = false, making = { type: "lan" } } = networks[i] ?? {};
+          // A switch has one bridge for each VLAN.
+          const twin = i > 0 && making.type !== "lan" && bridgeOf(making) === bridgeOf(networks[0]?.making ?? making);
+          return networkEntry(name, i, twin ? { type: "lan" } : making, mtu, gateway);
+        }),
+      ],
       nodes: entries,
     };
   });
+
+function networkEntry(
+  name: string,
+  i: number,
+  making: NetworkMaking,
+  mtu: number | undefined,
+  gated: boolean,
+): NetworkEntry {
+  const subnet = SUBNETS.get(name);
+  const gateway = gated ? [parseIp(`10.${i}.0.254`)] : [];
+  const cidr = subnet === undefined ? [] : [subnet];
+  return { ...making, uuid: uuid(800 + i), name, lab: "one", cidr, gateway, mtu, status: networkStatus(new Map()) };
+}
 
 type NodeSeed = typeof node extends fc.Arbitrary<infer T> ? T : never;
 

@@ -11,6 +11,10 @@ import { type CommonOptions, print, printJson, type Session, yardName } from "..
 import { environment } from "./exec.ts";
 
 interface NetworkOptions extends CommonOptions {
+  readonly type?: string;
+  readonly id?: number;
+  readonly master?: string;
+  readonly bridge?: string;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu?: number;
@@ -64,14 +68,21 @@ export function define(command: Command, session: Session): void {
 function defineNetwork(command: Command, session: Session): void {
   command
     .argument("<name>", "its name")
+    .option("--type <type>", "how it is made: lan or vlan (default: lan)")
+    .option("--id <number>", "the number of the VLAN", number)
+    .option("--master <name>", "network or bridge that the VLAN comes from (default: backplane)")
+    .option("--bridge <name>", "name of its bridge (default: vlbr<id>)")
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
     .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
     .option("--mtu <bytes>", "largest packet", number)
     .option("--json", JSON_HELP)
-    .action(async (name: string, { cidr, gateway, mtu, ...options }: NetworkOptions) => {
+    .action(async (name: string, { cidr, gateway, type, id, master, bridge, mtu, ...options }: NetworkOptions) => {
       const began = performance.now();
       const yard = yardName(command, session.env);
-      const spec = networkSpec(session, name, { ...some({ cidr, gateway }), ...given({ mtu }) });
+      const spec = networkSpec(session, name, {
+        ...some({ cidr, gateway }),
+        ...given({ type, id, master, bridge, mtu }),
+      });
       await using live = await openLiveYard(session, yard);
       const place = { yard, host: live.host };
       const changed = await commit(session, live, `add ${name}`, () => addNetwork(live.store, spec, place), {
@@ -79,7 +90,11 @@ function defineNetwork(command: Command, session: Session): void {
       });
       report(session, options, `network ${name}`, changed, began);
     });
-  examples(command, ["yard add network lan01 --cidr 10.1.0.0/24 --gateway 10.1.0.254", "the host reaches it too"]);
+  examples(
+    command,
+    ["yard add network lan01 --cidr 10.1.0.0/24 --gateway 10.1.0.254", "the host reaches it too"],
+    ["yard add network office --type vlan --id 100 --master lan01", "VLAN 100 of lan01"],
+  );
 }
 
 function defineNetns(command: Command, session: Session): void {

@@ -1,24 +1,23 @@
 /** What a host shall be like, by what the store says. Pure. */
-import { contains, prefixOf } from "@switchyard/base";
-import { bridgeName, portName, wireName } from "@switchyard/vswitch";
+import { portName, wireName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
+import { addNetwork, networkMtu, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
-import { gatewayDevice, gatewayMac, gatewayPort, nodeNamespace } from "./names.ts";
-import {
-  type BridgeState,
-  type ContainerNodeState,
-  type ExecState,
-  type FileState,
-  HOST,
-  type NamespaceState,
-  type PortState,
-  type ServiceState,
-  type State,
-  type VethState,
+import { networkBridge, nodeNamespace } from "./names.ts";
+import type {
+  BridgeState,
+  ContainerNodeState,
+  ExecState,
+  FileState,
+  NamespaceState,
+  PortState,
+  ServiceState,
+  State,
+  VethState,
 } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
@@ -37,9 +36,6 @@ export interface HostFacts {
   readonly executable: readonly string[];
 }
 
-/** Ethernet's, and the kernel's for a new link; bytes. */
-const DEFAULT_MTU = 1500;
-
 /** The state of a host on which all is as the rows say. */
 export function desire(rows: Rows, facts: HostFacts): State {
   const nodes = rows.nodes.filter((node) => node.host === facts.host);
@@ -50,7 +46,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, PortState>();
   const veths = new Map<string, VethState>();
-  for (const network of rows.networks) addNetwork(network, facts, { bridges, ports, veths });
+  for (const network of rows.networks) addNetwork(network, networks, facts, { bridges, ports, veths });
   for (const [link, bridge] of wires) bridges.set(bridge, wireState(link, facts));
 
   const namespaces = new Map<string, NamespaceState>();
@@ -62,10 +58,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
     namespaces.set(namespace, namespaceState(node, networks));
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
-      const inherited = nic.network === undefined ? linkMtu.get(nic.link ?? "") : networks.get(nic.network)?.mtu;
-      veths.set(near, vethState(node, nic, nic.mtu ?? inherited ?? DEFAULT_MTU, facts));
+      const network = nic.network === undefined ? undefined : networks.get(nic.network);
+      const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
+      veths.set(near, vethState(node, nic, nic.mtu ?? inherited ?? networkMtu(network), facts));
       // One that is attached to nothing is there all the same, unplugged.
-      const bridge = nic.network === undefined ? wires.get(nic.link ?? "") : bridgeName(nic.network);
+      const bridge = network === undefined ? wires.get(nic.link ?? "") : networkBridge(network);
       if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
     }
     if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
@@ -102,41 +99,6 @@ function wireState(link: string, facts: HostFacts): BridgeState {
     purpose: purposeOf({ kind: "link", link }),
   };
 }
-
-interface Switch {
-  readonly bridges: Map<string, BridgeState>;
-  readonly ports: Map<string, PortState>;
-  readonly veths: Map<string, VethState>;
-}
-
-function addNetwork(network: NetworkEntry, facts: HostFacts, into: Switch): void {
-  const purpose = purposeOf({ kind: "network", network: network.name });
-  const bridge = bridgeName(network.name);
-  into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
-  if (network.gateway.length === 0) return;
-  const port = gatewayPort(network.name);
-  into.ports.set(port, { ...PLAIN_PORT, bridge, purpose });
-  into.veths.set(port, {
-    namespace: HOST,
-    name: gatewayDevice(facts.yard, network.name),
-    mac: gatewayMac(facts.yard, network.name),
-    mtu: network.mtu ?? DEFAULT_MTU,
-    up: true,
-    offloads: facts.offloads,
-    addresses: gatewayAddresses(network).toSorted(),
-    purpose,
-  });
-}
-
-/** The gateways with the prefix length of the subnet that they lie in. */
-function gatewayAddresses(network: NetworkEntry): string[] {
-  return network.gateway.map((ip) => {
-    const subnet = network.cidr.find((cidr) => contains(cidr, ip));
-    return `${ip}/${subnet === undefined ? (ip.includes(":") ? 128 : 32) : prefixOf(subnet)}`;
-  });
-}
-
-const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {} };
 
 function portState(node: NodeEntry, nic: NicEntry, bridge: string): PortState {
   const { vlan, trunks } = nic;

@@ -1,5 +1,8 @@
 /** Names of what a yard makes on its host beside bridges and ports, which are named by the vswitch room. */
 import { parseMac } from "@switchyard/base";
+import { bridgeName } from "@switchyard/vswitch";
+import { bridgeOf } from "../model/making.ts";
+import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
 import { NAMESPACE_PREFIX } from "./paths.ts";
 
@@ -11,6 +14,11 @@ export function nodeNamespace(yard: string, node: string): string {
 /** The name of a node's container at its engine. */
 export function containerName(yard: string, node: string): string {
   return `${yard}_${node}`;
+}
+
+/** The bridge of a network. */
+export function networkBridge(network: NetworkMaking & { readonly name: string }): string {
+  return bridgeOf(network) ?? bridgeName(network.name);
 }
 
 /** The port of a network's gateway: `_g_<network>`, or a hash where that is longer than an interface's name may be. */

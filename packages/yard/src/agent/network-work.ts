@@ -84,10 +84,16 @@ export async function applyToSwitch(
       wait,
     });
     for (const { name, code, message } of result.failures)
-      blame.add(subjectOf(subjects, name), new YardError(code, message), code);
+      blame.add(subjectOf(subjects, name), new YardError(code, message, switchHint(code)), code);
   } catch (error) {
     for (const { subject } of actions) blame.add(subject, error, "switch.failed");
   }
+}
+
+function switchHint(code: string): { hint?: string } {
+  return code === "switch.no-bridge"
+    ? { hint: "name a network of the yard, or make the bridge: yard ovs bridge-add NAME" }
+    : {};
 }
 
 /** Sets kernel parameters, addresses and routes: parameters first, as some decide what the addresses may be. */

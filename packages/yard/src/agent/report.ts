@@ -1,12 +1,12 @@
 import type { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { ContainerState } from "@switchyard/runtime";
-import { bridgeName, type ObservedPort, portName } from "@switchyard/vswitch";
+import { type ObservedPort, portName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
-import { nodeNamespace } from "./names.ts";
+import { networkBridge, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
 import { purposeOf, type Subject } from "./subject.ts";
@@ -93,7 +93,7 @@ function nicStatusOf(
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {
-  const bridge = bridgeName(network.name);
+  const bridge = networkBridge(network);
   return { state: failure ? "failed" : findings.desired.bridges.has(bridge) ? "up" : "pending", failure, bridge };
 }
 

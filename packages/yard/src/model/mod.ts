@@ -1,5 +1,6 @@
 export { modelCodes } from "./codes.ts";
 export { initialLab } from "./init.ts";
+export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, parseLab } from "./parse.ts";
 export type * from "./types.ts";

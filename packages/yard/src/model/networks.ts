@@ -12,6 +12,7 @@ import {
   toNumber,
   YardError,
 } from "@switchyard/base";
+import { checkMakings, readMaking } from "./making.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
 import type { NetworkSpec } from "./types.ts";
@@ -24,6 +25,7 @@ export function readNetworks(reading: Reading): Map<string, NetworkSpec> {
     if (written !== undefined) networks.set(name, readNetwork(name, written ?? {}, reading));
   }
   checkOverlaps([...networks.values()], reading);
+  checkMakings([...networks.values()], reading);
   return networks;
 }
 
@@ -73,8 +75,8 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
     }
   }
   return {
+    ...readMaking(name, written, reading),
     name,
-    type: written.type ?? "lan",
     cidr: cidr.map(({ value }) => value),
     gateway: gateway.map(({ value }) => value),
     mtu: written.mtu,

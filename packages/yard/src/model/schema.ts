@@ -187,7 +187,23 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 
 export const networkMappingSchema = z
   .strictObject({
-    type: field(z.enum(["lan"]), "How it is made. `lan`: a learning switch of its own.", { default: "lan" }).optional(),
+    type: field(
+      z.enum(["lan", "vlan"]),
+      "How it is made. `lan`: a learning switch of its own. `vlan`: one VLAN of the bridge `master`, untagged.",
+      { default: "lan" },
+    ).optional(),
+    id: field(
+      z.number().int().min(0).max(16777215),
+      "The number of the VLAN, 0..4094; 0 is the frames that bear no tag on the master.",
+      { otherwise: "needed for `vlan`", examples: [100] },
+    ).optional(),
+    master: field(text, "Where the VLAN comes from: another network, or a bridge that the switch has.", {
+      otherwise: "`backplane`",
+    }).optional(),
+    bridge: field(text, "What its bridge is called, at most 15 characters.", {
+      otherwise: "`vlbr<id>`",
+      examples: ["vxbackend"],
+    }).optional(),
     cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
       otherwise: "none: nics have the addresses that they name",
       examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],

@@ -16,13 +16,27 @@ export interface Lab {
   readonly checks: readonly CheckSpec[];
 }
 
-/** How a network is made. */
-export type NetworkType = "lan";
+/** How a network is made: its type and the keys that only that type has. */
+export type NetworkMaking =
+  /** A bridge of its own. */
+  | { readonly type: "lan" }
+  | {
+      /** One VLAN of a master bridge, untagged on a bridge of its own, which a pair of patch ports joins to the master. */
+      readonly type: "vlan";
+      /** 0 to 4094; 0: the frames that bear no tag on the master. */
+      readonly id: number;
+      /** Another network of the yard, or else a bridge that the switch has. */
+      readonly master: string;
+      /** Undefined: `vlbr<id>`. */
+      readonly bridge: string | undefined;
+    };
+export type NetworkType = NetworkMaking["type"];
 
 /** A layer-2 segment. */
-export interface NetworkSpec {
+export type NetworkSpec = NetworkCommon & NetworkMaking;
+
+interface NetworkCommon {
   readonly name: string;
-  readonly type: NetworkType;
   /** The subnets that addresses of its nics are taken from, at most one a family; the host bits are zero. */
   readonly cidr: readonly Cidr[];
   /** Addresses of the segment on the host, each within a `cidr`: the host reaches the lan, nics route through it. */

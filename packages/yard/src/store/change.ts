@@ -5,12 +5,14 @@
  */
 import { addressOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
-import type { NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
+import { makingConflicts } from "../model/making.ts";
+import type { NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
 import { nicConfigText, nodeConfigText } from "./config.ts";
 import { difference } from "./difference.ts";
 import { ObjIds } from "./ids.ts";
+import { makingOptions, parseMaking } from "./making.ts";
 import type { NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Where new nodes go. */
@@ -31,6 +33,9 @@ export class Change {
   readonly #ids: ObjIds;
   readonly #targets = new Map<string, Target>();
   readonly #links = new Map<string, Uuid>();
+  /** How the networks that are written here are made. */
+  readonly #makings = new Map<string, NetworkMaking>();
+  readonly #gone = new Set<Uuid>();
   readonly #leaving = new Set<Uuid>();
   readonly #errors: YardError[] = [];
 
@@ -62,9 +67,20 @@ export class Change {
 
   /** Writes the yard's numbers. @throws YardError, or YardErrors, when a part has failed: then nothing is written */
   finish(): void {
+    this.#checkMakings();
     const [first, ...others] = this.#errors;
     if (first !== undefined) throw others.length === 0 ? first : new YardErrors([first, ...others]);
     this.#tx.update("Yard", this.#yard.uuid, { next_cfg: this.cfg, next_obj_id: this.#ids.next });
+  }
+
+  /** Whether the networks that are written here can be made beside those that the yard has, in one switch. */
+  #checkMakings(): void {
+    if (this.#makings.size === 0) return;
+    const others = [...this.#db.table("Network")]
+      .filter(({ name, _uuid }) => !this.#makings.has(name) && !this.#gone.has(_uuid))
+      .map((row) => ({ ...parseMaking(row), name: row.name }));
+    const written = [...this.#makings].map(([name, making]) => ({ ...making, name }));
+    this.#errors.push(...makingConflicts([...others, ...written]).map(({ error }) => error));
   }
 
   /** The row of a host, made when it is not there. */
@@ -84,7 +100,16 @@ export class Change {
   /** Makes a network, or changes the row there is. */
   writeNetwork(spec: NetworkSpec, row: NetworkRow | undefined, lab: Uuid | undefined): Uuid {
     const { name, type, mtu } = spec;
-    const wanted = { name, type, lab, mtu, cidr: new Set<string>(spec.cidr), gateway: new Set<string>(spec.gateway) };
+    const wanted = {
+      name,
+      type,
+      lab,
+      mtu,
+      cidr: new Set<string>(spec.cidr),
+      gateway: new Set<string>(spec.gateway),
+      options: makingOptions(spec),
+    };
+    this.#makings.set(name, spec);
     const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
     if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Network", uuid, changed));
     this.#targets.set(name, { name, uuid, cidr: spec.cidr, gateway: spec.gateway });
@@ -101,6 +126,7 @@ export class Change {
 
   delete(table: "Network" | "Link" | "Lab", uuid: Uuid): void {
     this.#tx.delete(table, uuid);
+    this.#gone.add(uuid);
     this.changed = true;
   }
 

@@ -4,8 +4,9 @@
  */
 import { type Cidr, type Ip, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
 import type { Database, Uuid } from "@switchyard/ovsdb";
-import type { CheckSpec, NetworkType, RouteSpec } from "../model/types.ts";
+import type { CheckSpec, NetworkMaking, RouteSpec } from "../model/types.ts";
 import { type NodeConfig, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
+import { parseMaking } from "./making.ts";
 import {
   type HostStatus,
   hostStatus,
@@ -46,10 +47,11 @@ export interface LabEntry {
   readonly checks: readonly CheckSpec[];
 }
 
-export interface NetworkEntry {
+export type NetworkEntry = NetworkMaking & NetworkCommon;
+
+interface NetworkCommon {
   readonly uuid: Uuid;
   readonly name: string;
-  readonly type: NetworkType;
   /** Undefined: made by a command. */
   readonly lab: string | undefined;
   readonly cidr: readonly Cidr[];
@@ -171,7 +173,7 @@ function networkPart(row: NetworkRow) {
   return {
     uuid: row._uuid,
     name: row.name,
-    type: networkType(row),
+    ...parseMaking(row),
     cidr: sortAddresses([...row.cidr].map((text) => read(parseCidr, text, where))),
     gateway: sortAddresses([...row.gateway].map((text) => read(parseIp, text, where))),
     mtu: row.mtu,
@@ -209,17 +211,6 @@ function nicPart(row: NicRow) {
 
 function linkPart(row: LinkRow) {
   return { uuid: row._uuid, name: row.name, mtu: row.mtu };
-}
-
-function networkType(row: NetworkRow): NetworkType {
-  if (row.type === "lan") return row.type;
-  throw new YardError(
-    "store.bad-row",
-    `network ${row.name} is of the type "${row.type}", which this version does not know`,
-    {
-      where: `Network ${row.name}`,
-    },
-  );
 }
 
 function read<T>(parser: (text: string) => T, text: string, where: string): T {

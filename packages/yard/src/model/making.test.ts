@@ -1,0 +1,60 @@
+import { describe, expect, test } from "bun:test";
+import { YardError, YardErrors } from "@switchyard/base";
+import { parseLab } from "./parse.ts";
+
+const source = { file: "lab.yaml", environment: {} };
+
+function networks(text: string) {
+  return parseLab(`name: t\nnetworks:\n${text}`, source).lab.networks;
+}
+
+function told(text: string): string[] {
+  try {
+    networks(text);
+    return [];
+  } catch (thrown) {
+    if (!(thrown instanceof YardError)) throw thrown;
+    const all = thrown instanceof YardErrors ? thrown.errors : [thrown];
+    return all.map(({ code, where }) => `${where?.replace(/^[^:]*:/, "")} ${code}`);
+  }
+}
+
+describe("a network of type vlan", () => {
+  test("is a VLAN of the backplane unless it names another master, on a bridge named after its number", () => {
+    expect(
+      networks("  a: { type: vlan, id: 100 }\n  b: { type: vlan, id: 0, master: a, bridge: office }"),
+    ).toMatchObject([
+      { name: "a", type: "vlan", id: 100, master: "backplane", bridge: undefined },
+      { name: "b", type: "vlan", id: 0, master: "a", bridge: "office" },
+    ]);
+  });
+
+  test("needs a number from 0 to 4094, and names that a bridge can have", () => {
+    expect(told("  a: { type: vlan }\n  b: { type: vlan, id: 4095 }\n  c: { type: vlan, id: -1 }")).toEqual([
+      "3:3 network.id-missing",
+      "4:24 lab.out-of-range",
+      "5:24 lab.out-of-range",
+    ]);
+    expect(told('  a: { type: vlan, id: 1, bridge: -x, master: "a b" }')).toEqual([
+      "3:35 network.bad-bridge",
+      "3:47 network.bad-bridge",
+    ]);
+  });
+
+  test("cannot have the number or the bridge of another, or be its own master", () => {
+    expect(told("  a: { type: vlan, id: 7 }\n  b: { type: vlan, id: 7, master: other }")).toEqual([
+      "4:24 network.bridge-taken",
+    ]);
+    expect(told("  a: { type: vlan, id: 7 }\n  b: { type: vlan, id: 8, bridge: vlbr7 }")).toEqual([
+      "4:35 network.bridge-taken",
+    ]);
+    expect(told("  a: { type: vlan, id: 7, master: b }\n  b: { type: vlan, id: 8, master: vlbr7 }")).toEqual([
+      "3:35 network.master-loop",
+      "4:35 network.master-loop",
+    ]);
+  });
+
+  test("is meant where its keys are written without its type", () => {
+    expect(told("  a: { id: 7, master: b }")).toEqual(["3:8 network.other-type", "3:15 network.other-type"]);
+  });
+});

@@ -1,0 +1,170 @@
+/** How networks of the different types are made: the keys that only one type has. */
+import { YardError } from "@switchyard/base";
+import { NAME, NIC_NAME } from "./fields.ts";
+import type { Path } from "./places.ts";
+import type { Reading } from "./reading.ts";
+import type { NetworkFile } from "./schema.ts";
+import type { NetworkMaking, NetworkType } from "./types.ts";
+
+/** The master of a VLAN where none is named: what Zero-OS calls its own. */
+const BACKPLANE = "backplane";
+
+/** The keys of each type beside those that all have. */
+const KEYS = {
+  lan: [],
+  vlan: ["id", "master", "bridge"],
+} as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
+
+/** Reads the type of a network and what belongs to it; where that is wrong it is as good as can be guessed. */
+export function readMaking(name: string, written: NetworkFile, reading: Reading): NetworkMaking {
+  const path = ["networks", name];
+  const type = written.type ?? "lan";
+  refuseOthers(name, type, written, reading);
+  switch (type) {
+    case "lan":
+      return { type };
+    case "vlan":
+      return {
+        type,
+        id: readId(name, type, written.id, 0, 4094, reading),
+        master: readMaster(written.master, path, reading) ?? BACKPLANE,
+        bridge: readBridge(written.bridge, path, reading),
+      };
+  }
+}
+
+/** Only what says how a network is made. */
+export function makingOf(network: NetworkMaking): NetworkMaking {
+  switch (network.type) {
+    case "lan":
+      return { type: network.type };
+    case "vlan": {
+      const { type, id, master, bridge } = network;
+      return { type, id, master, bridge };
+    }
+  }
+}
+
+/** The name of a network's bridge where that does not come from the network's own name. */
+export function bridgeOf(network: NetworkMaking): string | undefined {
+  switch (network.type) {
+    case "lan":
+      return undefined;
+    case "vlan":
+      return network.bridge ?? `vlbr${network.id}`;
+  }
+}
+
+/** Why two networks, or one, cannot be made as they are declared. */
+export interface MakingConflict {
+  /** The network that is to be changed. */
+  readonly network: string;
+  /** The key that says it. */
+  readonly key: "id" | "bridge" | "master";
+  readonly error: YardError;
+}
+
+type Named = NetworkMaking & { readonly name: string };
+
+/** What stands in the way of making these networks in one switch; of two the later is told. */
+export function makingConflicts(networks: readonly Named[]): MakingConflict[] {
+  const conflicts: MakingConflict[] = [];
+  const bridges = new Map<string, string>();
+  const ids = new Map<string, string>();
+  const byName = new Map(networks.map((network) => [network.name, network]));
+  for (const network of networks) {
+    const bridge = bridgeOf(network);
+    if (bridge === undefined || network.type === "lan") continue;
+    const { name, type, id } = network;
+    const twin = ids.get(`${type} ${id}`);
+    const other = bridges.get(bridge);
+    if (twin !== undefined) {
+      const message = `network "${name}" is ${type} ${id}, which network "${twin}" is already`;
+      const hint = "a switch has one bridge for each; attach the nics to that network";
+      conflicts.push({ network: name, key: "id", error: new YardError("network.bridge-taken", message, { hint }) });
+    } else if (other !== undefined) {
+      const message = `network "${name}" would have the bridge ${bridge}, which network "${other}" has`;
+      conflicts.push({ network: name, key: "bridge", error: new YardError("network.bridge-taken", message) });
+    }
+    ids.set(`${type} ${id}`, twin ?? name);
+    bridges.set(bridge, other ?? name);
+    if (isOwnMaster(network, byName)) {
+      const message = `network "${name}" would be its own master`;
+      conflicts.push({ network: name, key: "master", error: new YardError("network.master-loop", message) });
+    }
+  }
+  return conflicts;
+}
+
+/** A ring of patches would carry a broadcast for ever. */
+function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): boolean {
+  const byBridge = new Map([...networks.values()].map((it) => [bridgeOf(it) ?? it.name, it]));
+  const seen = new Set<Named>();
+  for (let at: Named | undefined = network; at !== undefined && !seen.has(at); ) {
+    seen.add(at);
+    if (at.type === "lan") return false;
+    at = networks.get(at.master) ?? byBridge.get(at.master);
+    if (at === network) return true;
+  }
+  return false;
+}
+
+/** Tells {@link makingConflicts} where they are written. */
+export function checkMakings(networks: readonly Named[], reading: Reading): void {
+  for (const { network, key, error } of makingConflicts(networks))
+    if (!reading.unsure(["networks", network, "id"])) reading.places.report(["networks", network, key], () => error);
+}
+
+function refuseOthers(name: string, type: NetworkType, written: NetworkFile, reading: Reading): void {
+  for (const [owner, keys] of Object.entries(KEYS))
+    for (const key of keys) {
+      const known: readonly string[] = KEYS[type];
+      if (written[key] === undefined || known.includes(key)) continue;
+      reading.places.reportKey(
+        ["networks", name, key],
+        () =>
+          new YardError("network.other-type", `"${key}" is for networks of type ${owner}, and "${name}" is a ${type}`, {
+            hint: `take it out, or write type: ${owner}`,
+          }),
+      );
+    }
+}
+
+function readId(
+  name: string,
+  type: NetworkType,
+  id: number | undefined,
+  least: number,
+  most: number,
+  reading: Reading,
+): number {
+  const path = ["networks", name, "id"];
+  if (reading.unsure(path)) return least;
+  if (id !== undefined && id >= least && id <= most) return id;
+  return (
+    reading.parse(path, id, () => {
+      if (id === undefined)
+        throw new YardError("network.id-missing", `network "${name}" of type ${type} needs an "id"`, {
+          hint: `a number from ${least} to ${most}`,
+        });
+      throw new YardError("lab.out-of-range", `the "id" of a ${type} is from ${least} to ${most}, not ${id}`);
+    }) ?? least
+  );
+}
+
+function readMaster(master: string | undefined, path: Path, reading: Reading): string | undefined {
+  return reading.parse([...path, "master"], master, (text) => {
+    // A bridge that is there may have any name that the kernel takes.
+    if (text === undefined || NAME.test(text) || /^[A-Za-z0-9_.~-]{1,15}$/.test(text)) return text;
+    throw new YardError("network.bad-bridge", `"${text}" can be the name of neither a network nor a bridge`);
+  });
+}
+
+function readBridge(bridge: string | undefined, path: Path, reading: Reading): string | undefined {
+  return reading.parse([...path, "bridge"], bridge, (text) => {
+    if (text === undefined || NIC_NAME.test(text)) return text;
+    throw new YardError("network.bad-bridge", `"${text}" cannot be the name of a bridge`, {
+      hint: "up to 15 letters, digits, `-`, `_` and `.`, the first a letter or digit",
+    });
+  });
+}

@@ -1,0 +1,49 @@
+/** The `type` and `options` columns of a network: how it is made. */
+import { YardError } from "@switchyard/base";
+import type { NetworkMaking } from "../model/types.ts";
+import type { NetworkRow } from "./switchyard.gen.ts";
+
+/** The `options` of a network's row. */
+export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string> {
+  switch (making.type) {
+    case "lan":
+      return options({});
+    case "vlan":
+      return options({ id: making.id, master: making.master, bridge: making.bridge });
+  }
+}
+
+/**
+ * The inverse: how a row says that its network is made.
+ *
+ * @throws YardError `store.bad-row`
+ */
+export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "type" | "options">): NetworkMaking {
+  const needed = (key: string): string => {
+    const value = options.get(key);
+    if (value !== undefined) return value;
+    throw new YardError("store.bad-row", `network ${name} of the type "${type}" has no "${key}"`, {
+      where: `Network ${name}`,
+    });
+  };
+  switch (type) {
+    case "lan":
+      return { type };
+    case "vlan":
+      return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };
+    default:
+      throw new YardError(
+        "store.bad-row",
+        `network ${name} is of the type "${type}", which this version does not know`,
+        {
+          where: `Network ${name}`,
+        },
+      );
+  }
+}
+
+function options(values: Readonly<Record<string, string | number | undefined>>): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)] as const])),
+  );
+}
