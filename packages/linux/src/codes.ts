@@ -1,6 +1,7 @@
 /** Every code that this room throws, and what to do about it; `docs/errors.md` is generated from such lists. */
 export const codes = {
   "linux.call-failed": "The kernel refused a system call; the message names the call and the kernel's reason.",
+  "linux.socket-path": "The path of a unix socket is longer than the kernel takes. Choose a shorter folder.",
   "linux.no-ffi":
     "System calls cannot be made directly here and the operation has no other way. Run yard on Linux with glibc, as the released executable.",
   "linux.no-iproute2": "The command ip (or nsenter, or ethtool) is missing. Install iproute2, util-linux and ethtool.",
@@ -20,6 +21,8 @@ export const codes = {
     "A process's network namespace could not be given a name; the message has the kernel's reason.",
   "link.bad-name":
     "An interface's name has 1 to 15 printable characters without space, `/`, `:` and `%`, and is not `.` or `..`.",
+  "link.tap-absent": "There is no persistent tap device of that name in the namespace. Make it first.",
+  "link.tap-busy": "A tap device is in use by another program, such as another virtual machine. End that one first.",
   "link.bad-value": "An interface's MTU lies between 68 and 65535, its alias has at most 255 bytes.",
   "sysctl.bad-name":
     "A sysctl of a network namespace is called `net.…`, with letters, digits, `_`, `-`, and dots or slashes between.",

@@ -17,9 +17,12 @@ const prototypes = {
   mount: { args: ["buffer", "buffer", "buffer", "u64", "ptr"], returns: "i32" },
   umount2: { args: ["buffer", "i32"], returns: "i32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "buffer", "u32"], returns: "i32" },
+  listen: { args: ["i32", "i32"], returns: "i32" },
   bind: { args: ["i32", "buffer", "u32"], returns: "i32" },
   setsockopt: { args: ["i32", "i32", "i32", "buffer", "u32"], returns: "i32" },
   send: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
+  sendmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
   recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   recvmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "buffer"], returns: "i32" },
@@ -30,11 +33,15 @@ const prototypes = {
   syscall: { args: ["i64", "i64", "i64", "i64", "i64"], returns: "i32" },
 } as const;
 
+/** ioctl(2) again: some requests take a number where most take a pointer. */
+const valueIoctl = { ioctl: { args: ["i32", "u64", "u64"], returns: "i32" } } as const;
+
 function load() {
   const { symbols } = dlopen("libc.so.6", prototypes);
+  const { ioctl: ioctlValue } = dlopen("libc.so.6", valueIoctl).symbols;
   const location = symbols.__errno_location();
   if (typeof location !== "number") throw new Error("libc has no errno");
-  return { ...symbols, location };
+  return { ...symbols, ioctlValue, location };
 }
 
 let loaded: ReturnType<typeof load> | YardError | undefined;
@@ -138,6 +145,7 @@ export const littleEndian = endianness() === "LE";
 // <fcntl.h>, <sched.h>, <sys/mount.h>, <sys/socket.h>, as on all Linux architectures that Bun runs on.
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
+export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_CLOEXEC = 0o2000000;
@@ -149,16 +157,20 @@ export const MS_REC = 16384;
 export const MS_SHARED = 1 << 20;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
+export const SCM_RIGHTS = 1;
 export const SO_RCVTIMEO = 20;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;

@@ -47,6 +47,18 @@ export function linesOf(op: LinkOp): OpLine[] {
         lines.push({ line: join(["link", "set", "dev", peer.name, ...later]), far: peer.namespace });
       return lines;
     }
+    case "tap": {
+      const words = ["tuntap", "add", "dev", op.name, "mode", "tap"];
+      if (op.owner !== undefined) words.push("user", String(op.owner));
+      const own = op.mtu === undefined ? [] : ["mtu", String(op.mtu)];
+      if (op.mac !== undefined) own.push("address", op.mac);
+      if (op.alias !== undefined) own.push(...alias(op.alias));
+      if (op.port) own.push("arp", "off", ...(hasIpv6(op.mtu) ? ["addrgenmode", "none"] : []));
+      own.push(...upDown(op.up));
+      const lines: OpLine[] = [{ line: join([...words, "vnet_hdr"]) }];
+      if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
+      return lines;
+    }
     case "set": {
       const words = ["link", "set", "dev", op.name];
       if (op.mtu !== undefined) words.push("mtu", String(op.mtu));

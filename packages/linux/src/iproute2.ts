@@ -230,6 +230,8 @@ function explain(said: string): { errno: string; message: string } {
 }
 
 const reasons: readonly (readonly [RegExp, string])[] = [
+  // A tap device of that name; others say it with the first words.
+  [/ioctl\(TUNSETIFF\): Device or resource busy/, "EEXIST"],
   [/File exists|already assigned|already exists/i, "EEXIST"],
   [/Cannot find device|No such device/i, "ENODEV"],
   [/Cannot open network namespace|No such file|Invalid "netns"/i, "ENOENT"],

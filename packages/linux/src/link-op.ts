@@ -13,6 +13,14 @@ export function checkLinkOp(op: LinkOp): void {
       checkAlias(op.alias);
       checkAlias(op.peer.alias);
       return;
+    case "tap":
+      checkLinkName(op.name);
+      checkMtu(op.mtu);
+      checkAlias(op.alias);
+      // The last number, (uid_t)-1, would mean nobody at all.
+      if (op.owner !== undefined && !(Number.isInteger(op.owner) && op.owner >= 0 && op.owner < 2 ** 32 - 1))
+        throw new YardError("link.bad-value", `${op.owner} is not the number of a user`);
+      return;
     case "set":
       checkLinkName(op.name);
       if (op.rename !== undefined) checkLinkName(op.rename);

@@ -9,6 +9,7 @@ import { createVeth, createVxlan, deleteLink, type LinkSettings, setLink } from 
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
 import type { LinkWork } from "./network.ts";
+import { makeTap } from "./tap.ts";
 import type { LinkFailure, LinkOp, NamespaceRef } from "./types.ts";
 
 /** Open descriptors of far namespaces at a time; a process has 1,024 by default. */
@@ -100,7 +101,7 @@ function visit(
   }
   for (const op of ops) {
     try {
-      enqueue(queue, namespace, op, later);
+      enqueue(excursion, queue, namespace, op, later);
     } catch (error) {
       const { errno, message } = reason(error);
       failures.add(namespace, op, errno, message);
@@ -126,7 +127,13 @@ class NoSuchLink extends SystemCallError {
   }
 }
 
-function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarEnd) => void): void {
+function enqueue(
+  excursion: Excursion,
+  queue: Queue,
+  here: NamespaceRef,
+  op: LinkOp,
+  later: (end: FarEnd) => void,
+): void {
   switch (op.op) {
     case "veth": {
       const { peer, mtu } = op;
@@ -142,6 +149,15 @@ function enqueue(queue: Queue, here: NamespaceRef, op: LinkOp, later: (end: FarE
         const settings = { alias: peer.alias, up: peer.up };
         later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads: peer.offloads });
       }
+      return;
+    }
+    case "tap": {
+      const { name, up, mtu, mac, alias } = op;
+      // No request of netlink makes one. What waits may take the name away from another.
+      queue.flush();
+      makeTap(excursion, here, name, op.owner);
+      const quiet = op.port ? { silent: true, unaddressed: hasIpv6(mtu) } : {};
+      queue.push(here, op, setLink(name, { alias, mtu, mac, up, ...quiet }));
       return;
     }
     case "set": {

@@ -27,5 +27,7 @@ export {
 } from "./network.ts";
 export * from "./processes.ts";
 export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
+export { openTap } from "./tap.ts";
 export * from "./types.ts";
+export { DescriptorSocket, listenUnix } from "./unix-socket.ts";
 export { type NamespaceEvent, peerNames, watchNamespaces } from "./watch.ts";

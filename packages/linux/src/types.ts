@@ -28,6 +28,19 @@ export type LinkOp =
       };
     }
   | {
+      /** A tap device (tun(4)) that outlives whoever has it open, for a virtual machine; it has packets with vnet headers. */
+      readonly op: "tap";
+      readonly name: string;
+      /** The user that may open it without being root. */
+      readonly owner?: number;
+      readonly alias?: string;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly up?: boolean;
+      /** As of a veth. */
+      readonly port?: boolean;
+    }
+  | {
       readonly op: "set";
       readonly name: string;
       readonly up?: boolean;

@@ -55,6 +55,7 @@ function alreadySo({ op, errno }: LinkFailure): boolean {
       return errno === "ESRCH" || errno === "ENODEV";
     case "veth":
     case "vxlan":
+    case "tap":
     case "set":
       return false;
   }
@@ -66,6 +67,8 @@ function describeOp(op: LinkOp): string {
       return `making the nic ${op.peer.name} as port ${op.name}`;
     case "vxlan":
       return `making ${op.name}`;
+    case "tap":
+      return `making the tap device ${op.name}`;
     case "set":
       return `setting up ${op.name}`;
     case "delete":
