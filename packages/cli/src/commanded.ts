@@ -5,7 +5,8 @@
 import { YardError, YardErrors } from "@switchyard/base";
 import { makingOf, type NetworkSpec, type NicSpec, type NodeSpec, parseLab } from "@switchyard/yard/model";
 import { type Commanded, type Rows, type Scope, waitApplied } from "@switchyard/yard/store";
-import { converge, failureErrors, type LiveYard } from "./converge.ts";
+import { converge, type LiveYard } from "./converge.ts";
+import { failureErrors } from "./failures.ts";
 import { failuresOf } from "./render/error.ts";
 import type { Session } from "./session.ts";
 
