@@ -127,6 +127,18 @@ describe.skipIf(!able)("a system yard", () => {
     expect(await own.plan(upper)).toEqual([]);
   }, 60_000);
 
+  test("tells who asks that the host's switch is away, and goes on when it comes", async () => {
+    await using host = await HostSwitch.start(true);
+    await using yard = await LiveYard.create("system");
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    await host.stop();
+    const { failures } = await yard.up(LAB);
+    expect(failures.map(({ code }) => code)).toEqual(["switch.system-absent"]);
+    await host.restart();
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    expect(await yard.reaches("a", "10.78.1.2")).toBe(true);
+  }, 120_000);
+
   test("goes on when the host's switch was restarted, with or without TSO", async () => {
     await using host = await HostSwitch.start(true);
     await using yard = await LiveYard.create("system");

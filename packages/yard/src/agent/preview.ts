@@ -68,7 +68,8 @@ async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSig
     });
     const known = [...store.db.table("Host")][0];
     const host = known ?? { name: hostname(), datapath: "netdev" };
-    if (!known) await register(store.db, { yard: paths.yard, host: host.name, datapath: host.datapath, agentPid: 0 });
+    if (!known)
+      await register(store.db, { yard: paths.yard, host: host.name, datapath: host.datapath, agentPid: process.pid });
     if (lab) await declareLab(store, lab, { yard: paths.yard, host: host.name });
     return { rows: rowsOf(store.db), host };
   } finally {

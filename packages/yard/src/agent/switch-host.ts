@@ -22,7 +22,7 @@ import {
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths } from "./paths.ts";
 import { Revival } from "./revival.ts";
-import { finishesPackets, SYSTEM_PATIENCE } from "./system-switch.ts";
+import { finishesPackets, SYSTEM_PATIENCE, systemSwitchAbsence } from "./system-switch.ts";
 
 /** The schema of a switch's database, as Debian installs it. */
 const SWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
@@ -35,6 +35,8 @@ export class SwitchHost implements Disposable {
   #server: Disposable | undefined;
   #daemon: Disposable | undefined;
   #finishes = true;
+  /** Why the host's own switch cannot be reached. */
+  #absence: YardError | undefined;
   /** Of the switch's daemon. */
   #pid: number | undefined;
   readonly #stop = new AbortController();
@@ -60,7 +62,7 @@ export class SwitchHost implements Disposable {
 
   /** Why the database or the switch is away; it is tried again. */
   get problem(): YardError | undefined {
-    return this.#databaseRevival.problem ?? this.#switchRevival.problem;
+    return this.#databaseRevival.problem ?? this.#switchRevival.problem ?? this.#absence;
   }
 
   get isPrivate(): boolean {
@@ -101,7 +103,10 @@ export class SwitchHost implements Disposable {
    * see {@link problem}.
    */
   async ready(): Promise<void> {
-    if (!this.isPrivate) return;
+    if (!this.isPrivate) {
+      this.#absence = await systemSwitchAbsence();
+      return;
+    }
     if (!vswitchdRuns(this.paths.run)) this.#switchRevival.begin();
     await this.#switchRevival.tried;
     await this.#keepNamespace();

@@ -13,14 +13,20 @@ export const SYSTEM_PATIENCE = 8_000;
  * @throws YardError `switch.system-absent`
  */
 export async function requireSystemSwitch(yard: string): Promise<void> {
-  if (yard !== SYSTEM_YARD) return;
+  const absence = yard === SYSTEM_YARD ? await systemSwitchAbsence() : undefined;
+  if (absence) throw absence;
+}
+
+/** Why the host's switch cannot be reached; undefined when it can. */
+export async function systemSwitchAbsence(): Promise<YardError | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = connect(SYSTEM_SWITCH.replace(/^unix:/, ""));
   socket.once("connect", resolve).once("error", reject);
   try {
     await promise;
+    return undefined;
   } catch (cause) {
-    throw new YardError("switch.system-absent", "the host's own Open vSwitch does not run", {
+    return new YardError("switch.system-absent", "the host's own Open vSwitch does not run", {
       cause,
       where: SYSTEM_SWITCH,
       hint: "start it: sudo systemctl start openvswitch-switch; or use a private yard: leave --system out",
