@@ -155,6 +155,9 @@ class Agent implements AsyncDisposable {
       }),
     );
     agent.stack.use(vswitch.subscribe(changed));
+    // The host's own is nobody's to watch but by its database.
+    agent.stack.use(vswitch.on("disconnected", changed));
+    agent.stack.use(vswitch.on("reconnected", changed));
     agent.now();
     return agent;
   }
