@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { YardError } from "@switchyard/base";
-import { changesBetween, type Declaration, type Rows } from "@switchyard/yard/store";
+import type { Rows } from "@switchyard/yard/store";
 import { changesText } from "./changes.ts";
 import { networkSpec, nicSpec, nodeSpec, parseNicWord } from "./commanded.ts";
 import { nextNic } from "./commands/attach.ts";
