@@ -111,7 +111,8 @@ function openMulticast(ref: NamespaceRef): number {
 class Receiver {
   readonly #fd: number;
   readonly #data = new Uint8Array(64 * 1024);
-  readonly #control = new Uint8Array(64);
+  /** On a buffer from the beginning: asking a small array for its buffer later would move it away from its pointer. */
+  readonly #control = new DataView(new ArrayBuffer(64));
   readonly #iovec = new BigUint64Array(2);
   /** `struct msghdr` of 64-bit Linux: name, its length, iovec, their number, control, its length, flags. */
   readonly #header = new BigUint64Array(7);
@@ -124,13 +125,13 @@ class Receiver {
     this.#iovec[1] = BigInt(this.#data.length);
     this.#header[2] = BigInt(ptr(this.#iovec));
     this.#header[3] = 1n;
-    this.#header[4] = BigInt(ptr(this.#control));
+    this.#header[4] = BigInt(ptr(this.#control.buffer));
   }
 
   /** Reads until there is nothing more. */
   drain(listener: (event: NamespaceEvent) => void): void {
     for (;;) {
-      this.#header[5] = BigInt(this.#control.length);
+      this.#header[5] = BigInt(this.#control.byteLength);
       const length = libc().recvmsg(this.#fd, this.#headerBytes, MSG_DONTWAIT);
       if (length < 0) {
         const name = errnoName(errno());
@@ -149,10 +150,10 @@ class Receiver {
   /** The control message is `struct cmsghdr` (length, level, type), then an int. */
   #peer(): number | undefined {
     if (Number(this.#header[5] ?? 0n) < 20) return undefined;
-    const view = new DataView(this.#control.buffer);
-    const level = view.getInt32(8, littleEndian);
-    const type = view.getInt32(12, littleEndian);
-    return level === SOL_NETLINK && type === NETLINK_LISTEN_ALL_NSID ? view.getInt32(16, littleEndian) : undefined;
+    const level = this.#control.getInt32(8, littleEndian);
+    const type = this.#control.getInt32(12, littleEndian);
+    const known = level === SOL_NETLINK && type === NETLINK_LISTEN_ALL_NSID;
+    return known ? this.#control.getInt32(16, littleEndian) : undefined;
   }
 }
 

@@ -64,6 +64,33 @@ describe.skipIf(!requires("root"))("watching namespaces", () => {
     }
   });
 
+  test("tells each of several peers apart, in whatever order they change", async () => {
+    using two = twoNamespaces();
+    using others = twoNamespaces();
+    const names = [two.b, others.a, others.b];
+    const veth = (name: string, at: number) =>
+      ({ op: "veth", name: `v${at}`, up: true, peer: { name: "eth0", namespace: { name }, up: true } }) as const;
+    applyLinks([{ namespace: { name: two.a }, ops: names.map(veth) }]);
+    const peers = peerNames(
+      { name: two.a },
+      names.map((name) => ({ name })),
+    );
+    const stop = new AbortController();
+    const { listener, until } = collect();
+    watchNamespaces({ name: two.a }, listener, stop.signal);
+    try {
+      for (const [at, name] of [...names, ...names].entries()) {
+        const address = parseCidr(`10.1.${at}.1/24`);
+        applyLinks([{ namespace: { name }, ops: [{ op: "address-add", name: "eth0", address }] }]);
+        const event = await until((event) => event.what === "address" && event.address === address);
+        const peer = event.what === "address" ? event.peer : undefined;
+        expect(peers.get(peer ?? -1)).toBe(name);
+      }
+    } finally {
+      stop.abort();
+    }
+  });
+
   test("costs nothing while nothing happens, and says nothing after it was ended", async () => {
     using two = twoNamespaces();
     const stop = new AbortController();

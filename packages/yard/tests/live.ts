@@ -178,9 +178,22 @@ export class LiveYard implements AsyncDisposable {
   }
 
   /** Resolves when the agent's log has a line with `text`, from `offset` on. */
-  async logged(text: string, offset = 0): Promise<void> {
+  async logged(text: string | RegExp, offset = 0): Promise<void> {
     const log = () => (existsSync(this.paths.agentLog) ? readFileSync(this.paths.agentLog, "utf8").slice(offset) : "");
-    await this.#seen(() => log().includes(text), `"${text}" in the agent's log`);
+    await this.#seen(
+      () => (typeof text === "string" ? log().includes(text) : text.test(log())),
+      `${text} in the agent's log`,
+    );
+  }
+
+  /** Resolves once the agent has found something to do by itself, and `lab` is as declared again. */
+  async putRight(lab: string, since: number): Promise<void> {
+    await this.logged(/"actions":[1-9]\d*,"failures":0/, since);
+    using limit = deadline(LIMIT, "test.timeout", "the agent did not put it right");
+    for (let at = this.logLength(); (await this.plan(lab)).length > 0; at = this.logLength()) {
+      limit.throwIfAborted();
+      await this.logged("converged", at);
+    }
   }
 
   /** The length of the agent's log now. */

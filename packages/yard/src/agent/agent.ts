@@ -127,7 +127,7 @@ class Agent implements AsyncDisposable {
     const engines = stack.use(new Engines(paths, log, changed));
     for (const key of recordedEngines(store.db, host)) engines.get(key).catch(() => {});
     const namespace = switchHost.namespace;
-    const views = new NamespaceViews(namespace, changed, signal);
+    const views = new NamespaceViews(namespace, paths.namespace, changed, signal);
     const site: Site = {
       paths,
       boot: bootId(),

@@ -1,3 +1,4 @@
+import { mkdirSync, watch } from "node:fs";
 import {
   type NamespaceRef,
   type NamespaceView,
@@ -7,6 +8,9 @@ import {
   viewNamespacesInSlices,
   watchNamespaces,
 } from "@switchyard/linux";
+
+/** Where namespaces have their names, ip-netns(8). */
+const NETNS_DIR = "/run/netns";
 
 /** A view, and how one knows that it still holds. */
 interface Held {
@@ -27,6 +31,8 @@ export class NamespaceViews {
   constructor(
     /** The namespace of the switch: every nic has its other end there. */
     private readonly home: NamespaceRef,
+    /** How the names of the nodes' namespaces begin. */
+    prefix: string,
     onChange: () => void,
     signal: AbortSignal,
   ) {
@@ -43,6 +49,12 @@ export class NamespaceViews {
       },
       signal,
     );
+    // A namespace that loses its name while something lives in it is no event of the kernel's.
+    mkdirSync(NETNS_DIR, { recursive: true, mode: 0o755 });
+    const names = watch(NETNS_DIR, (_event, name) => {
+      if (name?.startsWith(prefix)) onChange();
+    });
+    signal.addEventListener("abort", () => names.close(), { once: true });
   }
 
   /** The views of named namespaces and of those given beside, which are always read. */
