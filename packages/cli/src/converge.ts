@@ -1,8 +1,16 @@
 import { hostname } from "node:os";
-import { YardError, YardErrors } from "@switchyard/base";
+import { YardError } from "@switchyard/base";
 import { ensureAgent } from "@switchyard/yard/agent";
-import { type Outcome, type RowFailure, rowsOf, type Scope, type Store, waitApplied } from "@switchyard/yard/store";
-import { type Changes, changesBetween, declarationOf } from "./changes.ts";
+import {
+  type Changes,
+  changesBetween,
+  declarationOf,
+  type Outcome,
+  type RowFailure,
+  type Scope,
+  type Store,
+  waitApplied,
+} from "@switchyard/yard/store";
 import { openYard } from "./connect.ts";
 import { createProgress } from "./render/progress.ts";
 import { selfCommand } from "./self.ts";
@@ -57,9 +65,9 @@ export async function converge<Result extends { readonly cfg: number }>(
   write: () => Promise<Result>,
   scope: Scope = {},
 ): Promise<Converged<Result>> {
-  const before = declarationOf(rowsOf(live.store.db));
+  const before = declarationOf(live.store.db);
   const result = await interruptible(session.signal, write());
-  const changes = changesBetween(before, declarationOf(rowsOf(live.store.db)));
+  const changes = changesBetween(before, declarationOf(live.store.db));
   const { failures } = await waitWithProgress(session, live, title, result.cfg, scope);
   return { result, changes, failures };
 }
@@ -78,34 +86,6 @@ async function waitWithProgress(
     onProgress: ({ done, total }) => progress.show({ done, total, text: "nodes" }),
   });
   return await interruptible(session.signal, Promise.race([applied, live.died]));
-}
-
-/** The rows that failed, as the errors that they are; each tells what it is about. */
-export function failureErrors(failures: readonly RowFailure[]): YardError | undefined {
-  const errors = failures.map(
-    ({ subject, code, message, hint }) =>
-      new YardError(code, `${subjectText(subject)}: ${message}`, hint === undefined ? {} : { hint }),
-  );
-  const [first, ...others] = errors;
-  if (first === undefined) return undefined;
-  return others.length === 0 ? first : new YardErrors([first, ...others]);
-}
-
-function subjectText(subject: RowFailure["subject"]): string {
-  switch (subject.kind) {
-    case "network":
-      return `network ${subject.network}`;
-    case "link":
-      return `link ${subject.link}`;
-    case "node":
-      return `node ${subject.node}`;
-    case "nic":
-      return `nic ${subject.node}:${subject.nic}`;
-    case "lab":
-      return `lab ${subject.lab}`;
-    case "yard":
-      return "yard";
-  }
 }
 
 /** A wait that ends with {@link Interrupted} at Ctrl-C, whatever error the room below makes of the abort. */

@@ -7,7 +7,7 @@ import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import { openYard } from "./connect.ts";
 import { needRoot, type Session } from "./session.ts";
 import { findRunningNode } from "./target.ts";
-import { currentView } from "./view/open.ts";
+import { currentView } from "./view/current.ts";
 import type { YardView } from "./view/types.ts";
 
 /** A way into the nodes of a yard: straight to the kernel and the engines, past the agent. Only for root. */

@@ -31,6 +31,7 @@ export async function applyThrough<Reply extends { readonly cfg: number; readonl
   const interrupt = () => reject(session.signal.reason);
   session.signal.addEventListener("abort", interrupt, { once: true });
   interrupted.catch(() => {});
+  agent.stuck.then(reject);
   try {
     const reply = await Promise.race([change(), interrupted]);
     using progress = createProgress(session.streams.stderr, title, session.errorStyle);

@@ -6,7 +6,7 @@ import { examples, JSON_HELP } from "../help.ts";
 import { repeated } from "../options.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
 import { findNode } from "../target.ts";
-import { currentView } from "../view/open.ts";
+import { currentView } from "../view/current.ts";
 import { report } from "./add.ts";
 
 interface Options extends CommonOptions {

@@ -6,7 +6,7 @@ import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
 import { findNic, findNode } from "../target.ts";
-import { currentView } from "../view/open.ts";
+import { currentView } from "../view/current.ts";
 import { report } from "./add.ts";
 
 /** `yard detach NODE:NIC` */

@@ -1,16 +1,16 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import { stopYard } from "@switchyard/yard/agent";
+import { connectAgent } from "@switchyard/yard/client";
 import { yardPaths } from "@switchyard/yard/paths";
-import { rowsOf, type Store, withdrawLabs } from "@switchyard/yard/store";
+import type { Changes, RowFailure, Rows } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { changesText } from "../changes.ts";
-import { converge, failureErrors, openLiveYard } from "../converge.ts";
+import { failureErrors } from "../failures.ts";
 import { examples, JSON_HELP } from "../help.ts";
-import { parseLabFile } from "../parse.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, yardName } from "../session.ts";
+import { applyThrough } from "../swift.ts";
 
 interface Options extends CommonOptions {
   readonly all?: boolean;
@@ -47,27 +47,53 @@ export function define(command: Command, session: Session): void {
 
 async function down(session: Session, yard: string, file: string | undefined, options: Options): Promise<void> {
   const began = performance.now();
-  const report = (text: string | undefined, details: object) => {
-    const milliseconds = performance.now() - began;
-    if (options.json) printJson(session, { yard, ...details, milliseconds });
-    else print(session, `${text ?? "nothing to do"} (${took(milliseconds)})`);
-  };
   const paths = yardPaths(yard, session.env);
-  if (!existsSync(paths.databaseSocket) && !existsSync(paths.database)) return report(undefined, { removed: [] });
-  await using live = await openLiveYard(session, yard);
-  const labs =
-    file === undefined ? rowsOf(live.store.db).labs.map(({ name }) => name) : [labOf(session, live.store, file)];
-  if (labs.length === 0) return report(undefined, { removed: [] });
-  const { changes, failures } = await converge(
-    session,
-    live,
-    `down ${labs.join(" ")}`,
-    () => withdrawLabs(live.store, labs, { signal: session.signal }),
-    { labs },
-  );
-  const error = failureErrors(failures);
+  const runs = existsSync(paths.databaseSocket) || existsSync(paths.database);
+  const lowered = runs
+    ? ((await lowerThrough(session, yard, file)) ?? (await lower(session, yard, file)))
+    : { changes: { added: [], changed: [], removed: [] }, failures: [] };
+  const error = failureErrors(lowered.failures);
   if (error !== undefined) throw error;
-  report(changesText(changes), changes);
+  const milliseconds = performance.now() - began;
+  if (options.json) printJson(session, { yard, ...lowered.changes, milliseconds });
+  else print(session, `${changesText(lowered.changes) ?? "nothing to do"} (${took(milliseconds)})`);
+}
+
+/** Labs that were taken away, or as far as they went. */
+interface Lowered {
+  readonly changes: Changes;
+  readonly failures: readonly RowFailure[];
+}
+
+/** Through the agent that runs; undefined when none does, or does not know a lab of that file. */
+async function lowerThrough(session: Session, yard: string, given: string | undefined): Promise<Lowered | undefined> {
+  await using agent = await connectAgent(yardPaths(yard, session.env));
+  if (agent === undefined) return undefined;
+  const file = given === undefined ? {} : { file: resolve(session.cwd, given) };
+  const title = given === undefined ? "down" : `down ${given}`;
+  const applied = await applyThrough(
+    session,
+    agent,
+    title,
+    () => agent.down(file),
+    ({ labs }) => labs,
+  );
+  if (applied === undefined || (given !== undefined && applied.reply.labs.length === 0)) return undefined;
+  return { changes: applied.reply.changes, failures: applied.failures };
+}
+
+async function lower(session: Session, yard: string, file: string | undefined): Promise<Lowered> {
+  const [{ converge, openLiveYard }, { rowsOf, withdrawLabs }] = await Promise.all([
+    import("../converge.ts"),
+    import("@switchyard/yard/store"),
+  ]);
+  await using live = await openLiveYard(session, yard);
+  const present = rowsOf(live.store.db).labs;
+  const labs = file === undefined ? present.map(({ name }) => name) : [await labOf(session, present, file)];
+  const title = `down ${labs.join(" ")}`;
+  return await converge(session, live, title, () => withdrawLabs(live.store, labs, { signal: session.signal }), {
+    labs,
+  });
 }
 
 async function downAll(session: Session, yard: string, options: Options): Promise<void> {
@@ -75,6 +101,7 @@ async function downAll(session: Session, yard: string, options: Options): Promis
   const { agentSocket, run, state } = yardPaths(yard, session.env);
   if (!existsSync(agentSocket) && (existsSync(run) || existsSync(state)))
     needRoot(["-y", yard, "down", "--all"], "to clean up a yard whose agent does not run");
+  const { stopYard } = await import("@switchyard/yard/agent");
   const gone = await stopYard(yard);
   const milliseconds = performance.now() - began;
   if (options.json) printJson(session, { yard, gone, milliseconds });
@@ -82,8 +109,10 @@ async function downAll(session: Session, yard: string, options: Options): Promis
 }
 
 /** The lab of a file: by the path that it was brought up from, even if the file is broken or gone now, else by name. */
-function labOf(session: Session, store: Store, given: string): string {
+async function labOf(session: Session, present: Rows["labs"], given: string): Promise<string> {
   const file = resolve(session.cwd, given);
-  const { labs } = rowsOf(store.db);
-  return labs.find((lab) => lab.file === file)?.name ?? parseLabFile(session, given).name;
+  const known = present.find((lab) => lab.file === file);
+  if (known) return known.name;
+  const { parseLabFile } = await import("../parse.ts");
+  return parseLabFile(session, given).name;
 }

@@ -1,13 +1,15 @@
-import type { Lab } from "@switchyard/yard/model";
-import { declareLab } from "@switchyard/yard/store";
+import { connectAgent } from "@switchyard/yard/client";
+import type { CheckSpec } from "@switchyard/yard/model";
+import { yardPaths } from "@switchyard/yard/paths";
+import type { Changes, RowFailure } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { changesText } from "../changes.ts";
-import { type Converged, converge, failureErrors, openLiveYard } from "../converge.ts";
+import { failureErrors } from "../failures.ts";
 import { examples, FILE_HELP, JSON_HELP } from "../help.ts";
-import { parseLabFile } from "../parse.ts";
+import { type LabText, readLabFile, shownPath } from "../labfile.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, Interrupted, print, printJson, type Session, say, yardName } from "../session.ts";
-import { check } from "./check.ts";
+import { applyThrough } from "../swift.ts";
 
 interface Options extends CommonOptions {
   readonly check?: boolean;
@@ -36,50 +38,92 @@ export function define(command: Command, session: Session): void {
   );
 }
 
-async function up(session: Session, yard: string, file: string | undefined, options: Options): Promise<void> {
-  const began = performance.now();
-  // All errors of the file come first: nothing has been touched then.
-  const lab = parseLabFile(session, file);
-  const converged = await declare(session, yard, lab);
-  const { changes, failures } = converged;
-  const error = failureErrors(failures);
-  const milliseconds = performance.now() - began;
-  if (options.json && !options.check) printJson(session, { lab: lab.name, yard, ...changes, failures, milliseconds });
-  else if (!options.json) {
-    const what = changesText(changes) ?? (error === undefined ? "nothing to do" : "nothing has changed");
-    print(session, `${session.style.bold(`lab ${lab.name}`)}: ${what} (${took(milliseconds)})`);
-  }
-  if (error !== undefined) {
-    if (!options.json) say(session, `lab ${lab.name} is not all up; it stays declared, and the agent keeps trying`);
-    throw error;
-  }
-  if (options.check) await check(session, yard, [{ lab: lab.name, checks: lab.checks }], options);
+/** A lab that was brought up, or as far as it came. */
+interface Raised {
+  readonly lab: string;
+  readonly checks: readonly CheckSpec[];
+  readonly changes: Changes;
+  readonly failures: readonly RowFailure[];
 }
 
-async function declare(session: Session, yard: string, lab: Lab): Promise<Converged<{ readonly cfg: number }>> {
-  await using live = await openLiveYard(session, yard);
-  const place = { yard, host: live.host };
-  let written = false;
-  try {
-    return await converge(
-      session,
-      live,
-      `up ${lab.name}`,
-      async () => {
-        const declared = await declareLab(live.store, lab, place, { signal: session.signal });
-        written = true;
-        return declared;
-      },
-      { labs: [lab.name] },
-    );
-  } catch (error) {
-    if (error instanceof Interrupted)
-      say(
-        session,
-        written
-          ? `interrupted: lab ${lab.name} stays declared and the agent goes on with it; \`yard ps\` shows how far it is, \`yard down\` takes it away`
-          : "interrupted: nothing was declared",
-      );
+async function up(session: Session, yard: string, file: string | undefined, options: Options): Promise<void> {
+  const began = performance.now();
+  const source = readLabFile(session.cwd, file);
+  const raised = (await raiseThrough(session, yard, source)) ?? (await raise(session, yard, source));
+  const { lab, changes, failures } = raised;
+  const error = failureErrors(failures);
+  const milliseconds = performance.now() - began;
+  if (options.json && !options.check) printJson(session, { lab, yard, ...changes, failures, milliseconds });
+  else if (!options.json) {
+    const what = changesText(changes) ?? (error === undefined ? "nothing to do" : "nothing has changed");
+    print(session, `${session.style.bold(`lab ${lab}`)}: ${what} (${took(milliseconds)})`);
+  }
+  if (error !== undefined) {
+    if (!options.json) say(session, `lab ${lab} is not all up; it stays declared, and the agent keeps trying`);
     throw error;
   }
+  if (options.check) {
+    const { check } = await import("./check.ts");
+    await check(session, yard, [{ lab, checks: raised.checks }], options);
+  }
+}
+
+/** Through the agent that runs; undefined when none does. */
+async function raiseThrough(session: Session, yard: string, { file, text }: LabText): Promise<Raised | undefined> {
+  await using agent = await connectAgent(yardPaths(yard, session.env));
+  if (agent === undefined) return undefined;
+  const shown = shownPath(session.cwd, file);
+  const { DOCKER_HOST, CONTAINER_HOST } = session.env;
+  const environment = { ...(DOCKER_HOST ? { DOCKER_HOST } : {}), ...(CONTAINER_HOST ? { CONTAINER_HOST } : {}) };
+  let declared: string | undefined;
+  try {
+    const applied = await applyThrough(
+      session,
+      agent,
+      `up ${shown}`,
+      () => agent.up({ text, file, shown, environment }),
+      ({ lab }) => {
+        declared = lab;
+        return [lab];
+      },
+    );
+    return applied && { ...applied.reply, failures: applied.failures };
+  } catch (error) {
+    throw tellInterruption(session, error, declared);
+  }
+}
+
+/** With an agent that is started first: all errors of the file come before that, so that nothing has been touched. */
+async function raise(session: Session, yard: string, { file }: LabText): Promise<Raised> {
+  const [{ parseLabFile }, { converge, openLiveYard }, { declareLab }] = await Promise.all([
+    import("../parse.ts"),
+    import("../converge.ts"),
+    import("@switchyard/yard/store"),
+  ]);
+  const lab = parseLabFile(session, file);
+  let declared: string | undefined;
+  try {
+    await using live = await openLiveYard(session, yard);
+    const place = { yard, host: live.host };
+    const write = async () => {
+      const result = await declareLab(live.store, lab, place, { signal: session.signal });
+      declared = lab.name;
+      return result;
+    };
+    const { changes, failures } = await converge(session, live, `up ${lab.name}`, write, { labs: [lab.name] });
+    return { lab: lab.name, checks: lab.checks, changes, failures };
+  } catch (error) {
+    throw tellInterruption(session, error, declared);
+  }
+}
+
+function tellInterruption(session: Session, error: unknown, declared: string | undefined): unknown {
+  if (error instanceof Interrupted)
+    say(
+      session,
+      declared === undefined
+        ? "interrupted: nothing was declared"
+        : `interrupted: lab ${declared} stays declared and the agent goes on with it; \`yard ps\` shows how far it is, \`yard down\` takes it away`,
+    );
+  return error;
 }

@@ -1,17 +1,32 @@
-import { rowsOf, type Store } from "@switchyard/yard/store";
-import { openYard } from "../connect.ts";
+import { YardError } from "@switchyard/base";
+import { connectAgent } from "@switchyard/yard/client";
+import { yardPaths } from "@switchyard/yard/paths";
 import type { Session } from "../session.ts";
 import { viewOf } from "./read.ts";
 import type { YardView } from "./types.ts";
 import { processBegan } from "./uptime.ts";
 
-/** What the yard's database says now. */
-export function currentView(yard: string, store: Store): YardView {
-  return viewOf(yard, rowsOf(store.db), processBegan);
+/**
+ * Reads a yard once: from its agent's memory, or where none runs (or one of another version) from its database.
+ *
+ * @throws YardError `yard.not-running`, `yard.no-access`
+ */
+export async function readYard(session: Session, yard: string): Promise<YardView> {
+  return (await askAgent(session, yard)) ?? (await readDatabase(session, yard));
 }
 
-/** Reads a yard once. @throws YardError `yard.not-running`, `yard.no-access` */
-export async function readYard(session: Session, yard: string): Promise<YardView> {
+async function askAgent(session: Session, yard: string): Promise<YardView | undefined> {
+  await using agent = await connectAgent(yardPaths(yard, session.env));
+  try {
+    return agent && viewOf(yard, await agent.rows(), processBegan);
+  } catch (error) {
+    if (error instanceof YardError && error.code === "agent.died") return undefined;
+    throw error;
+  }
+}
+
+async function readDatabase(session: Session, yard: string): Promise<YardView> {
+  const [{ openYard }, { currentView }] = await Promise.all([import("../connect.ts"), import("./current.ts")]);
   await using store = await openYard(session, yard);
   return currentView(yard, store);
 }

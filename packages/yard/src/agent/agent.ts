@@ -9,6 +9,7 @@ import { writeStatus } from "../store/status.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { apply, type Site } from "./apply.ts";
 import type { Failure } from "./blame.ts";
+import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -17,8 +18,9 @@ import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
+import { requests } from "./requests.ts";
 import { Services } from "./services.ts";
-import { type ServedSocket, serveSocket } from "./socket.ts";
+import { type Method, type ServedSocket, serveSocket } from "./socket.ts";
 import { SwitchHost } from "./switch-host.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
@@ -72,10 +74,12 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   });
   const agent = stack.use(started);
   let demolish = false;
+  const build = buildIdentity();
   // Closed last: its end tells that the yard is gone.
   const socket = stack.use(
     await serveSocket(paths.agentSocket, group, {
-      hello: () => ({ pid: process.pid, yard }),
+      hello: () => ({ pid: process.pid, yard, build }),
+      ...agent.requests(),
       /** Takes the whole yard away; the connection's end tells that it is done. */
       demolish: () => {
         demolish = true;
@@ -160,6 +164,11 @@ class Agent implements AsyncDisposable {
     agent.stack.use(vswitch.on("reconnected", changed));
     agent.now();
     return agent;
+  }
+
+  /** What commands may ask for. */
+  requests(): Record<string, Method> {
+    return requests(this.store, this.facts.yard, this.facts.host, this.options.signal);
   }
 
   /** Where clients wait. */

@@ -49,7 +49,7 @@ export async function ensureAgent(yard: string, options: LaunchOptions): Promise
   return {
     died,
     stuck,
-    request: (method, params) => agent.request(method, params),
+    request: (method, params, onProgress) => agent.request(method, params, onProgress),
     async [Symbol.asyncDispose]() {
       closed = true;
       await agent[Symbol.asyncDispose]();

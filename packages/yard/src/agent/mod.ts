@@ -1,5 +1,6 @@
 export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 export { type AgentOptions, runAgent } from "./agent.ts";
+export { type AgentClient, connectAgent } from "./client.ts";
 export { describe } from "./describe.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";
 export { ensureAgent, type LaunchOptions } from "./launch.ts";

@@ -1,13 +1,16 @@
 import { chmodSync, chownSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import { asYardError, YardError } from "@switchyard/base";
+import { asYardError, YardError, YardErrors } from "@switchyard/base";
 
 /**
- * The agent's socket: one JSON object a line, a request `{id, method, params}` answered by `{id, result}` or
- * `{id, error}`. An open connection is also how a client learns at once that the agent has died.
+ * The agent's socket: one JSON object a line, a request `{id, method, params}` answered by any number of
+ * `{id, progress}` and one `{id, result}` or `{id, error}`. An open connection is also how a client learns at once that
+ * the agent has died.
+ *
+ * @param tell reports progress
  */
-export type Method = (params: unknown) => unknown | Promise<unknown>;
+export type Method = (params: unknown, tell: (progress: object) => void) => unknown | Promise<unknown>;
 
 /** A socket that is served. */
 export interface ServedSocket extends AsyncDisposable {
@@ -27,11 +30,10 @@ export async function serveSocket(
     open.add(socket);
     socket.on("close", () => open.delete(socket));
     socket.on("error", () => socket.destroy());
-    eachLine(socket, (line) => {
-      void answer(line, methods).then((reply) => {
-        if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
-      });
-    });
+    const send = (message: object) => {
+      if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
+    };
+    eachLine(socket, (line) => void answer(line, methods, send).then(send));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -58,7 +60,11 @@ function eachLine(socket: Socket, listener: (line: string) => void): void {
     .on("error", () => {});
 }
 
-async function answer(line: string, methods: Readonly<Record<string, Method>>): Promise<object> {
+async function answer(
+  line: string,
+  methods: Readonly<Record<string, Method>>,
+  send: (message: object) => void,
+): Promise<object> {
   let id: unknown = null;
   try {
     const request: unknown = JSON.parse(line);
@@ -68,16 +74,16 @@ async function answer(line: string, methods: Readonly<Record<string, Method>>): 
     const method = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
     if (method === undefined)
       throw new YardError("agent.bad-request", `the agent does not know the method "${request.method}"`);
-    return { id, result: (await method(request.params)) ?? null };
+    return { id, result: (await method(request.params, (progress) => send({ id, progress }))) ?? null };
   } catch (error) {
-    return { id, error: asYardError(error).toJSON() };
+    return { id, error: errorRecord(asYardError(error)) };
   }
 }
 
 /** A connection to a running agent. */
 export interface AgentConnection extends AsyncDisposable {
   /** @throws YardError the agent's own, or `agent.died` */
-  request(method: string, params?: unknown): Promise<unknown>;
+  request(method: string, params?: unknown, onProgress?: (progress: unknown) => void): Promise<unknown>;
   /** Resolves when the connection ends, which the agent never does before it ends itself. */
   readonly died: Promise<void>;
   /** Resolves when the agent cannot go on, and not even write so into the database: a full disk, say. */
@@ -103,8 +109,14 @@ export function connectSocket(path: string): Promise<AgentConnection | undefined
   });
 }
 
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+  progress?: ((progress: unknown) => void) | undefined;
+}
+
 function connection(socket: Socket): AgentConnection {
-  const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  const waiting = new Map<number, Waiting>();
   let last = 0;
   const { promise: died, resolve: ended } = Promise.withResolvers<void>();
   const { promise: stuck, resolve: stick } = Promise.withResolvers<YardError>();
@@ -121,6 +133,7 @@ function connection(socket: Socket): AgentConnection {
     if (reply.id === undefined && isRecord(reply.error)) return stick(errorFrom(reply.error));
     if (typeof reply.id !== "number") return;
     const request = waiting.get(reply.id);
+    if ("progress" in reply) return request?.progress?.(reply.progress);
     waiting.delete(reply.id);
     if (isRecord(reply.error)) request?.reject(errorFrom(reply.error));
     else request?.resolve(reply.result);
@@ -128,11 +141,11 @@ function connection(socket: Socket): AgentConnection {
   return {
     died,
     stuck,
-    request(method, params) {
+    request(method, params, progress) {
       const id = ++last;
       return new Promise((resolve, reject) => {
         if (socket.destroyed) return reject(new YardError("agent.died", "the yard's agent has ended"));
-        waiting.set(id, { resolve, reject });
+        waiting.set(id, { resolve, reject, progress });
         socket.write(`${JSON.stringify({ id, method, params })}\n`);
       });
     },
@@ -142,15 +155,26 @@ function connection(socket: Socket): AgentConnection {
   };
 }
 
-/** The inverse of {@link YardError.toJSON}. */
+/** An error as it crosses the socket, with all that it tells of. */
+function errorRecord(error: YardError): object {
+  return error instanceof YardErrors ? { ...error.toJSON(), errors: error.errors.map(errorRecord) } : error.toJSON();
+}
+
+/** The error that a record of it stands for: the inverse of {@link YardError.toJSON}. */
 export function errorFrom(told: unknown): YardError {
   const fields = isRecord(told) ? told : {};
+  if (Array.isArray(fields.errors)) {
+    const [first, ...others] = fields.errors.map(errorFrom);
+    if (first) return new YardErrors([first, ...others]);
+  }
   const text = (value: unknown) => (typeof value === "string" ? value : undefined);
   const hint = text(fields.hint);
   const where = text(fields.where);
+  const excerpt = text(fields.excerpt);
   return new YardError(text(fields.code) ?? "internal.unexpected", text(fields.message) ?? String(told), {
     ...(hint === undefined ? {} : { hint }),
     ...(where === undefined ? {} : { where }),
+    ...(excerpt === undefined ? {} : { excerpt }),
   });
 }
 

@@ -17,6 +17,8 @@ import type { Lab, NetworkSpec } from "./types.ts";
 export interface LabSource {
   /** The file's path; empty when the text came from elsewhere, and relative paths then mean the current folder. */
   readonly file: string;
+  /** How errors name the file; as `file` without it. */
+  readonly shown?: string;
   /** The caller's environment: `DOCKER_HOST` and `CONTAINER_HOST` say which engine is meant. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -27,8 +29,8 @@ export interface LabSource {
  * @throws YardErrors with everything that is wrong, in the file's order, each with `where` (file:line:column) and an
  *   excerpt; nothing has been touched then
  */
-export function parseLab(text: string, { file, environment }: LabSource): { lab: Lab } {
-  const problems = new Problems(text, file === "" ? "<input>" : file);
+export function parseLab(text: string, { file, shown, environment }: LabSource): { lab: Lab } {
+  const problems = new Problems(text, shown ?? (file === "" ? "<input>" : file));
   const root = readSource(text, problems);
   if (root === undefined) return problems.refuse();
   const places = new Places(root, problems);

@@ -1,4 +1,5 @@
 export type { Place } from "./change.ts";
+export { type Changed, type Changes, changesBetween, type Declaration, declarationOf } from "./changes.ts";
 export {
   addNetwork,
   addNode,

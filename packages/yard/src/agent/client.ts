@@ -1,0 +1,59 @@
+import { statSync } from "node:fs";
+import type { Rows } from "../store/rows.ts";
+import type { Outcome } from "../store/wait.ts";
+import type { YardPaths } from "./paths.ts";
+import type { DownReply, UpReply } from "./requests.ts";
+import { type AgentConnection, connectSocket } from "./socket.ts";
+
+/** How far the agent is with what is waited for. */
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface LabText {
+  readonly text: string;
+  readonly file: string;
+  readonly shown: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** A running agent that is the same program as we are, so that both mean the same by what passes between them. */
+export interface AgentClient extends AgentConnection {
+  /** @param lab the text of a lab file, its absolute path, how errors name it, and what says which engine is meant */
+  up(lab: LabText): Promise<UpReply>;
+  /** Withdraws the labs that came from `file`, or all. */
+  down(labs: { readonly file?: string }): Promise<DownReply>;
+  settled(cfg: number, labs: readonly string[], onProgress: (progress: Progress) => void): Promise<Outcome>;
+  rows(): Promise<Rows>;
+}
+
+/**
+ * The yard's agent, if it runs and is of this very build. Another build's is no use for this: its database is what
+ * versions have in common.
+ */
+export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentClient | undefined> {
+  const agent = await connectSocket(agentSocket);
+  if (agent === undefined) return undefined;
+  const hello = await agent.request("hello").catch(() => undefined);
+  if (typeof hello !== "object" || hello === null || !("build" in hello) || hello.build !== buildIdentity()) {
+    await agent[Symbol.asyncDispose]();
+    return undefined;
+  }
+  // The one place where a reply is taken at its word: the same build made it, from the type that it is read as.
+  const ask = async <R>(method: string, params?: object, onProgress?: (progress: Progress) => void) =>
+    (await agent.request(method, params, onProgress as ((progress: unknown) => void) | undefined)) as R;
+  return Object.assign(agent, {
+    up: (lab: LabText) => ask<UpReply>("up", lab),
+    down: (labs: { readonly file?: string }) => ask<DownReply>("down", labs),
+    settled: (cfg: number, labs: readonly string[], onProgress: (progress: Progress) => void) =>
+      ask<Outcome>("settled", { cfg, labs }, onProgress),
+    rows: () => ask<Rows>("rows"),
+  });
+}
+
+/** What tells one build of the executable from another: the file that runs, and when it was written. */
+export function buildIdentity(): string {
+  const { dev, ino, mtimeMs } = statSync(process.execPath);
+  return `${dev}:${ino}:${mtimeMs}`;
+}
