@@ -1,13 +1,16 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { YardError } from "@switchyard/base";
+import { backoff, delay, YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { isRoot, lockFile } from "@switchyard/linux";
 import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
 import { dismantle } from "./dismantle.ts";
-import { runDirectory, stateDirectory, yardPaths } from "./paths.ts";
+import { runDirectory, stateDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { connectSocket } from "./socket.ts";
+
+/** How long a dying agent may hold its lock, in milliseconds. */
+const LOCK_LIMIT = 10_000;
 
 /** A yard of this host. */
 export interface YardSummary {
@@ -73,10 +76,22 @@ export async function stopYard(name: string): Promise<boolean> {
         hint: `run it with sudo: sudo yard -y ${name} down --all`,
       },
     );
-  using lock = lockFile(paths.lock);
-  if (!lock) throw new YardError("yard.busy", `another command is starting or ending the yard "${name}"`);
+  using _lock = await takeLock(paths);
   await dismantle(paths, createLogger("yard", "warn"));
   return true;
+}
+
+/** The lock of a yard whose agent is dead or dying: the kernel lets go of it once the process is wholly gone. */
+async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
+  const until = Date.now() + LOCK_LIMIT;
+  // flock(2) has no event for us: it would block the thread.
+  for (const wait of backoff(10, 500)) {
+    const held = lockFile(lock);
+    if (held) return held;
+    if (Date.now() > until) break;
+    await delay(wait);
+  }
+  throw new YardError("yard.busy", `another command is starting or ending the yard "${yard}"`);
 }
 
 function folders(path: string): string[] {
