@@ -8,7 +8,10 @@ import { createSession, Interrupted, type Session } from "./session.ts";
 type Personality = (session: Session, argv: readonly string[]) => Promise<void>;
 
 /** By the base name of `argv[0]`; any other name is `yard`. */
-const personalities: Readonly<Record<string, Personality>> = { yard: runProgram };
+const personalities: Readonly<Record<string, Personality>> = {
+  yard: runProgram,
+  "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
+};
 
 // A reader that has seen enough (`yard ps | head -1`) is no failure.
 for (const stream of [process.stdout, process.stderr])

@@ -73,6 +73,12 @@ export const verbs: readonly Verb[] = [
     group: changes,
     load: () => import("./commands/detach.ts"),
   },
+  {
+    name: "ovs",
+    summary: "work on Open vSwitch by single commands",
+    group: changes,
+    load: () => import("./commands/ovs.ts"),
+  },
   { name: "yards", summary: "list the yards of this host", group: host, load: () => import("./commands/yards.ts") },
   {
     name: "doctor",

@@ -5,6 +5,7 @@ export const codes = {
     "An argument of an `ovs` command is missing or cannot be what was given; the message names it and what is expected.",
   "ovs.not-running":
     "The switch that the command is for does not run. Start it: for a yard of your own `yard up` or `yard agent`, for the host's `systemctl start openvswitch-switch`.",
+  "ovs.no-access": "The switch's database socket may be used by root only, or by the group of its yard. Use sudo.",
   "ovs.no-port": "The switch, or that bridge, has no port of that name. `yard ovs show` lists bridges and ports.",
   "ovs.local-port": "A bridge's own port goes with its bridge only. Remove the bridge.",
   "ovs.not-yours":

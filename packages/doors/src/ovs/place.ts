@@ -1,5 +1,5 @@
 /** Which switch a command is for. */
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { YardError } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
@@ -44,7 +44,7 @@ export function yardPlace(yard: string, environment: NodeJS.ProcessEnv = process
 /**
  * Opens a switch's database.
  *
- * @throws YardError `ovs.not-running` with the command that starts it; those of ovsdb's openDatabase
+ * @throws YardError `ovs.not-running` with the command that starts it; `ovs.no-access`; those of ovsdb's openDatabase
  */
 export async function openPlace(
   place: SwitchPlace,
@@ -53,10 +53,19 @@ export async function openPlace(
   const socket = /^unix:(.*)$/.exec(place.remote)?.[1];
   if (socket !== undefined && (!existsSync(socket) || (place.namespace !== "self" && !daemonLives(socket))))
     throw notRunning(place);
+  if (socket !== undefined) checkAccess(socket);
   try {
     return await openWholeSwitch(place.remote, { timeout: 10_000, ...options });
   } catch (thrown) {
     throw thrown instanceof ConnectError ? notRunning(place, thrown) : thrown;
+  }
+}
+
+function checkAccess(socket: string): void {
+  try {
+    accessSync(socket, constants.R_OK | constants.W_OK);
+  } catch (cause) {
+    throw new YardError("ovs.no-access", `you may not use ${socket}`, { cause, hint: "run the command with sudo" });
   }
 }
 
