@@ -39,6 +39,8 @@ export interface LiveOptions {
   readonly beside?: LiveYard;
   /** What precedes the agent's command. */
   readonly before?: readonly string[];
+  /** The environment of the one who declares labs. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** The folder of what survives a reboot; by default in one of its own. */
   readonly state?: string;
 }
@@ -107,7 +109,8 @@ export class LiveYard implements AsyncDisposable {
   }
 
   lab(text: string): Lab {
-    return parseLab(text, { file: join(this.folder, "test.yard.yaml"), environment: {} }).lab;
+    return parseLab(text, { file: join(this.folder, "test.yard.yaml"), environment: this.options.environment ?? {} })
+      .lab;
   }
 
   /** Declares a lab, without waiting. @returns the configuration to wait for */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { endProcess, identify } from "@switchyard/linux";
-import { expectSameMachine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, requires, snapshotMachine, startDockerEngine } from "@switchyard/testing";
 import { stopYard } from "../src/agent/mod.ts";
 import { gatewayMac } from "../src/agent/names.ts";
 import { HostSwitch, hostSwitchFree } from "./host-switch.ts";
@@ -48,6 +48,35 @@ describe.skipIf(!able)("a system yard", () => {
       }
       await expectSameMachine(before, { ours: OURS });
     }, 120_000);
+
+  test.skipIf(!requires("docker-engine"))(
+    "has a docker container's nic finish its packets for a switch without TSO, also after a restart by the engine",
+    async () => {
+      const docker = `
+name: sys
+networks:
+  lan01: { cidr: 10.78.1.0/24, gateway: 10.78.1.254 }
+nodes:
+  a: { kind: netns, nics: [ { network: lan01, ip: 10.78.1.1/24 } ] }
+  d: { kind: container, runtime: docker, image: busybox, command: [httpd, -f, -h, /], nics: [ { network: lan01, ip: 10.78.1.4/24 } ],
+       exec: ["dd if=/dev/zero of=/body bs=1M count=1"] }
+`;
+      await using engine = await startDockerEngine();
+      await using _host = await HostSwitch.start(false);
+      await using yard = await LiveYard.create("system", { environment: { DOCKER_HOST: engine.address } });
+      expect((await yard.up(docker)).failures).toEqual([]);
+      await expectBulkBetween(yard, "a", "d", "10.78.1.4");
+      await expectBulkWithHost(yard, "d", "10.78.1.4", "10.78.1.254");
+      const before = await yard.identity("d");
+      await run(["docker", "-H", engine.address, "restart", "-t", "0", "system_d"], { timeout: 30_000 });
+      await yard.until((rows) => rows.nodes.find(({ name, status }) => name === "d" && status.state === "running"));
+      expect((await yard.up(docker)).failures).toEqual([]);
+      expect(await yard.identity("d")).not.toBe(before);
+      expect(await leavesOffloads(yard, "d", "eth0")).toEqual(["off", "off"]);
+      await expectBulkBetween(yard, "a", "d", "10.78.1.4");
+    },
+    120_000,
+  );
 
   test("leaves the host's switch as it was, also when only its agent is gone", async () => {
     await using host = await HostSwitch.start(true);
