@@ -91,10 +91,14 @@ async function overGroup(
 ): Promise<EnsuredVxlan> {
   const port = vtepName(want.vni);
   // What is wrong with the bridges is told before any device is made.
-  await db.transact((tx) => {
-    target(new SwitchEdit(db, tx, options.owner), want);
+  const { name } = await db.transact((tx) => {
     tx.abort();
+    return target(new SwitchEdit(db, tx, options.owner), want);
   });
+  // A port of another type would make a device of its own, and take the name.
+  const present = db.table("Interface").find({ name: port });
+  const misfit = present !== undefined && present.type !== "" && present.type !== "system";
+  if (misfit) await commitEdit(db, (edit) => removeStale(edit, port), options);
   const vtep = ensureVtep({ namespace, master: want.master, vni: want.vni });
   try {
     // A port whose device has gone stays closed when another of its name comes: the switch must see it gone first.
@@ -103,7 +107,7 @@ async function overGroup(
     const { result, changed } = await commitEdit(
       db,
       (edit) => {
-        const { uuid, name, purpose } = target(edit, want);
+        const { uuid, purpose } = target(edit, { ...want, name });
         ensureVtepPort(edit, edit.port(port), uuid, port, purpose);
         return name;
       },
