@@ -13,10 +13,12 @@ import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
+import { relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
+import { watchRelay } from "./relay-report.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
 import { requests } from "./requests.ts";
 import { Services } from "./services.ts";
@@ -159,6 +161,7 @@ class Agent implements AsyncDisposable {
       }),
     );
     agent.stack.use(vswitch.subscribe(changed));
+    agent.stack.use(watchRelay(relayFile(paths.run), changed));
     // The host's own is nobody's to watch but by its database.
     agent.stack.use(vswitch.on("disconnected", changed));
     agent.stack.use(vswitch.on("reconnected", changed));

@@ -1,10 +1,20 @@
-import { existsSync, readFileSync, watch } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { deadline, YardError } from "@switchyard/base";
 import { relayStatusSchema } from "./relay.ts";
 
 /** Milliseconds that the relay may take to start and to take a configuration. */
 const LIMIT = 5_000;
+
+/** Calls `listener` whenever the relay has something new to tell of the configuration `file`. */
+export function watchRelay(file: string, listener: () => void): Disposable {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  const watcher = watch(folder, (_event, name) => {
+    if (name === `${basename(file)}.status`) listener();
+  });
+  return { [Symbol.dispose]: () => watcher.close() };
+}
 
 /**
  * Waits until the relay has taken the configuration `text` of `file`.

@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, watch, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { backoff } from "@switchyard/base";
 import { inNamespace } from "@switchyard/linux";
 import { z } from "zod";
 
@@ -34,9 +35,15 @@ export const relayStatusSchema = z.strictObject({
 /** How long an idle UDP exchange is remembered, in milliseconds. */
 const UDP_IDLE = 60_000;
 
+/** Milliseconds until a port that is taken is tried again, as nothing tells when it is free: at first, and at most. */
+const RETRY = [250, 2_000] as const;
+
 /** Runs until `signal` aborts. */
 export async function runRelay(file: string, signal: AbortSignal): Promise<void> {
   const listeners = new Map<string, Disposable>();
+  let reported = "";
+  let retry: Timer | undefined;
+  let waits = backoff(...RETRY);
   const converge = async () => {
     const text = readFileSync(file, "utf8");
     const wanted = new Map(relayConfigSchema.parse(JSON.parse(text)).forwards.map((one) => [JSON.stringify(one), one]));
@@ -57,8 +64,14 @@ export async function runRelay(file: string, signal: AbortSignal): Promise<void>
         });
       }
     }
-    writeFileSync(`${file}.status.new`, JSON.stringify({ config: text, failures }));
+    clearTimeout(retry);
+    if (failures.length === 0) waits = backoff(...RETRY);
+    else retry = setTimeout(changed, waits.next().value);
+    const report = JSON.stringify({ config: text, failures });
+    if (report === reported) return;
+    writeFileSync(`${file}.status.new`, report);
     renameSync(`${file}.status.new`, `${file}.status`);
+    reported = report;
   };
 
   // One convergence at a time; a change that comes meanwhile is taken up after it.
@@ -75,6 +88,7 @@ export async function runRelay(file: string, signal: AbortSignal): Promise<void>
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
   watcher.close();
+  clearTimeout(retry);
   for (const listener of listeners.values()) listener[Symbol.dispose]();
 }
 

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "@switchyard/base";
+import {
+  type DockerEngine,
+  expectSameMachine,
+  type Machine,
+  requires,
+  snapshotMachine,
+  startDockerEngine,
+} from "@switchyard/testing";
+import { containerName } from "../src/agent/mod.ts";
+import { LiveYard } from "./live.ts";
+
+setDefaultTimeout(60_000);
+
+const LAB = `
+name: days
+networks: { lan: { cidr: 10.84.1.0/24 } }
+nodes:
+  host: { kind: netns, count: 2, nics: [lan] }
+  web: { kind: container, runtime: docker, image: busybox, pull: never, command: [sleep, "1000"], exec: [[sh, -c, "echo ran >> /tmp/ran"]],
+         nics: [ { network: lan, ip: 10.84.1.80/24 }, { network: lan, vlan: 5 } ] }
+`;
+const absent = LAB.replace(
+  "  web:",
+  "  ghost: { kind: container, runtime: docker, image: absent, pull: never, nics: [lan] }\n  web:",
+);
+
+const NAME = `tdocker${process.pid}`;
+
+describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("containers of a Docker engine", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tyard-engine-"));
+  const socket = join(folder, "docker.sock");
+  const container = containerName(NAME, "web");
+  let before: Machine;
+  let yard: LiveYard;
+  let engine: DockerEngine | undefined;
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    yard = await LiveYard.create(NAME, { environment: { DOCKER_HOST: `unix://${socket}` } });
+  });
+  afterAll(async () => {
+    try {
+      await yard[Symbol.asyncDispose]();
+    } finally {
+      await engine?.[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    }
+    await expectSameMachine(before, { ours: new RegExp(NAME) });
+  });
+
+  const docker = (...args: readonly string[]) =>
+    run(["docker", "-H", `unix://${socket}`, ...args], { timeout: 30_000 });
+  const running = (than = 0) =>
+    yard.until(({ nodes }) => {
+      const { status, nics } = nodes.find(({ name }) => name === "web") ?? {};
+      const wired = nics?.every((nic) => nic.status.state === "up");
+      return status?.state === "running" && wired && status.pid !== than && status;
+    });
+  /** MAC and addresses of every nic. */
+  const nics = async () => {
+    const outputs = [await yard.in("web", "ip", "-br", "link"), await yard.in("web", "ip", "-br", "-4", "address")];
+    return outputs.flatMap(({ stdout }) => [...stdout.matchAll(/^(eth\d)\S* +UP +(\S+)/gm)].map((it) => it.slice(1)));
+  };
+
+  test("whose engine does not run: that is their error, the others are up; when it starts, so do they", async () => {
+    const { failures } = await yard.up(LAB);
+    expect(failures).toMatchObject([{ subject: { kind: "node", node: "web" }, code: "runtime.docker-unreachable" }]);
+    expect(await yard.comesToReach("host-1", "host-2")).toBe(true);
+
+    engine = await startDockerEngine();
+    symlinkSync(engine.address.slice("unix://".length), socket);
+    await running();
+    expect(await yard.comesToReach("host-1", "web")).toBe(true);
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    expect(await yard.plan(LAB)).toEqual([]);
+  });
+
+  test("restarted by the engine get their nics again, with MAC and addresses, and their commands run", async () => {
+    const [{ pid }, its] = [await running(), await nics()];
+    expect(its.join()).toContain("10.84.1.80/24");
+    await docker("restart", "--time", "0", container);
+    await running(pid);
+    expect(await nics()).toEqual(its);
+    expect(await yard.comesToReach("host-1", "web")).toBe(true);
+    expect(await yard.plan(LAB)).toEqual([]);
+    expect(await docker("exec", container, "cat", "/tmp/ran")).toBe("ran\nran\n");
+  });
+
+  test("killed, and started again by their restart policy, too", async () => {
+    const [{ pid = 0 }, its] = [await running(), await nics()];
+    await docker("update", "--restart", "always", container);
+    process.kill(pid, "SIGKILL");
+    await running(pid);
+    expect(await nics()).toEqual(its);
+    expect(await yard.comesToReach("host-2", "web")).toBe(true);
+    await docker("update", "--restart", "no", container);
+  });
+
+  test("killed without one are shown as exited with their code; `up` starts them with the same nics", async () => {
+    const [{ pid = 0 }, its] = [await running(), await nics()];
+    await docker("kill", container);
+    const status = await yard.until(({ nodes }) => {
+      const it = nodes.find(({ name }) => name === "web")?.status;
+      return it?.state === "exited" && it;
+    });
+    expect(status).toMatchObject({ exitCode: 137, failure: undefined });
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    expect((await running(pid)).container).toBe(status.container);
+    expect(await nics()).toEqual(its);
+    expect(await yard.comesToReach("host-1", "web")).toBe(true);
+  });
+
+  test("removed behind our back are made again", async () => {
+    const [{ pid, container: id }, its] = [await running(), await nics()];
+    await docker("rm", "--force", container);
+    expect((await running(pid)).container).not.toBe(id);
+    expect(await nics()).toEqual(its);
+    expect(await yard.comesToReach("host-1", "web")).toBe(true);
+  });
+
+  test("whose image is absent and not to be pulled are the only ones that are not up", async () => {
+    const { failures } = await yard.up(absent);
+    expect(failures).toMatchObject([{ subject: { kind: "node", node: "ghost" }, code: "runtime.image-absent" }]);
+    expect(await yard.comesToReach("host-1", "web")).toBe(true);
+    expect((await yard.up(LAB)).failures).toEqual([]);
+  });
+
+  test("are taken away by `down --all`, though nothing of the yard runs any more", async () => {
+    for (const pid of [await yard.agentPid(), yard.pid("ovs-vswitchd"), yard.pid("ovsdb-server")])
+      process.kill(pid, "SIGKILL");
+    await yard[Symbol.asyncDispose]();
+    expect(await docker("ps", "--all", "--quiet")).toBe("");
+  });
+});
