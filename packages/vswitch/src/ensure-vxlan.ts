@@ -63,6 +63,7 @@ async function overTunnels(
   options: EditOptions,
 ): Promise<EnsuredVxlan> {
   const lower = viewNamespace(namespace).links.get(want.master);
+  if (lower?.up === false) applyLinks([{ namespace, ops: [{ op: "set", name: want.master, up: true }] }]);
   const mtu = (lower?.mtu ?? 1500) - (peers?.some((ip) => ip.includes(":")) ? OVERHEAD + 20 : OVERHEAD);
   const { result, changed } = await commitEdit(
     db,
