@@ -30,7 +30,7 @@ function shown(value: unknown): string {
 }
 
 function renderShow(answer: Json, style: Style): string[] {
-  const lines = [style.dim(`Open vSwitch ${text(answer.ovs_version) || "of unknown version"}`)];
+  const lines = [style.dim(`Open vSwitch ${text(answer.ovs_version)}`.trimEnd())];
   for (const bridge of objects(answer.bridges)) {
     lines.push(`${style.bold(text(bridge.name))} ${style.dim(`bridge, ${text(bridge.datapath)}${owner(bridge)}`)}`);
     for (const port of objects(bridge.ports)) lines.push(...renderPort(port, style));
