@@ -85,31 +85,32 @@ export async function checkPorts(
  * Takes away all that bears the owner's mark in the switch at `remote`; a userspace datapath takes some 20 ms for each
  * port, which the limit of time makes room for.
  *
- * @returns false where no switch runs: what its database may hold is as it was
+ * @returns how many bridges, ports and spies; undefined where no switch runs: what its database may hold is as it was
  * @throws as {@link applySwitch}
  */
 export async function removeOwned(
   remote: string,
   owner: string,
   options: Omit<ApplyOptions, "owner"> = {},
-): Promise<boolean> {
+): Promise<number | undefined> {
   let db: Switch;
   try {
     db = await openSwitch(remote, options);
   } catch (thrown) {
-    if (thrown instanceof ConnectError) return false;
+    if (thrown instanceof ConnectError) return undefined;
     throw thrown;
   }
   await using _db = db;
   const { bridges, ports, mirrors } = observeSwitch(db, owner);
-  if (bridges.size + ports.size + mirrors.size === 0) return true;
+  const owned = bridges.size + ports.size + mirrors.size;
+  if (owned === 0) return 0;
   const change = {
     deleteBridges: [...bridges.keys()],
     deletePorts: [...ports.keys()],
     deleteMirrors: [...mirrors.keys()],
   };
   await applySwitch(db, change, { timeout: TIMEOUT + 40 * ports.size, ...options, owner });
-  return true;
+  return owned;
 }
 
 async function commit(db: Switch, change: SwitchChange, owner: string, until: AbortSignal): Promise<Built> {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, tryRun } from "@switchyard/base";
+import { backoff, delay, run, tryRun } from "@switchyard/base";
 import { endProcess, identify, lockFile } from "@switchyard/linux";
 
 const FOLDER = "/var/run/openvswitch";
@@ -12,6 +12,9 @@ const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 const SKIP_LINE = "skipped here:";
 type Program = "ovs-vswitchd" | "ovsdb-server";
 const daemons: readonly Program[] = ["ovs-vswitchd", "ovsdb-server"];
+
+/** Milliseconds that another run may take. */
+export const TURN_LIMIT = 180_000;
 
 /** The bridge that no yard may touch, and the usual name of its port. */
 const BRIDGE = "tsys-br";
@@ -33,11 +36,22 @@ export function hostSwitchFree(): boolean {
   return false;
 }
 
+/** Waits for its turn: a host has one such switch, and one system yard, for all that run these tests. */
+export async function hostSwitchTurn(): Promise<Disposable> {
+  const until = Date.now() + TURN_LIMIT;
+  for (const wait of backoff(50, 1_000)) {
+    const held = lockFile(join(tmpdir(), "tsystem.lock"));
+    if (held) return held;
+    if (Date.now() > until) break;
+    await delay(wait);
+  }
+  throw new Error("another run of these tests has the host's switch");
+}
+
 /** With a bridge and a port that are somebody else's. */
 export class HostSwitch implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "tsystem-"));
   readonly #madeFolder = !existsSync(FOLDER);
-  readonly #lock = lockFile("/run/tsystem-switch.lock");
 
   private constructor(readonly port: string) {}
 
@@ -48,7 +62,6 @@ export class HostSwitch implements AsyncDisposable {
   static async start(tso: boolean, port = PORT): Promise<HostSwitch> {
     const it = new HostSwitch(port);
     try {
-      if (!it.#lock) throw new Error("another run of these tests has the host's switch");
       mkdirSync(FOLDER, { recursive: true });
       await run(["ovsdb-tool", "create", it.#database, SCHEMA]);
       await it.#startDatabase();
@@ -108,14 +121,10 @@ export class HostSwitch implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#lock) {
-      await this.stop();
-      // A userspace switch leaves its taps for its successor.
-      for (const tap of ["ovs-netdev", BRIDGE, this.port]) await tryRun(["ip", "link", "delete", tap]);
-      if (this.#madeFolder) rmSync(FOLDER, { recursive: true, force: true });
-      rmSync("/run/tsystem-switch.lock", { force: true });
-      this.#lock[Symbol.dispose]();
-    }
+    await this.stop();
+    // A userspace switch leaves its taps for its successor.
+    for (const tap of ["ovs-netdev", BRIDGE, this.port]) await tryRun(["ip", "link", "delete", tap]);
+    if (this.#madeFolder) rmSync(FOLDER, { recursive: true, force: true });
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

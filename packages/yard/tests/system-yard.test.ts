@@ -1,11 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { endProcess, identify } from "@switchyard/linux";
 import { expectSameMachine, requires, snapshotMachine, startDockerEngine } from "@switchyard/testing";
 import { stopYard } from "../src/agent/mod.ts";
 import { gatewayMac } from "../src/agent/names.ts";
-import { HostSwitch, hostSwitchFree } from "./host-switch.ts";
+import { HostSwitch, hostSwitchFree, hostSwitchTurn, TURN_LIMIT } from "./host-switch.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween, expectBulkWithHost, leavesOffloads } from "./tcp.ts";
 
@@ -27,6 +27,12 @@ const OURS = /yard_system|_[kgbw]_|_probe|\by[0-9a-f]{12}\b|tsys|tyard-/;
 const able = requires("root", "openvswitch", "runc", "iperf3", "busybox", "iproute2") && hostSwitchFree();
 
 describe.skipIf(!able)("a system yard", () => {
+  let turn: Disposable | undefined;
+  beforeAll(async () => {
+    turn = await hostSwitchTurn();
+  }, TURN_LIMIT);
+  afterAll(() => turn?.[Symbol.dispose]());
+
   for (const tso of [false, true])
     test(`passes TCP both ways between nodes, a container and the host, the switch having userspace TSO ${tso ? "on" : "off"}`, async () => {
       const before = await snapshotMachine();
@@ -154,6 +160,22 @@ nodes:
     await stopYard("system");
     expect(await own.reaches("a", "10.79.1.2")).toBe(true);
     expect(await own.plan(upper)).toEqual([]);
+  }, 60_000);
+
+  test("that is taken away while the host's switch is away says so; once more, it leaves the switch as it was", async () => {
+    await using host = await HostSwitch.start(true);
+    const before = await host.look();
+    await using yard = await LiveYard.create("system");
+    expect((await yard.up(LAB)).failures).toEqual([]);
+    await host.stop();
+    await expect(stopYard("system")).rejects.toMatchObject({ code: "switch.system-absent" });
+    expect(existsSync(yard.paths.run)).toBe(false);
+    await host.restart();
+    expect((await host.look()).rows).not.toEqual(before.rows);
+    expect(await stopYard("system")).toBe(true);
+    expect((await host.look()).rows).toEqual(before.rows);
+    expect(existsSync("/sys/class/net/_b_lan01")).toBe(false);
+    expect(await stopYard("system")).toBe(false);
   }, 60_000);
 
   test("tells who asks that the host's switch is away, and goes on when it comes", async () => {

@@ -8,6 +8,7 @@ import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { parseAlias } from "./mark.ts";
 import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
 import { Services } from "./services.ts";
+import { systemSwitchAbsence } from "./system-switch.ts";
 
 /** Milliseconds that what runs in the yard has between SIGTERM and SIGKILL. */
 const GRACE = 2_000;
@@ -48,7 +49,8 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
 /** Takes what is ours out of the host's switch. One that does not run or hangs keeps nothing else from going. */
 async function leaveSystemSwitch(log: Logger): Promise<void> {
   try {
-    if (!(await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD)))
+    // Asked first, as a client of a database waits for its server.
+    if ((await systemSwitchAbsence()) || (await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD)) === undefined)
       log.warn("the host's Open vSwitch does not run: bridges and ports of the yard may be left in its database");
   } catch (error) {
     if (!(error instanceof YardError) || error.code !== "switch.not-answering") throw error;

@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { backoff, delay, YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { isRoot, lockFile } from "@switchyard/linux";
+import { removeOwned } from "@switchyard/vswitch";
 import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
 import { dismantle } from "./dismantle.ts";
-import { runDirectory, stateDirectory, type YardPaths, yardPaths } from "./paths.ts";
+import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { connectSocket } from "./socket.ts";
+import { systemSwitchAbsence } from "./system-switch.ts";
 
 /** How long a dying agent may hold its lock, in milliseconds. */
 const LOCK_LIMIT = 10_000;
@@ -54,9 +56,26 @@ async function summary(name: string): Promise<YardSummary> {
  * Takes a yard away, all of it, whether its agent runs or not.
  *
  * @returns false when there was none
- * @throws YardError `yard.not-root`, `yard.busy`
+ * @throws YardError `yard.not-root`, `yard.busy`; `switch.system-absent` when all is gone but for what the host's switch,
+ * which does not run, may have in its database
  */
 export async function stopYard(name: string): Promise<boolean> {
+  const was = await stop(name);
+  if (name !== SYSTEM_YARD) return was;
+  const absence = await systemSwitchAbsence();
+  if (absence && !was) return false;
+  if (absence)
+    throw new YardError(
+      "switch.system-absent",
+      "the yard is gone, but the host's Open vSwitch does not run and may keep its bridges and ports",
+      { cause: absence, hint: "start it and run this again: sudo yard --system down --all" },
+    );
+  // What it kept from an earlier time.
+  const removed = isRoot() ? await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD) : undefined;
+  return was || (removed ?? 0) > 0;
+}
+
+async function stop(name: string): Promise<boolean> {
   const paths = yardPaths(name);
   const agent = await connectSocket(paths.agentSocket);
   if (agent) {
