@@ -55,7 +55,7 @@ for (const runtime of ["oci", "podman"] as const) {
     const mac = async () => (await yard.in("web", "cat", "/sys/class/net/eth0/address")).stdout;
 
     test("that die are shown with their exit code, by an event, and are not started again by themselves", async () => {
-      const [{ pid = 0 }, its] = [await status("running"), await mac()];
+      const [pid, its] = [await yard.nodePid("web"), await mac()];
       const at = yard.logLength();
       process.kill(pid, "SIGKILL");
       expect(await status("exited")).toMatchObject({ exitCode: 137, failure: undefined });

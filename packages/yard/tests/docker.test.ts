@@ -61,6 +61,10 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
       const wired = nics?.every((nic) => nic.status.state === "up");
       return status?.state === "running" && wired && status.pid !== than && status;
     });
+  const runningPid = async () => {
+    await running();
+    return await yard.nodePid("web");
+  };
   /** MAC and addresses of every nic. */
   const nics = async () => {
     const outputs = [await yard.in("web", "ip", "-br", "link"), await yard.in("web", "ip", "-br", "-4", "address")];
@@ -92,7 +96,7 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
   });
 
   test("killed, and started again by their restart policy, too", async () => {
-    const [{ pid = 0 }, its] = [await running(), await nics()];
+    const [pid, its] = [await runningPid(), await nics()];
     await docker("update", "--restart", "always", container);
     process.kill(pid, "SIGKILL");
     await running(pid);
@@ -102,7 +106,7 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
   });
 
   test("killed without one are shown as exited with their code; `up` starts them with the same nics", async () => {
-    const [{ pid = 0 }, its] = [await running(), await nics()];
+    const [pid, its] = [await runningPid(), await nics()];
     await docker("kill", container);
     const status = await yard.until(({ nodes }) => {
       const it = nodes.find(({ name }) => name === "web")?.status;

@@ -174,6 +174,13 @@ export class LiveYard implements AsyncDisposable {
     return [namespace, ...ids, container ?? "", pid ?? ""].join(" ");
   }
 
+  /** The first process of a node's container. @throws Error when it does not run */
+  async nodePid(node: string): Promise<number> {
+    const pid = (await this.status(node))?.pid;
+    if (pid === undefined) throw new Error(`no process of ${node} runs`);
+    return pid;
+  }
+
   /** What the agent tells of a node now. */
   async status(node: string): Promise<NodeStatus | undefined> {
     await using store = await this.store();

@@ -61,7 +61,7 @@ function what(action: Action): string {
     case "container-remove":
       return `remove the ${action.container.runtime} container`;
     case "container-create":
-      return `create a ${action.container.runtime} container from ${sourceOf(action.container.config)}`;
+      return `create ${action.container.runtime === "oci" ? "an" : "a"} ${action.container.runtime} container from ${sourceOf(action.container.config)}`;
     case "container-start":
       return "start the container";
     case "namespace-delete":
