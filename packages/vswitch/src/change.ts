@@ -105,8 +105,9 @@ export class ChangeWriter {
         throw taken(name, "a bridge's own port");
       this.#ports.set(name, row._uuid);
       this.#move(row, bridge.uuid);
-      if (row.tag !== vlan.tag || row.vlan_mode !== vlan.vlan_mode || !sameSet(row.trunks, vlan.trunks)) {
-        this.#tx.update("Port", row._uuid, vlan);
+      const alike = row.tag === vlan.tag && row.vlan_mode === vlan.vlan_mode && sameSet(row.trunks, vlan.trunks);
+      if (!alike || row.protected !== state.protected) {
+        this.#tx.update("Port", row._uuid, { ...vlan, protected: state.protected });
         this.#writes++;
       }
       this.#mark("Port", row, state.purpose);
@@ -120,7 +121,12 @@ export class ChangeWriter {
     const external_ids = marks(this.#owner, state.purpose);
     const { type, options } = state;
     const link = this.#tx.insert("Interface", { name, type, options, external_ids });
-    this.#insertPort(name, bridge.uuid, { interfaces: [link], external_ids, ...vlan });
+    this.#insertPort(name, bridge.uuid, {
+      interfaces: [link],
+      external_ids,
+      protected: state.protected,
+      ...vlan,
+    });
   }
 
   #updateInterface(row: InterfaceRow, state: PortState): void {

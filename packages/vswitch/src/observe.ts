@@ -57,6 +57,7 @@ function portState(port: PortRow, link: InterfaceRow | undefined, bridge: string
     bridge: vlan === undefined ? "" : bridge,
     type: link === undefined || link.type === "system" ? "" : link.type,
     ...(vlan ?? { tag: undefined, trunks: [], vlanMode: undefined }),
+    protected: port.protected,
     options: Object.fromEntries(link?.options ?? []),
     purpose: link?.external_ids.get(PURPOSE) ?? "",
     // -1 says that the interface could not be made (ovs-vswitchd.conf.db(5)).

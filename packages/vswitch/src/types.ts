@@ -27,6 +27,8 @@ export interface PortState {
   /** In ascending order; empty: all. */
   readonly trunks: readonly number[];
   readonly vlanMode: "access" | "trunk" | "native-untagged" | undefined;
+  /** Nothing passes between two ports of a bridge that are both protected. */
+  readonly protected: boolean;
   readonly options: Readonly<Record<string, string>>;
   /** What it is for, written to external_ids beside the owner. */
   readonly purpose: string;

@@ -37,6 +37,7 @@ const port = (name: string, bridges: readonly string[]): fc.Arbitrary<[string, P
         .uniqueArray(fc.integer({ min: 0, max: 4095 }), { maxLength: 4 })
         .map((vlans) => vlans.sort((a, b) => a - b)),
       vlanMode: fc.constantFrom("access", "trunk", "native-untagged", undefined),
+      protected: fc.boolean(),
       options: fc.dictionary(fc.constantFrom("peer", "key"), fc.string({ maxLength: 5 })),
       purpose: fc.string({ maxLength: 8 }),
     })

@@ -73,7 +73,8 @@ export async function testSwitch(options: { readonly vswitchd?: boolean } = {}):
 }
 
 export function port(bridge: string, more: Partial<PortState> = {}): PortState {
-  return { bridge, type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {}, purpose: "nic", ...more };
+  const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+  return { ...plain, bridge, purpose: "nic", ...more };
 }
 
 export const LAN = { datapath: "netdev", otherConfig: {}, hub: false, purpose: "lan" } as const;

@@ -21,6 +21,8 @@ const network = fc.record({
     { type: "lan" },
     { type: "vlan", id: 0, master: MASTER, bridge: undefined },
     { type: "vlan", id: 100, master: MASTER, bridge: "office" },
+    { type: "vxlan", id: 9, peers: [parseIp("10.9.0.2"), parseIp("10.9.0.3")], port: 4789, bridge: undefined },
+    { type: "vxlan", id: 10, peers: [parseIp("fd09::2")], port: 8472, bridge: undefined },
   ),
 });
 const nic = fc.record({

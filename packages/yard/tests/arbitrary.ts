@@ -127,6 +127,7 @@ function grow(from: Seed): State {
         tag: nic.tag,
         trunks: [],
         vlanMode: undefined,
+        protected: nic.tag === 7,
         options: {},
         purpose,
       });

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { run } from "@switchyard/base";
+import { parseIp, run } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { tunnelName } from "@switchyard/vswitch";
 import { LiveYard } from "./live.ts";
-import { expectBulkBetween } from "./tcp.ts";
+import { expectBulkBetween, leavesOffloads } from "./tcp.ts";
 
 setDefaultTimeout(90_000);
 
@@ -83,3 +84,72 @@ nodes:
     expect(await vsctl(yard, "list-ports", "backplane")).toBe("");
   });
 });
+
+describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping", "iproute2"))(
+  "a network of type vxlan",
+  () => {
+    const lab = (own: number, peer: number) => `
+name: tunnels
+networks:
+  underlay: {}
+  wide: { type: vxlan, id: 700, peers: 10.83.0.${peer}, cidr: 10.83.7.0/24 }
+  office: { type: vlan, id: 30, master: wide }
+  apart: { type: vxlan, id: 701, peers: [10.83.0.${peer}] }
+nodes:
+  n: { kind: netns, nics: [ { network: wide, ip: 10.83.7.${own} }, { network: office, ip: 10.83.8.${own}/24 } ] }
+  c: { kind: container, runtime: oci, image: busybox, command: [sleep, inf], nics: [ { network: wide, ip: 10.83.7.${own + 10} } ] }
+  x: { kind: netns, nics: [ { network: apart, ip: 10.83.7.${own + 20}/24 } ] }
+`;
+
+    test("joins nodes and containers of two hosts over tunnels, with TCP, and keeps other numbers apart", async () => {
+      const before = await snapshotMachine();
+      {
+        await using a = await LiveYard.create(`${NAME}-a`);
+        await using b = await LiveYard.create(`${NAME}-b`, { beside: a });
+        for (const [yard, own, peer] of [
+          [a, 1, 2],
+          [b, 2, 1],
+        ] as const)
+          expect((await yard.up(lab(own, peer))).failures).toEqual([]);
+        await joinUnderlays(a, b);
+        // The switch drops what it has for a peer whose MAC it does not know yet.
+        expect(await a.comesToReach("n", "10.83.7.2")).toBe(true);
+
+        await expectBulkBetween(a, "n", "n", "10.83.7.2", b);
+        await expectBulkBetween(b, "c", "c", "10.83.7.11", a);
+        await expectBulkBetween(a, "n", "n", "10.83.8.2", b);
+        expect((await a.in("n", "ping", "-c", "1", "-W", "2", "-M", "do", "-s", "1422", "10.83.7.2")).code).toBe(0);
+        expect(await a.reaches("x", "10.83.7.22")).toBe(true);
+        expect(await a.reaches("x", "10.83.7.2")).toBe(false);
+        expect(await leavesOffloads(a, "n", "eth0")).toEqual(["off", "off"]);
+        expect(
+          await vsctl(a, "--columns=protected", "--bare", "list", "Port", tunnelName(700, parseIp("10.83.0.2"))),
+        ).toBe("true\n");
+        expect(await a.plan(lab(1, 2))).toEqual([]);
+
+        // Another peer: the first is no longer one.
+        expect((await a.up(lab(1, 3))).failures).toEqual([]);
+        expect(await a.reaches("n", "10.83.7.2")).toBe(false);
+      }
+      await expectSameMachine(before, ours);
+    });
+  },
+);
+
+/** Puts the yards' bridges `underlay` on one wire, with the addresses 10.83.0.1 and 10.83.0.2. */
+async function joinUnderlays(a: LiveYard, b: LiveYard): Promise<void> {
+  const near = `ta${process.pid}`.slice(0, 15);
+  const far = `tb${process.pid}`.slice(0, 15);
+  const [inA, inB] = [a.paths.namespace, b.paths.namespace];
+  await run(["ip", "-n", inA, "link", "add", near, "up", "type", "veth", "peer", "name", far, "netns", inB]);
+  for (const [yard, port, address] of [
+    [a, near, "10.83.0.1/24"],
+    [b, far, "10.83.0.2/24"],
+  ] as const) {
+    const { namespace } = yard.paths;
+    await run(["ip", "-n", namespace, "link", "set", port, "up"]);
+    await vsctl(yard, "add-port", "_b_underlay", port);
+    await run(["ip", "-n", namespace, "address", "add", address, "dev", "_b_underlay"]);
+    await run(["ip", "-n", namespace, "link", "set", "_b_underlay", "up"]);
+  }
+}

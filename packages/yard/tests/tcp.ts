@@ -10,9 +10,19 @@ import type { LiveYard } from "./live.ts";
 const MEGABYTE = 1 << 20;
 const PORT = "5999";
 
-/** Moves megabytes from one node to another at `address`, and back at the same time. */
-export async function expectBulkBetween(yard: LiveYard, from: string, to: string, address: string): Promise<void> {
-  const inside = ["netns", "exec", nodeNamespace(yard.name, to)];
+/**
+ * Moves megabytes from one node to another at `address`, and back at the same time.
+ *
+ * @param beyond the yard of the other node
+ */
+export async function expectBulkBetween(
+  yard: LiveYard,
+  from: string,
+  to: string,
+  address: string,
+  beyond: LiveYard = yard,
+): Promise<void> {
+  const inside = ["netns", "exec", nodeNamespace(beyond.name, to)];
   const server = spawn("ip", [...inside, "iperf3", "-s", "-1", "-p", PORT, "--forceflush"], {
     stdio: ["ignore", "pipe", "inherit"],
   });

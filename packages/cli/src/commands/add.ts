@@ -15,6 +15,8 @@ interface NetworkOptions extends CommonOptions {
   readonly id?: number;
   readonly master?: string;
   readonly bridge?: string;
+  readonly peer: readonly string[];
+  readonly port?: number;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu?: number;
@@ -68,20 +70,23 @@ export function define(command: Command, session: Session): void {
 function defineNetwork(command: Command, session: Session): void {
   command
     .argument("<name>", "its name")
-    .option("--type <type>", "how it is made: lan or vlan (default: lan)")
-    .option("--id <number>", "the number of the VLAN", number)
+    .option("--type <type>", "how it is made: lan, vlan or vxlan (default: lan)")
+    .option("--id <number>", "the number of the VLAN or VXLAN", number)
     .option("--master <name>", "network or bridge that the VLAN comes from (default: backplane)")
-    .option("--bridge <name>", "name of its bridge (default: vlbr<id>)")
+    .option("--bridge <name>", "name of its bridge (default: vlbr<id> or vxlbr<id>)")
+    .option("--peer <ip>", "address of another host that a VXLAN is on (may be repeated)", repeated, [])
+    .option("--port <number>", "the peers' UDP port (default: 4789)", number)
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
     .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
     .option("--mtu <bytes>", "largest packet", number)
     .option("--json", JSON_HELP)
-    .action(async (name: string, { cidr, gateway, type, id, master, bridge, mtu, ...options }: NetworkOptions) => {
+    .action(async (name: string, options: NetworkOptions) => {
+      const { cidr, gateway, type, id, master, bridge, peer, port, mtu } = options;
       const began = performance.now();
       const yard = yardName(command, session.env);
       const spec = networkSpec(session, name, {
-        ...some({ cidr, gateway }),
-        ...given({ type, id, master, bridge, mtu }),
+        ...some({ cidr, gateway, peers: peer }),
+        ...given({ type, id, master, bridge, port, mtu }),
       });
       await using live = await openLiveYard(session, yard);
       const place = { yard, host: live.host };

@@ -11,6 +11,7 @@ export function samePort(a: PortState, b: PortState): boolean {
     a.type === b.type &&
     a.tag === b.tag &&
     a.vlanMode === b.vlanMode &&
+    a.protected === b.protected &&
     sameList(a.trunks, b.trunks) &&
     sameRecord(a.options, b.options)
   );

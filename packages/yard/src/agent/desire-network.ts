@@ -1,5 +1,6 @@
 /** What a network needs of its host: its bridge, what joins that to others, and the host's own end. */
-import { contains, prefixOf } from "@switchyard/base";
+import { contains, family, type Ip, prefixOf } from "@switchyard/base";
+import { tunnelName } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { gatewayDevice, gatewayMac, gatewayPort, networkBridge } from "./names.ts";
@@ -10,7 +11,7 @@ import { purposeOf } from "./subject.ts";
 const DEFAULT_MTU = 1500;
 
 /** A port of a device of ours that carries every VLAN. */
-export const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {} };
+export const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
 
 export type Networks = ReadonlyMap<string, NetworkEntry>;
 
@@ -20,9 +21,54 @@ interface Switch {
   readonly veths: Map<string, VethState>;
 }
 
+/** What VXLAN puts around a packet: Ethernet, IPv4, UDP and its own header (RFC 7348); IPv6 takes 20 more. */
+const VXLAN_OVERHEAD = 50;
+
+/** What a VLAN's tag takes on its way through a tunnel. */
+const TAG = 4;
+
 /** The largest packet that a nic on this network may send, where it does not say itself; bytes. */
-export function networkMtu(network: NetworkEntry | undefined): number {
-  return network?.mtu ?? DEFAULT_MTU;
+export function networkMtu(network: NetworkEntry | undefined, networks: Networks): number {
+  if (network?.mtu !== undefined) return network.mtu;
+  const reached = network && tunnelOf(network, networks);
+  if (reached === undefined) return DEFAULT_MTU;
+  const { tunnel, tags } = reached;
+  const whole = DEFAULT_MTU - VXLAN_OVERHEAD - (tunnel.peers.some((ip) => family(ip) === 6) ? 20 : 0);
+  return Math.min(whole, tunnel.mtu ?? whole) - tags * TAG;
+}
+
+interface Reached {
+  readonly tunnel: Extract<NetworkEntry, { type: "vxlan" }>;
+  /** How many tags a packet bears in the tunnel. */
+  readonly tags: number;
+}
+
+/** The VXLAN that a network is, or is a VLAN of. */
+function tunnelOf(network: NetworkEntry, networks: Networks): Reached | undefined {
+  const seen = new Set<NetworkEntry>();
+  let tags = 0;
+  for (let at: NetworkEntry | undefined = network; at !== undefined && !seen.has(at); at = masterOf(at, networks)) {
+    if (at.type === "vxlan") return { tunnel: at, tags };
+    if (at.type === "vlan" && at.id > 0) tags++;
+    seen.add(at);
+  }
+  return undefined;
+}
+
+/** The network that one is a VLAN of, by that network's name or its bridge's. */
+function masterOf(network: NetworkEntry, networks: Networks): NetworkEntry | undefined {
+  if (network.type !== "vlan") return undefined;
+  const { master } = network;
+  return networks.get(master) ?? [...networks.values()].find((it) => networkBridge(it) === master);
+}
+
+/**
+ * Whether nics on a network may leave their packets unfinished: the userspace switch cannot finish what it sends into a
+ * tunnel, whatever it does elsewhere.
+ */
+export function networkOffloads(network: NetworkEntry | undefined, networks: Networks, facts: HostFacts): boolean {
+  if (!facts.offloads || facts.datapath !== "netdev" || network === undefined) return facts.offloads;
+  return tunnelOf(network, networks) === undefined;
 }
 
 /** Adds what a network needs. */
@@ -34,7 +80,7 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
     case "lan":
       break;
     case "vlan": {
-      const master = networks.get(network.master);
+      const master = masterOf(network, networks);
       const near = `vlbr${network.id}p`;
       const far = `vlbr${network.id}in`;
       const patch = { ...PLAIN_PORT, type: "patch", purpose };
@@ -48,22 +94,45 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
       into.ports.set(far, { ...patch, bridge, options: { peer: near } });
       break;
     }
+    case "vxlan":
+      for (const [name, peer] of tunnelNames(network.id, network.peers))
+        into.ports.set(name, {
+          ...PLAIN_PORT,
+          bridge,
+          type: "vxlan",
+          // What comes from one peer never goes to another, as that has it already: a mesh cannot loop.
+          protected: true,
+          options: { remote_ip: peer, key: String(network.id), dst_port: String(network.port) },
+          purpose,
+        });
+      break;
   }
-  addGateway(network, bridge, facts, into);
+  addGateway(network, networks, facts, into);
 }
 
-function addGateway(network: NetworkEntry, bridge: string, facts: HostFacts, into: Switch): void {
+/** The port of each tunnel. Names are hashes, of which two may be alike. */
+function tunnelNames(vni: number, peers: readonly Ip[]): Map<string, Ip> {
+  const names = new Map<string, Ip>();
+  for (const peer of peers.toSorted()) {
+    let name = tunnelName(vni, peer);
+    for (let n = 0; names.has(name); n++) name = `vx${vni}_${n}`;
+    names.set(name, peer);
+  }
+  return names;
+}
+
+function addGateway(network: NetworkEntry, networks: Networks, facts: HostFacts, into: Switch): void {
   if (network.gateway.length === 0) return;
   const purpose = purposeOf({ kind: "network", network: network.name });
   const port = gatewayPort(network.name);
-  into.ports.set(port, { ...PLAIN_PORT, bridge, purpose });
+  into.ports.set(port, { ...PLAIN_PORT, bridge: networkBridge(network), purpose });
   into.veths.set(port, {
     namespace: HOST,
     name: gatewayDevice(facts.yard, network.name),
     mac: gatewayMac(facts.yard, network.name),
-    mtu: networkMtu(network),
+    mtu: networkMtu(network, networks),
     up: true,
-    offloads: facts.offloads,
+    offloads: networkOffloads(network, networks, facts),
     addresses: gatewayAddresses(network).toSorted(),
     purpose,
   });

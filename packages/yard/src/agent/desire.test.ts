@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { parseCidr, parseIp } from "@switchyard/base";
+import { type Ip, parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { storeRows, uuid } from "../../tests/arbitrary-rows.ts";
 import { container, ips, netns, network, nic } from "../../tests/specs.ts";
@@ -105,6 +105,29 @@ describe("what a host shall be like", () => {
     });
     expect(state.veths.get("_k_1_1")?.mtu).toBe(1400);
     expect(state.ports.get("_k_1_0")).toMatchObject({ bridge: "_b_lan01", tag: 7, vlanMode: undefined });
+  });
+
+  test("whatever reaches a VXLAN's tunnels has room for their headers, and finishes its packets where the switch cannot", () => {
+    const common = { cidr: [], gateway: [], mtu: undefined };
+    const wide = { ...common, name: "wide", type: "vxlan", id: 7, port: 4789, bridge: undefined } as const;
+    const vlan = { ...common, name: "vlan", type: "vlan", id: 5, master: "vxlbr7", bridge: undefined } as const;
+    const nodes = [netns("n", [nic("a", "wide"), nic("b", "vlan"), nic("c", "lan"), nic("d", "wide", { mtu: 1280 })])];
+    const look = (peers: readonly Ip[], more: Partial<HostFacts> = {}) => {
+      const rows = rowsFrom([network("lan"), { ...wide, peers }, vlan], nodes);
+      return [...desire(rows, { ...facts, ...more }).veths.values()].map(({ mtu, offloads }) => [mtu, offloads]);
+    };
+    expect(look([parseIp("10.2.0.2")])).toEqual([
+      [1450, false],
+      [1446, false],
+      [1500, true],
+      [1280, false],
+    ]);
+    expect(look([parseIp("10.2.0.2"), parseIp("fd02::2")], { datapath: "system" })).toEqual([
+      [1430, true],
+      [1426, true],
+      [1500, true],
+      [1280, true],
+    ]);
   });
 
   test("trunks make a trunk port, with a vlan beside them a native one", () => {

@@ -4,7 +4,7 @@ import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
-import { addNetwork, networkMtu, PLAIN_PORT } from "./desire-network.ts";
+import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { networkBridge, nodeNamespace } from "./names.ts";
@@ -60,7 +60,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
       const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
-      veths.set(near, vethState(node, nic, nic.mtu ?? inherited ?? networkMtu(network), facts));
+      veths.set(near, {
+        ...vethState(node, nic, facts),
+        mtu: nic.mtu ?? inherited ?? networkMtu(network, networks),
+        offloads: networkOffloads(network, networks, facts),
+      });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic.link ?? "") : networkBridge(network);
       if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
@@ -107,14 +111,12 @@ function portState(node: NodeEntry, nic: NicEntry, bridge: string): PortState {
   return { ...PLAIN_PORT, bridge, tag: vlan, trunks, vlanMode: mode, purpose };
 }
 
-function vethState(node: NodeEntry, nic: NicEntry, mtu: number, facts: HostFacts): VethState {
+function vethState(node: NodeEntry, nic: NicEntry, facts: HostFacts): Omit<VethState, "mtu" | "offloads"> {
   return {
     namespace: nodeNamespace(facts.yard, node.name),
     name: nic.name,
     mac: nic.mac,
-    mtu,
     up: true,
-    offloads: facts.offloads,
     addresses: nic.addresses.toSorted(),
     purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }),
   };

@@ -250,7 +250,19 @@ function small(): State {
       ],
     ]),
     ports: new Map([
-      ["_k_1_0", { bridge: "_b_a", type: "", tag: undefined, trunks: [], vlanMode: undefined, options: {}, purpose }],
+      [
+        "_k_1_0",
+        {
+          bridge: "_b_a",
+          type: "",
+          tag: undefined,
+          trunks: [],
+          vlanMode: undefined,
+          protected: false,
+          options: {},
+          purpose,
+        },
+      ],
     ]),
     exec: new Map([["n1", { hash: "h", failed: false, commands: [["true"]], env: {}, namespace: "yard_t_n1" }]]),
   };

@@ -45,6 +45,8 @@ export interface PortState {
   /** Ascending. */
   readonly trunks: readonly number[];
   readonly vlanMode: "access" | "trunk" | "native-untagged" | undefined;
+  /** Nothing passes between two ports of a bridge that are both protected. */
+  readonly protected: boolean;
   readonly options: Readonly<Record<string, string>>;
   /** What it is for (see subject.ts), in external_ids of the Interface beside the owner. Not compared. */
   readonly purpose: string;

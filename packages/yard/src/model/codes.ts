@@ -46,6 +46,7 @@ export const modelCodes = {
   "network.master-loop": "A network is its own master, by itself or by way of others; name another master.",
   "network.other-type": "A key of a network is for networks of another type; take it out, or change the type.",
   "network.overlap": "The host has gateways on two networks whose subnets overlap; change one subnet.",
+  "network.peers-missing": "A VXLAN has no peers; write the addresses of the other hosts.",
   "network.two-gateways": "A network has two gateways of one IP version; it can have one of each.",
   "network.two-subnets": "A network has two subnets of one IP version; it can have one of each.",
   "nic.bad-name": "A nic's name is longer than 15 characters, reserved, or has characters that are refused.",

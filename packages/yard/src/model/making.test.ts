@@ -58,3 +58,20 @@ describe("a network of type vlan", () => {
     expect(told("  a: { id: 7, master: b }")).toEqual(["3:8 network.other-type", "3:15 network.other-type"]);
   });
 });
+
+describe("a network of type vxlan", () => {
+  test("is joined to its peers, each told once, at the assigned port", () => {
+    expect(networks("  a: { type: vxlan, id: 16777215, peers: [10.2.0.2, 10.2.0.2, FD09::2] }")).toMatchObject([
+      { type: "vxlan", id: 16777215, peers: ["10.2.0.2", "fd09::2"], port: 4789, bridge: undefined },
+    ]);
+  });
+
+  test("needs peers that are addresses and a number from 1, and takes no master", () => {
+    expect(told("  a: { type: vxlan, id: 0, peers: [10.2.0.300] }\n  b: { type: vxlan, id: 1, master: x }")).toEqual([
+      "3:25 lab.out-of-range",
+      "3:36 address.bad-ip",
+      "4:3 network.peers-missing",
+      "4:28 network.other-type",
+    ]);
+  });
+});

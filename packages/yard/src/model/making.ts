@@ -1,5 +1,5 @@
 /** How networks of the different types are made: the keys that only one type has. */
-import { YardError } from "@switchyard/base";
+import { type Ip, parseIp, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
@@ -9,10 +9,14 @@ import type { NetworkMaking, NetworkType } from "./types.ts";
 /** The master of a VLAN where none is named: what Zero-OS calls its own. */
 const BACKPLANE = "backplane";
 
+/** The assigned UDP port of VXLAN (RFC 7348). */
+const VXLAN_PORT = 4789;
+
 /** The keys of each type beside those that all have. */
 const KEYS = {
   lan: [],
   vlan: ["id", "master", "bridge"],
+  vxlan: ["id", "peers", "port", "bridge"],
 } as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
 
 /** Reads the type of a network and what belongs to it; where that is wrong it is as good as can be guessed. */
@@ -30,6 +34,14 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
         master: readMaster(written.master, path, reading) ?? BACKPLANE,
         bridge: readBridge(written.bridge, path, reading),
       };
+    case "vxlan":
+      return {
+        type,
+        id: readId(name, type, written.id, 1, 0xffffff, reading),
+        peers: readPeers(name, written.peers, path, reading),
+        port: written.port ?? VXLAN_PORT,
+        bridge: readBridge(written.bridge, path, reading),
+      };
   }
 }
 
@@ -42,6 +54,10 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
       const { type, id, master, bridge } = network;
       return { type, id, master, bridge };
     }
+    case "vxlan": {
+      const { type, id, peers, port, bridge } = network;
+      return { type, id, peers, port, bridge };
+    }
   }
 }
 
@@ -52,6 +68,8 @@ export function bridgeOf(network: NetworkMaking): string | undefined {
       return undefined;
     case "vlan":
       return network.bridge ?? `vlbr${network.id}`;
+    case "vxlan":
+      return network.bridge ?? `vxlbr${network.id}`;
   }
 }
 
@@ -102,7 +120,7 @@ function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): bool
   const seen = new Set<Named>();
   for (let at: Named | undefined = network; at !== undefined && !seen.has(at); ) {
     seen.add(at);
-    if (at.type === "lan") return false;
+    if (at.type !== "vlan") return false;
     at = networks.get(at.master) ?? byBridge.get(at.master);
     if (at === network) return true;
   }
@@ -111,15 +129,18 @@ function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): bool
 
 /** Tells {@link makingConflicts} where they are written. */
 export function checkMakings(networks: readonly Named[], reading: Reading): void {
-  for (const { network, key, error } of makingConflicts(networks))
-    if (!reading.unsure(["networks", network, "id"])) reading.places.report(["networks", network, key], () => error);
+  const sure = networks.filter(({ name }) => !reading.unsure(["networks", name, "id"]));
+  for (const { network, key, error } of makingConflicts(sure))
+    reading.places.report(["networks", network, key], () => error);
 }
 
 function refuseOthers(name: string, type: NetworkType, written: NetworkFile, reading: Reading): void {
+  const told = new Set<string>();
   for (const [owner, keys] of Object.entries(KEYS))
     for (const key of keys) {
       const known: readonly string[] = KEYS[type];
-      if (written[key] === undefined || known.includes(key)) continue;
+      if (written[key] === undefined || known.includes(key) || told.has(key)) continue;
+      told.add(key);
       reading.places.reportKey(
         ["networks", name, key],
         () =>
@@ -150,6 +171,19 @@ function readId(
       throw new YardError("lab.out-of-range", `the "id" of a ${type} is from ${least} to ${most}, not ${id}`);
     }) ?? least
   );
+}
+
+function readPeers(name: string, peers: NetworkFile["peers"], path: Path, reading: Reading): readonly Ip[] {
+  const at = [...path, "peers"];
+  if (!reading.unsure(at) && (peers === undefined || peers.length === 0))
+    reading.places.report(
+      at,
+      () =>
+        new YardError("network.peers-missing", `network "${name}" of type vxlan needs "peers"`, {
+          hint: "the addresses of the other hosts: peers: [10.2.0.2]",
+        }),
+    );
+  return [...new Set(reading.each(at, peers, parseIp).map(({ value }) => value))];
 }
 
 function readMaster(master: string | undefined, path: Path, reading: Reading): string | undefined {

@@ -188,22 +188,27 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 export const networkMappingSchema = z
   .strictObject({
     type: field(
-      z.enum(["lan", "vlan"]),
-      "How it is made. `lan`: a learning switch of its own. `vlan`: one VLAN of the bridge `master`, untagged.",
+      z.enum(["lan", "vlan", "vxlan"]),
+      "How it is made. `lan`: a learning switch of its own. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
       { default: "lan" },
     ).optional(),
     id: field(
       z.number().int().min(0).max(16777215),
-      "The number of the VLAN, 0..4094; 0 is the frames that bear no tag on the master.",
-      { otherwise: "needed for `vlan`", examples: [100] },
+      "The number of the VLAN, 0..4094, 0 being the frames that bear no tag on the master; or of the VXLAN, from 1.",
+      { otherwise: "needed for `vlan` and `vxlan`", examples: [100] },
     ).optional(),
-    master: field(text, "Where the VLAN comes from: another network, or a bridge that the switch has.", {
+    master: field(text, "`vlan`: where it comes from, another network, or a bridge that the switch has.", {
       otherwise: "`backplane`",
     }).optional(),
     bridge: field(text, "What its bridge is called, at most 15 characters.", {
-      otherwise: "`vlbr<id>`",
+      otherwise: "`vlbr<id>` or `vxlbr<id>`",
       examples: ["vxbackend"],
     }).optional(),
+    peers: field(oneOrMore, "`vxlan`: addresses of the other hosts; each has all the others for its peers.", {
+      otherwise: "needed for `vxlan`",
+      examples: [["10.2.0.2", "10.2.0.3"]],
+    }).optional(),
+    port: field(z.number().int().min(1).max(65535), "`vxlan`: the peers' UDP port.", { default: 4789 }).optional(),
     cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
       otherwise: "none: nics have the addresses that they name",
       examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],
@@ -213,7 +218,10 @@ export const networkMappingSchema = z
       "Address of the host on this network, within `cidr`: the host reaches the nodes, and is their default gateway.",
       { otherwise: "none: the host is not on this network", examples: ["10.2.0.254"] },
     ).optional(),
-    mtu: field(mtu, "Largest packet, in bytes.", { default: 1500 }).optional(),
+    mtu: field(mtu, "Largest packet, in bytes.", {
+      otherwise:
+        "1500; what reaches a `vxlan` has 1450, or 1430 where a peer's address is of IPv6, and a `vlan` of it 4 less",
+    }).optional(),
   })
   .meta({ id: "network" });
 

@@ -29,6 +29,18 @@ export type NetworkMaking =
       readonly master: string;
       /** Undefined: `vlbr<id>`. */
       readonly bridge: string | undefined;
+    }
+  | {
+      /** A bridge that reaches the same VXLAN on other hosts, each by a tunnel of the switch's own (RFC 7348). */
+      readonly type: "vxlan";
+      /** 1 to 2^24 - 1. */
+      readonly id: number;
+      /** The other hosts' addresses, without repetition. */
+      readonly peers: readonly Ip[];
+      /** The peers' UDP port. */
+      readonly port: number;
+      /** Undefined: `vxlbr<id>`. */
+      readonly bridge: string | undefined;
     };
 export type NetworkType = NetworkMaking["type"];
 

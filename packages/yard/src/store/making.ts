@@ -1,5 +1,5 @@
 /** The `type` and `options` columns of a network: how it is made. */
-import { YardError } from "@switchyard/base";
+import { parseIp, YardError } from "@switchyard/base";
 import type { NetworkMaking } from "../model/types.ts";
 import type { NetworkRow } from "./switchyard.gen.ts";
 
@@ -10,6 +10,10 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
       return options({});
     case "vlan":
       return options({ id: making.id, master: making.master, bridge: making.bridge });
+    case "vxlan": {
+      const { id, peers, port, bridge } = making;
+      return options({ id, peers: peers.join(" "), port, bridge });
+    }
   }
 }
 
@@ -31,6 +35,10 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
       return { type };
     case "vlan":
       return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };
+    case "vxlan": {
+      const peers = needed("peers").split(" ").map(parseIp);
+      return { type, id: Number(needed("id")), peers, port: Number(needed("port")), bridge: options.get("bridge") };
+    }
     default:
       throw new YardError(
         "store.bad-row",
