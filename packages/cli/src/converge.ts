@@ -22,7 +22,7 @@ export interface LiveYard extends AsyncDisposable {
   readonly store: Store;
   /** The name of this host in the database. */
   readonly host: string;
-  /** Rejects with `agent.died` when the agent ends. */
+  /** Rejects with `agent.died` when the agent ends, and with what keeps it from going on and from writing so. */
   readonly died: Promise<never>;
 }
 
@@ -35,6 +35,7 @@ export async function openLiveYard(session: Session, yard: string): Promise<Live
   const { promise: died, reject } = Promise.withResolvers<never>();
   // Nobody may be waiting at the moment that it dies.
   died.catch(() => {});
+  void agent.stuck.then(reject);
   void agent.died.then(() =>
     reject(
       new YardError("agent.died", `the agent of yard "${yard}" ended while it was waited for`, {

@@ -134,6 +134,22 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
     expect((await yard.up(LAB)).failures).toEqual([]);
   });
 
+  test("whose engine hangs do not keep the others waiting; when it goes on, all is well", async () => {
+    const pid = engine?.pid;
+    if (!pid) throw new Error("the engine runs");
+    process.kill(pid, "SIGSTOP");
+    try {
+      const { failures } = await yard.up(LAB.replace("count: 2", "count: 3"));
+      expect(failures).toMatchObject([{ subject: { kind: "node", node: "web" }, code: "runtime.unreachable" }]);
+      expect(await yard.comesToReach("host-1", "host-3")).toBe(true);
+      expect(await yard.comesToReach("host-1", "web")).toBe(true);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await running();
+    expect((await yard.up(LAB)).failures).toEqual([]);
+  });
+
   test("are taken away by `down --all`, though nothing of the yard runs any more", async () => {
     for (const pid of [await yard.agentPid(), yard.pid("ovs-vswitchd"), yard.pid("ovsdb-server")])
       process.kill(pid, "SIGKILL");

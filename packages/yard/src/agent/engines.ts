@@ -1,4 +1,4 @@
-import { asYardError, type Logger, type YardError } from "@switchyard/base";
+import { asYardError, deadline, type Logger, type YardError } from "@switchyard/base";
 import { type ContainerEngine, type ContainerEvent, type ContainerState, openEngine } from "@switchyard/runtime";
 import type { ContainerRuntime } from "../model/types.ts";
 import { LABEL_NODE, LABEL_OWNER } from "./mark.ts";
@@ -16,6 +16,9 @@ export interface EngineView {
   /** Engines that did not answer. */
   readonly failures: readonly { readonly key: EngineKey; readonly error: YardError }[];
 }
+
+/** Milliseconds that an engine may take to tell of its containers. */
+const ANSWER_LIMIT = 10_000;
 
 /** The container engines that a yard uses, opened when first needed and watched from then on. */
 export class Engines implements AsyncDisposable {
@@ -65,8 +68,7 @@ export class Engines implements AsyncDisposable {
     await Promise.all(
       [...distinct.values()].map(async (key) => {
         try {
-          const engine = await this.get(key);
-          for (const state of await engine.list(this.#labels, signal)) {
+          for (const state of await this.#listOne(key, signal)) {
             const node = state.labels[LABEL_NODE];
             if (node !== undefined) containers.set(node, { key, state });
           }
@@ -76,6 +78,21 @@ export class Engines implements AsyncDisposable {
       }),
     );
     return { containers, failures };
+  }
+
+  /** One engine that hangs must not keep the others' nodes waiting. */
+  async #listOne(key: EngineKey, signal: AbortSignal | undefined): Promise<ContainerState[]> {
+    using limit = deadline(
+      ANSWER_LIMIT,
+      "runtime.unreachable",
+      `the engine ${engineId(key)} did not answer within ${ANSWER_LIMIT / 1000} s`,
+      signal,
+    );
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    limit.addEventListener("abort", () => reject(limit.reason), { once: true });
+    const listed = this.get(key).then((engine) => engine.list(this.#labels, limit));
+    listed.catch(() => {});
+    return await Promise.race([listed, late]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
