@@ -30,4 +30,4 @@ export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
 export { openTap } from "./tap.ts";
 export * from "./types.ts";
 export { DescriptorSocket, listenUnix } from "./unix-socket.ts";
-export { type NamespaceEvent, peerNames, watchNamespaces } from "./watch.ts";
+export { type NamespaceEvent, peerNames, watchNamespaces, watchPeers } from "./watch.ts";

@@ -61,17 +61,39 @@ export function watchNamespaces(
   listener: (event: NamespaceEvent) => void,
   signal: AbortSignal,
 ): void {
+  receive(ref, signal, (receiver) => {
+    receiver.drain((event) => {
+      if (!signal.aborted) listener(event);
+    });
+  });
+}
+
+/**
+ * As {@link watchNamespaces}, for whoever only wants to know where something has changed: told once for all that has
+ * come together, and at a small part of the cost.
+ *
+ * @param listener gets the numbers of the peers in which something has changed, undefined standing for the watched
+ * namespace itself; or `overrun`
+ */
+export function watchPeers(
+  ref: NamespaceRef,
+  listener: (where: ReadonlySet<number | undefined> | "overrun") => void,
+  signal: AbortSignal,
+): void {
+  receive(ref, signal, (receiver) => {
+    const where = receiver.drainPeers();
+    if (!signal.aborted && (where === "overrun" || where.size > 0)) listener(where);
+  });
+}
+
+/** Calls `read` whenever a multicast socket of the namespace has something, until the signal aborts. */
+function receive(ref: NamespaceRef, signal: AbortSignal, read: (receiver: Receiver) => void): void {
   if (signal.aborted) return;
   const fd = openMulticast(ref);
   const receiver = new Receiver(fd);
-  let ended = false;
   let watch: Disposable;
   try {
-    watch = watchReadable(fd, () => {
-      receiver.drain((event) => {
-        if (!ended) listener(event);
-      });
-    });
+    watch = watchReadable(fd, () => read(receiver));
   } catch (error) {
     libc().close(fd);
     throw error;
@@ -79,7 +101,6 @@ export function watchNamespaces(
   signal.addEventListener(
     "abort",
     () => {
-      ended = true;
       watch[Symbol.dispose]();
       libc().close(fd);
     },
@@ -130,13 +151,9 @@ class Receiver {
 
   /** Reads until there is nothing more. */
   drain(listener: (event: NamespaceEvent) => void): void {
-    for (;;) {
-      this.#header[5] = BigInt(this.#control.byteLength);
-      const length = libc().recvmsg(this.#fd, this.#headerBytes, MSG_DONTWAIT);
-      if (length < 0) {
-        const name = errnoName(errno());
-        if (name === "ENOBUFS") listener({ what: "overrun" });
-        else if (name !== "EINTR") return;
+    for (let length = this.#next(); length !== undefined; length = this.#next()) {
+      if (length === "overrun") {
+        listener({ what: "overrun" });
         continue;
       }
       const peer = this.#peer();
@@ -144,6 +161,29 @@ class Receiver {
         const event = readEvent(message, peer);
         if (event !== undefined) listener(event);
       }
+    }
+  }
+
+  /** Reads until there is nothing more, for the namespaces that it came from alone. */
+  drainPeers(): ReadonlySet<number | undefined> | "overrun" {
+    const peers = new Set<number | undefined>();
+    let overrun = false;
+    for (let length = this.#next(); length !== undefined; length = this.#next()) {
+      if (length === "overrun") overrun = true;
+      else peers.add(this.#peer());
+    }
+    return overrun ? "overrun" : peers;
+  }
+
+  /** The length of the next datagram, undefined when there is none. */
+  #next(): number | "overrun" | undefined {
+    for (;;) {
+      this.#header[5] = BigInt(this.#control.byteLength);
+      const length = libc().recvmsg(this.#fd, this.#headerBytes, MSG_DONTWAIT);
+      if (length >= 0) return length;
+      const name = errnoName(errno());
+      if (name === "ENOBUFS") return "overrun";
+      if (name !== "EINTR") return undefined;
     }
   }
 

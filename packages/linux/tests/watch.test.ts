@@ -8,6 +8,7 @@ import {
   type NamespaceEvent,
   peerNames,
   watchNamespaces,
+  watchPeers,
 } from "../src/mod.ts";
 import { scratchNames, twoNamespaces } from "./scratch.ts";
 
@@ -59,6 +60,36 @@ describe.skipIf(!requires("root"))("watching namespaces", () => {
       deleteNamespaces([two.b]);
       await until((event) => event.what === "link" && event.change === "gone" && event.name === "v0");
       expect(events.some(({ what }) => what === "overrun")).toBe(false);
+    } finally {
+      stop.abort();
+    }
+  });
+
+  test("tells only where something has changed, of whoever wants no more", async () => {
+    using two = twoNamespaces();
+    const stop = new AbortController();
+    const seen = new Set<number | undefined>();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    watchPeers(
+      { name: two.a },
+      (where) => {
+        if (where === "overrun") return;
+        for (const peer of where) seen.add(peer);
+        const [number] = [...peerNames({ name: two.a }, [{ name: two.b }]).keys()];
+        if (seen.has(undefined) && number !== undefined && seen.has(number)) resolve();
+      },
+      stop.signal,
+    );
+    try {
+      applyLinks([
+        {
+          namespace: { name: two.a },
+          ops: [{ op: "veth", name: "v0", up: true, peer: { name: "v1", namespace: { name: two.b }, up: true } }],
+        },
+        { namespace: { name: two.b }, ops: [{ op: "address-add", name: "v1", address: parseCidr("10.1.0.1/24") }] },
+      ]);
+      await promise;
+      expect(seen.size).toBe(2);
     } finally {
       stop.abort();
     }

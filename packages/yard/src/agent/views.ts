@@ -6,7 +6,7 @@ import {
   namespaceKey,
   peerNames,
   viewNamespacesInSlices,
-  watchNamespaces,
+  watchPeers,
 } from "@switchyard/linux";
 
 /** Where namespaces have their names, ip-netns(8). */
@@ -36,15 +36,11 @@ export class NamespaceViews {
     onChange: () => void,
     signal: AbortSignal,
   ) {
-    watchNamespaces(
+    watchPeers(
       home,
-      (event) => {
-        if (event.what === "overrun") this.#held.clear();
-        else if (event.peer !== undefined) {
-          const name = this.#names.get(event.peer);
-          if (name === undefined) return;
-          this.#held.delete(name);
-        }
+      (where) => {
+        if (where === "overrun") this.#held.clear();
+        else if (!this.#stale(where)) return;
         onChange();
       },
       signal,
@@ -55,6 +51,18 @@ export class NamespaceViews {
       if (name?.startsWith(prefix)) onChange();
     });
     signal.addEventListener("abort", () => names.close(), { once: true });
+  }
+
+  /** Forgets what has changed. @returns whether any of it is of concern */
+  #stale(where: ReadonlySet<number | undefined>): boolean {
+    let concerned = where.has(undefined);
+    for (const peer of where) {
+      const name = peer === undefined ? undefined : this.#names.get(peer);
+      if (name === undefined) continue;
+      this.#held.delete(name);
+      concerned = true;
+    }
+    return concerned;
   }
 
   /** The views of named namespaces and of those given beside, which are always read. */
