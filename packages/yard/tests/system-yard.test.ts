@@ -4,7 +4,7 @@ import { run } from "@switchyard/base";
 import { endProcess, identify } from "@switchyard/linux";
 import { expectSameMachine, requires, snapshotMachine, startDockerEngine } from "@switchyard/testing";
 import { stopYard } from "../src/agent/mod.ts";
-import { gatewayMac } from "../src/agent/names.ts";
+import { gatewayDevice, gatewayMac } from "../src/agent/names.ts";
 import { HostSwitch, hostSwitchFree, hostSwitchTurn, TURN_LIMIT } from "./host-switch.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween, expectBulkWithHost, leavesOffloads } from "./tcp.ts";
@@ -22,7 +22,7 @@ links: [ { endpoints: ["a:eth1", "b:eth1"] } ]
 `;
 
 /** What a system yard makes in the host's own namespaces. */
-const OURS = /yard_system|_[kgbw]_|_probe|\by[0-9a-f]{12}\b|tsys|tyard-/;
+const OURS = new RegExp(`yard_system|run/system|^_[kgbw]_|^_probe$|^${gatewayDevice("system", "lan01")}$|tsys`);
 
 const able = requires("root", "openvswitch", "runc", "iperf3", "busybox", "iproute2") && hostSwitchFree();
 
