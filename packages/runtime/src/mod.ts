@@ -1,6 +1,8 @@
-/** What a node runs in: network namespaces and the containers of three engines. */
+/** What a node runs in: network namespaces, the containers of three engines, and virtual machines. */
 export { codes } from "./codes.ts";
 export { ensureImage } from "./image.ts";
 export { execInNamespace } from "./netns/exec.ts";
-export { openEngine } from "./open.ts";
+export { openEngine, openVmEngine } from "./open.ts";
+export * from "./qemu/types.ts";
+export { vmUser } from "./qemu/user.ts";
 export * from "./types.ts";

@@ -1,3 +1,4 @@
+import type { VmEngine, VmEngineOptions } from "./qemu/types.ts";
 import type { ContainerEngine, EngineKind, EngineOptions } from "./types.ts";
 
 /**
@@ -14,4 +15,9 @@ export async function openEngine(kind: EngineKind, options: EngineOptions): Prom
     case "oci":
       return (await import("./oci/engine.ts")).openOci(options);
   }
+}
+
+/** Opens the engine of virtual machines, likewise. */
+export async function openVmEngine(options: VmEngineOptions): Promise<VmEngine> {
+  return (await import("./qemu/engine.ts")).openQemu(options);
 }

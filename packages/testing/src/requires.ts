@@ -9,6 +9,7 @@ export type Need =
   | "podman"
   | "runc"
   | "conmon"
+  | "qemu"
   | "busybox"
   | "iproute2"
   | "nftables"
@@ -28,6 +29,7 @@ const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch">, r
   podman: ["podman", "conmon", "runc"],
   runc: ["runc"],
   conmon: ["conmon"],
+  qemu: ["qemu-system-x86_64", "qemu-img"],
   busybox: ["busybox"],
   iproute2: ["ip"],
   nftables: ["nft"],

@@ -1,0 +1,171 @@
+/**
+ * A guest for tests: Debian's cloud kernel, and a busybox whose init brings its nics up, runs the guest agent, heeds
+ * the power button and gives a shell on the serial console. Its parts are Debian's packages, downloaded once into
+ * `~/.cache/switchyard-tests` and unpacked, not installed.
+ */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { homedir } from "node:os";
+import { run } from "@switchyard/base";
+
+export interface Guest {
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+const CACHE = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/switchyard-tests`;
+
+/** In the order in which they need each other. */
+const MODULES = [
+  ...["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"],
+  ...["failover", "net_failover", "virtio_net", "virtio_blk", "virtio_console", "evdev", "button"],
+];
+/** Those that only a guest with optical media needs. */
+const MEDIA = ["scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs"];
+
+/** Words of the kernel's command line steer it: `address=10.0.0.1/24` for eth0, `media`. */
+const INIT = `#!/bin/busybox sh
+/bin/busybox --install -s /bin
+export PATH=/bin PS1='guest# '
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+load() { for module; do insmod /modules/$module.ko; done; }
+load ${MODULES.join(" ")}
+ip link set lo up
+# What is plugged in later is up by itself.
+cat > /bin/nics <<'END'
+#!/bin/sh
+for nic in /sys/class/net/eth*; do [ -e $nic ] && ip link set $(basename $nic) up; done
+END
+chmod +x /bin/nics
+nics
+for word in $(cat /proc/cmdline); do
+  case $word in
+    address=*) ip address add \${word#address=} dev eth0 ;;
+    media) load ${MEDIA.join(" ")} ;;
+  esac
+done
+[ -e /dev/vport0p1 ] && qemu-ga -m virtio-serial -p /dev/vport0p1 -t /tmp &
+(dd if=/dev/input/event0 of=/dev/null bs=24 count=1 2>/dev/null && poweroff -f) &
+dmesg -n 1
+echo guest ready
+exec setsid cttyhack sh
+`;
+
+/** @throws Error when a part is missing and cannot be had */
+export async function ensureGuest(): Promise<Guest> {
+  mkdirSync(CACHE, { recursive: true });
+  const kernelPackage = await newestKernel();
+  const unpacked = `${CACHE}/${kernelPackage}`;
+  if (!existsSync(unpacked)) await download([kernelPackage, "qemu-guest-agent"], unpacked);
+  const release = kernelPackage.replace("linux-image-", "");
+  const initrd = `${unpacked}/initrd.${Bun.hash(INIT).toString(36)}`;
+  if (!existsSync(initrd)) {
+    const draft = `${initrd}.${process.pid}`;
+    writeFileSync(draft, await initramfs(unpacked, release));
+    renameSync(draft, initrd);
+  }
+  return { kernel: `${unpacked}/boot/vmlinuz-${release}`, initrd };
+}
+
+/** What is in the cache will do; nothing is asked of the network then. */
+async function newestKernel(): Promise<string> {
+  const pattern = /^linux-image-6\.1\.0-\d+-cloud-amd64$/;
+  const newest = (names: readonly string[]) =>
+    names
+      .filter((name) => pattern.test(name))
+      .sort(byNumber)
+      .at(-1);
+  const cached = newest(readdirSync(CACHE));
+  if (cached !== undefined) return cached;
+  const known = newest((await run(["apt-cache", "pkgnames", "linux-image-6.1.0-"])).split("\n"));
+  if (known === undefined) throw new Error("no cloud kernel is known to apt; run apt-get update");
+  return known;
+}
+
+function byNumber(a: string, b: string): number {
+  return a.localeCompare(b, "en", { numeric: true });
+}
+
+async function download(packages: readonly string[], target: string): Promise<void> {
+  // Readable by apt's own user, who downloads.
+  const folder = mkdtempSync("/tmp/syruntime-guest-");
+  try {
+    await run(["apt-get", "-q", "download", ...packages], { cwd: folder, timeout: 120_000 });
+    const draft = `${target}.${process.pid}`;
+    for (const archive of readdirSync(folder))
+      await run(["dpkg", "-x", `${folder}/${archive}`, draft], { timeout: 60_000 });
+    renameSync(draft, target);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function initramfs(unpacked: string, release: string): Promise<Buffer> {
+  const archive = new Archive();
+  for (const folder of ["bin", "dev", "proc", "sys", "tmp", "mnt", "modules"]) archive.folder(folder);
+  archive.file("init", Buffer.from(INIT), 0o755);
+  archive.file("bin/busybox", readFileSync(Bun.which("busybox") ?? "/bin/busybox"), 0o755);
+  const modules = `${unpacked}/lib/modules/${release}/kernel`;
+  const paths = new Map(
+    [...new Bun.Glob("**/*.ko").scanSync(modules)].map((path) => [path.replace(/^.*\/|\.ko$/g, ""), path]),
+  );
+  for (const module of [...MODULES, ...MEDIA]) {
+    const path = paths.get(module) ?? paths.get(module.replaceAll("_", "-"));
+    if (path === undefined) throw new Error(`${release} has no module ${module}`);
+    archive.file(`modules/${module}.ko`, readFileSync(`${modules}/${path}`), 0o644);
+  }
+  const agent = `${unpacked}/usr/sbin/qemu-ga`;
+  archive.file("bin/qemu-ga", readFileSync(agent), 0o755);
+  const libraries = (await run(["ldd", agent])).matchAll(/(?:=> |^\s*)(\/\S+) \(/gm);
+  const folders = new Set<string>();
+  for (const [, path = ""] of libraries) {
+    for (let at = path.indexOf("/", 1); at > 0; at = path.indexOf("/", at + 1)) folders.add(path.slice(1, at));
+    for (const folder of folders) archive.folder(folder);
+    archive.file(path.slice(1), readFileSync(path), 0o755);
+  }
+  return archive.end();
+}
+
+/** A cpio archive in the form "newc", as the kernel unpacks it (Documentation/driver-api/early-userspace/buffer-format.rst). */
+class Archive {
+  readonly #chunks: Buffer[] = [];
+  readonly #folders = new Set<string>();
+  #inode = 1;
+
+  folder(name: string): void {
+    if (this.#folders.has(name)) return;
+    this.#folders.add(name);
+    this.#entry(name, Buffer.alloc(0), 0o040755);
+  }
+
+  file(name: string, content: Buffer, mode: number): void {
+    this.#entry(name, content, 0o100000 | mode);
+  }
+
+  end(): Buffer {
+    this.#entry("TRAILER!!!", Buffer.alloc(0), 0);
+    return Buffer.concat(this.#chunks);
+  }
+
+  #entry(name: string, content: Buffer, mode: number): void {
+    const path = Buffer.from(`${name}\0`);
+    const fields = [this.#inode++, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, path.length, 0];
+    const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`);
+    this.#push(Buffer.concat([header, path]));
+    this.#push(content);
+  }
+
+  #push(chunk: Buffer): void {
+    this.#chunks.push(chunk, Buffer.alloc((4 - (chunk.length % 4)) % 4));
+  }
+}
