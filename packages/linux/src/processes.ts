@@ -29,6 +29,23 @@ export function startTime(pid: number): bigint | undefined {
   return BigInt(ticks);
 }
 
+/** PF_EXITING of include/linux/sched.h, in the flags of /proc/<pid>/stat. */
+const EXITING = 0x4;
+
+/**
+ * Whether a process has begun to end: none of its code runs any more, though the kernel may take many seconds yet to
+ * close what it had open.
+ */
+export function isEnding(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" || (Number(fields[6]) & EXITING) !== 0;
+  } catch {
+    return true;
+  }
+}
+
 /** The process with this pid as it is now; undefined when there is none. */
 export function identify(pid: number): ProcessId | undefined {
   const started = startTime(pid);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { run } from "@switchyard/base";
-import { endProcess, identify, isAlive, lockFile, type ProcessId, startTime, watchExit } from "../src/mod.ts";
+import { endProcess, identify, isAlive, isEnding, lockFile, type ProcessId, startTime, watchExit } from "../src/mod.ts";
 
 function started(...argv: [string, ...string[]]): { id: ProcessId; ended: Promise<NodeJS.Signals | null> } {
   const [program, ...args] = argv;
@@ -52,6 +52,17 @@ describe("processes", () => {
     const at_once = started("sleep", "60");
     await endProcess(at_once.id, 0);
     expect(await at_once.ended).toBe("SIGKILL");
+  });
+
+  test("are ending from the moment that they are killed, and not before", async () => {
+    const child = spawn("sleep", ["60"]);
+    const { pid } = child;
+    if (pid === undefined) throw new Error("sleep did not start");
+    expect(isEnding(process.pid)).toBe(false);
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    expect(isEnding(pid)).toBe(true);
   });
 
   test("that have ended, or whose pid is another's now, are left alone", async () => {

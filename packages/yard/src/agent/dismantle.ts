@@ -33,12 +33,12 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
 
   const own = listNamespaces().filter((name) => name === paths.namespace || name.startsWith(`${paths.namespace}_`));
   await endProcessesIn(own, GRACE);
-  for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
-  // Those of nodes went with their namespaces, and these with their peers, but for a system yard's.
+  // Before the namespaces go: the kernel is busy with those for a while, and any question about links waits for it.
   const links = [...viewNamespace("self").links.values()].filter(
     (it) => parseAlias(paths.yard, it.alias) !== undefined,
   );
   applyLinks([{ namespace: "self", ops: links.map(({ name }) => ({ op: "delete", name })) }]);
+  for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
   for (const folder of [...ownFolders(paths), paths.run, paths.state]) rmSync(folder, { recursive: true, force: true });
   rmSync(paths.lock, { force: true });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { constants } from "node:os";
-import { endProcess, identify, namespaceId, type ProcessId } from "@switchyard/linux";
+import { endProcess, identify, isEnding, namespaceId, type ProcessId } from "@switchyard/linux";
 
 /**
  * Ends the processes that live in network namespaces, but for ourselves: one pass over /proc for all of them. What a
@@ -25,7 +25,8 @@ function inhabitants(namespaces: ReadonlySet<number | undefined>): ProcessId[] {
       // It ended meanwhile, or is a kernel thread.
       continue;
     }
-    const id = identify(Number(entry));
+    // A switch of a thousand ports that was killed is closing them for seconds.
+    const id = isEnding(Number(entry)) ? undefined : identify(Number(entry));
     if (id) found.push(id);
   }
   return found;
