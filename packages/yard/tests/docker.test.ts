@@ -150,10 +150,21 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
     expect((await yard.up(LAB)).failures).toEqual([]);
   });
 
-  test("are taken away by `down --all`, though nothing of the yard runs any more", async () => {
+  test("are taken away by `down --all`, though nothing of the yard runs any more; somebody else's is not", async () => {
+    const stranger = await docker(
+      "run",
+      "--detach",
+      "--network=none",
+      "--name",
+      `${container}-2`,
+      "busybox",
+      "sleep",
+      "100",
+    );
     for (const pid of [await yard.agentPid(), yard.pid("ovs-vswitchd"), yard.pid("ovsdb-server")])
       process.kill(pid, "SIGKILL");
     await yard[Symbol.asyncDispose]();
-    expect(await docker("ps", "--all", "--quiet")).toBe("");
+    expect(await docker("ps", "--all", "--quiet", "--no-trunc")).toBe(stranger);
+    await docker("rm", "--force", `${container}-2`);
   });
 });

@@ -88,7 +88,7 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping"))(
       ]);
     });
 
-    test("a container whose command or image is another is made anew, in its namespace, with its nic; no other is", async () => {
+    test("a container whose command is another is made anew, in its namespace, with its nic; no other is", async () => {
       const nic = async () => (await yard.in("box", "ip", "-o", "link", "show", "eth0")).stdout.split(" qdisc")[0];
       expect((await yard.up(LAB)).failures).toEqual([]);
       const its = await nic();

@@ -90,7 +90,6 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping", "ipro
 
     test("a kernel parameter of a node is set again at the next look", async () => {
       await yard.in("router", "sysctl", "-w", "net.ipv4.ip_forward=0");
-      expect((await yard.plan(LAB)).map((action) => action.do)).toEqual(["sysctl-set"]);
       expect((await yard.up(LAB)).failures).toEqual([]);
       expect((await yard.in("router", "sysctl", "-n", "net.ipv4.ip_forward")).stdout.trim()).toBe("1");
     });
