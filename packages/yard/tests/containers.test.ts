@@ -58,7 +58,12 @@ for (const runtime of ["oci", "podman"] as const) {
       const [pid, its] = [await yard.nodePid("web"), await mac()];
       const at = yard.logLength();
       process.kill(pid, "SIGKILL");
-      expect(await status("exited")).toMatchObject({ exitCode: 137, failure: undefined });
+      const ended = await yard.until(({ nodes }) => {
+        const it = nodes.find((node) => node.name === "web")?.status;
+        // That it has ended may be seen a moment before its code is noted.
+        return it?.state === "exited" && it.exitCode !== undefined && it;
+      });
+      expect(ended).toMatchObject({ exitCode: 137, failure: undefined });
       await yard.logged('"actions":0,"failures":0', at);
       expect((await yard.status("web"))?.state).toBe("exited");
 

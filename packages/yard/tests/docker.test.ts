@@ -110,7 +110,7 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
     await docker("kill", container);
     const status = await yard.until(({ nodes }) => {
       const it = nodes.find(({ name }) => name === "web")?.status;
-      return it?.state === "exited" && it;
+      return it?.state === "exited" && it.exitCode !== undefined && it;
     });
     expect(status).toMatchObject({ exitCode: 137, failure: undefined });
     expect((await yard.up(LAB)).failures).toEqual([]);
