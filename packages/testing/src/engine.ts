@@ -14,16 +14,20 @@ export interface DockerEngine extends AsyncDisposable {
  * Starts a Docker engine that touches nothing of the host's: its own data, no bridge, no firewall rules, storage by
  * copying (`vfs`), cgroups below `/<folder's name>`.
  *
+ * @param options `namespace`: a network namespace, which is then what containers have as the host's
  * @throws Error when it is not ready within 30 s, with what it said
  */
-export async function startDockerEngine(): Promise<DockerEngine> {
+export async function startDockerEngine(options: { readonly namespace?: string } = {}): Promise<DockerEngine> {
   const folder = await temporaryFolder("sydocker-");
   const name = folder.path.slice("/tmp/".length);
   const socket = `${folder.path}/docker.sock`;
   await writeFile(`${folder.path}/daemon.json`, "{}");
+  const [program = "", ...before] =
+    options.namespace === undefined ? ["dockerd"] : ["nsenter", `--net=/run/netns/${options.namespace}`, "dockerd"];
   const child = spawn(
-    "dockerd",
+    program,
     [
+      ...before,
       ...["--config-file", `${folder.path}/daemon.json`, "--data-root", `${folder.path}/data`],
       ...["--exec-root", `${folder.path}/exec`, "--pidfile", `${folder.path}/pid`, "-H", `unix://${socket}`],
       ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],

@@ -11,6 +11,7 @@ export type Need =
   | "conmon"
   | "qemu"
   | "busybox"
+  | "debootstrap"
   | "iproute2"
   | "nftables"
   | "iperf3"
@@ -31,6 +32,7 @@ const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch">, r
   conmon: ["conmon"],
   qemu: ["qemu-system-x86_64", "qemu-img"],
   busybox: ["busybox"],
+  debootstrap: ["debootstrap"],
   iproute2: ["ip"],
   nftables: ["nft"],
   iperf3: ["iperf3"],
