@@ -55,7 +55,10 @@ for word in $(cat /proc/cmdline); do
   esac
 done
 [ -e /dev/vport0p1 ] && qemu-ga -m virtio-serial -p /dev/vport0p1 -t /tmp &
-(dd if=/dev/input/event0 of=/dev/null bs=24 count=1 2>/dev/null && poweroff -f) &
+for event in /sys/class/input/event*; do
+  [ "$(cat $event/device/name)" = "Power Button" ] && button=/dev/input/$(basename $event)
+done
+(dd if=$button of=/dev/null bs=24 count=1 2>/dev/null && poweroff -f) &
 dmesg -n 1
 echo guest ready
 exec setsid cttyhack sh

@@ -1,5 +1,6 @@
 /** Whether KVM really runs machines here, found out by running one; /dev/kvm may be there and of no use. */
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
 import { bootId } from "@switchyard/linux";
@@ -40,11 +41,11 @@ export function hardwareGroups(user: VmUser): number[] {
  *
  * @throws YardError `vm.qemu-missing`, `vm.probe-failed`
  */
-export async function probeAccelerator(cache: string, user: VmUser, signal?: AbortSignal): Promise<Accelerator> {
+export async function probeAccelerator(cache: string, user: VmUser): Promise<Accelerator> {
   const key = `${bootId()} ${user.uid}:${user.gid}`;
   const known = readCache(cache, key);
   if (known !== undefined) return known;
-  const found = await tryKvm(cache, user, signal);
+  const found = await tryKvm(cache, user);
   writeWhole(cache, JSON.stringify({ key, ...found }));
   return found;
 }
@@ -55,14 +56,13 @@ function readCache(cache: string, key: string): Accelerator | undefined {
   return value.name === "kvm" || value.name === "tcg" ? { name: value.name, reason: value.reason } : undefined;
 }
 
-async function tryKvm(cache: string, user: VmUser, signal: AbortSignal | undefined): Promise<Accelerator> {
+async function tryKvm(cache: string, user: VmUser): Promise<Accelerator> {
   const translated = (reason: string): Accelerator => ({ name: "tcg", reason });
   const folder = cache.slice(0, cache.lastIndexOf("/"));
   mkdirSync(folder, { recursive: true });
-  const sector = `${folder}/boot-sector.${process.pid}`;
-  writeFileSync(sector, bootSector(), { mode: 0o600 });
+  const sector = openSector(folder);
   try {
-    const yardstick = await boot("tcg", sector, user, PATIENCE, signal);
+    const yardstick = await boot("tcg", sector, user, PATIENCE);
     if (yardstick.code !== EXIT_CODE)
       throw new YardError("vm.probe-failed", `QEMU does not run a machine here: ${yardstick.said}`, {
         hint: `run ${QEMU} by hand`,
@@ -70,7 +70,7 @@ async function tryKvm(cache: string, user: VmUser, signal: AbortSignal | undefin
     if (statSync(KVM, { throwIfNoEntry: false }) === undefined)
       return translated(`there is no ${KVM}: the processor's virtualization is off, or kept from this host`);
     const limit = Math.ceil(yardstick.took * 4 + HEAD_START);
-    const attempt = await boot("kvm", sector, user, limit, signal);
+    const attempt = await boot("kvm", sector, user, limit);
     if (attempt.code === EXIT_CODE) return { name: "kvm", reason: "" };
     if (attempt.code === undefined)
       return translated(
@@ -78,7 +78,18 @@ async function tryKvm(cache: string, user: VmUser, signal: AbortSignal | undefin
       );
     return translated(/Could not access KVM[^\n]*/.exec(attempt.said)?.[0] ?? attempt.said);
   } finally {
-    rmSync(sector, { force: true });
+    closeSync(sector);
+  }
+}
+
+/** A file without a name, so that nobody who is killed leaves it behind. */
+function openSector(folder: string): number {
+  const path = `${folder}/boot-sector.${randomUUID()}`;
+  writeFileSync(path, bootSector(), { mode: 0o600 });
+  try {
+    return openSync(path, "r");
+  } finally {
+    rmSync(path);
   }
 }
 
@@ -90,15 +101,8 @@ interface Attempt {
   readonly took: number;
 }
 
-function boot(
-  accelerator: Accelerator["name"],
-  sector: string,
-  user: VmUser,
-  limit: number,
-  signal: AbortSignal | undefined,
-): Promise<Attempt> {
+function boot(accelerator: Accelerator["name"], sector: number, user: VmUser, limit: number): Promise<Attempt> {
   const [program, ...rest] = unprivileged(user, hardwareGroups(user));
-  const disk = openSync(sector, "r");
   return new Promise<Attempt>((resolve, reject) => {
     const began = performance.now();
     const child = spawn(
@@ -109,7 +113,7 @@ function boot(
         ...["-machine", `pc,accel=${accelerator}`, "-device", "isa-debug-exit,iobase=0xf4,iosize=1"],
         ...["-add-fd", "fd=3,set=1", "-drive", "file=/dev/fdset/1,format=raw,if=floppy,readonly=on"],
       ],
-      { stdio: ["ignore", "ignore", "pipe", disk], env: childEnvironment() },
+      { stdio: ["ignore", "ignore", "pipe", sector], env: childEnvironment() },
     );
     let late = false;
     let said = "";
@@ -120,24 +124,16 @@ function boot(
       late = true;
       child.kill("SIGKILL");
     }, limit);
-    const aborted = () => child.kill("SIGKILL");
-    signal?.addEventListener("abort", aborted, { once: true });
-    if (signal?.aborted) aborted();
-    const settle = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-    };
     child.on("error", (cause) => {
-      settle();
+      clearTimeout(timer);
       reject(qemuMissing(cause));
     });
     child.on("close", (code) => {
-      settle();
-      if (signal?.aborted) reject(signal.reason);
-      else if (code === 127) reject(qemuMissing());
+      clearTimeout(timer);
+      if (code === 127) reject(qemuMissing());
       else resolve({ code: late ? undefined : (code ?? -1), said: lastLine(said), took: performance.now() - began });
     });
-  }).finally(() => closeSync(disk));
+  });
 }
 
 /** QEMU tells the cause first, and its consequence last. */

@@ -30,6 +30,7 @@ import { backUp, checkTarget, saveTo } from "./save.ts";
 import { makeSeed } from "./seed.ts";
 import { changeByQmp, changeFiles, checkTag, snapshotsByQmp, snapshotsOfFiles, writtenFiles } from "./snapshots.ts";
 import type {
+  Accelerator,
   ConsoleOptions,
   VmConfig,
   VmEngine,
@@ -74,7 +75,16 @@ class Qemu implements VmEngine {
     );
     if (qemu?.code !== 0 || image?.code !== 0) throw qemuMissing();
     const version = qemu.stdout.split("\n")[0] ?? "";
-    return { version, accelerator: await probeAccelerator(this.#paths.accelerator, this.#access.user, signal) };
+    return { version, accelerator: await this.#accelerator() };
+  }
+
+  /** Found out once for all who ask at the same time. */
+  #probing: Promise<Accelerator> | undefined;
+  #accelerator(): Promise<Accelerator> {
+    this.#probing ??= probeAccelerator(this.#paths.accelerator, this.#access.user).finally(() => {
+      this.#probing = undefined;
+    });
+    return this.#probing;
   }
 
   async list(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<VmState[]> {
@@ -139,7 +149,7 @@ class Qemu implements VmEngine {
     const before = readRunning(this.#paths, name);
     if (before !== undefined) return this.#stateOf(name);
     await this.#clear(name, machine);
-    const accelerator = await probeAccelerator(this.#paths.accelerator, this.#access.user, signal);
+    const accelerator = await this.#accelerator();
     try {
       const process = await launch(config, machine, accelerator, this.#access, signal);
       rmSync(`${this.#paths.ended}/${name}`, { force: true });

@@ -25,10 +25,12 @@ function isConfig(value: unknown): value is VmConfig {
   return Array.isArray(value.disks) && Array.isArray(value.nics) && Array.isArray(value.isos) && isRecord(value.labels);
 }
 
-/** Names of all machines; half-made folders begin with a dot and are none. */
+/** Names of all machines, in order; half-made folders begin with a dot and are none. */
 export function machineNames(paths: VmPaths): string[] {
   try {
-    return readdirSync(paths.machines).filter((name) => !name.startsWith("."));
+    return readdirSync(paths.machines)
+      .filter((name) => !name.startsWith("."))
+      .sort();
   } catch {
     return [];
   }
