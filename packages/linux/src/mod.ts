@@ -11,8 +11,8 @@ export {
   knowsLinkKind,
 } from "./kernel.ts";
 export { lockFile } from "./lock.ts";
-export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
+export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { adoptNamespace, listNamespaces, namespaceId } from "./namespaces.ts";
 export { ROUTE_PROTOCOL } from "./netlink/address.ts";
 export {

@@ -14,6 +14,7 @@ export type Need =
   | "debootstrap"
   | "iproute2"
   | "nftables"
+  | "dnsmasq"
   | "iperf3"
   | "ping"
   | "tcpdump"
@@ -35,6 +36,7 @@ const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch">, r
   debootstrap: ["debootstrap"],
   iproute2: ["ip"],
   nftables: ["nft"],
+  dnsmasq: ["dnsmasq"],
   iperf3: ["iperf3"],
   ping: ["ping"],
   tcpdump: ["tcpdump"],

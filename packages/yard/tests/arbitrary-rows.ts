@@ -19,6 +19,7 @@ const network = fc.record({
   mtu: fc.constantFrom(undefined, 9000),
   making: fc.constantFrom<NetworkMaking>(
     { type: "lan" },
+    { type: "nat" },
     { type: "vlan", id: 0, master: MASTER, bridge: undefined },
     { type: "vlan", id: 100, master: MASTER, bridge: "office" },
     { type: "vxlan", id: 9, peers: [parseIp("10.9.0.2"), parseIp("10.9.0.3")], port: 4789, bridge: undefined },

@@ -1,16 +1,18 @@
 /** Arbitrary states of a host for property tests: small worlds, in which names meet often. */
 import fc from "fast-check";
 import { ownsNamespace } from "../src/agent/action.ts";
-import type {
-  BridgeState,
-  ContainerNodeState,
-  ExecState,
-  FileState,
-  NamespaceState,
-  PortState,
-  ServiceState,
-  State,
-  VethState,
+import {
+  type BridgeState,
+  type ContainerNodeState,
+  type ExecState,
+  type FileState,
+  HOST,
+  type NamespaceState,
+  type NatState,
+  type PortState,
+  type ServiceState,
+  type State,
+  type VethState,
 } from "../src/agent/state.ts";
 import { purposeOf } from "../src/agent/subject.ts";
 
@@ -36,6 +38,8 @@ interface NodeSeed {
 }
 interface Seed {
   readonly lans: readonly string[];
+  /** The lans that are hidden behind the host, by their gateway's subnet. */
+  readonly hidden: Readonly<Record<string, string>>;
   readonly datapath: string;
   readonly offloads: boolean;
   readonly nodes: readonly NodeSeed[];
@@ -74,6 +78,9 @@ const file: fc.Arbitrary<FileState> = fc.oneof(
 );
 const seed: fc.Arbitrary<Seed> = fc.record({
   lans: fc.uniqueArray(fc.constantFrom(...LANS)),
+  hidden: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom("10.0.0.0/24", "10.0.0.0/16"), {
+    noNullPrototype: true,
+  }),
   datapath: fc.constantFrom("netdev", "system"),
   offloads: fc.boolean(),
   nodes: fc.uniqueArray(nodeSeed, { selector: (node) => node.name }),
@@ -98,6 +105,17 @@ function grow(from: Seed): State {
   const exec = new Map<string, ExecState>();
   for (const lan of from.lans)
     bridges.set(`_b_${lan}`, { datapath: from.datapath, otherConfig: {}, hub: false, purpose: `network ${lan}` });
+  const nats = new Map<string, NatState>();
+  for (const [lan, subnet] of Object.entries(from.hidden)) {
+    if (!from.lans.includes(lan)) continue;
+    const [port, name, purpose] = [`_g_${lan}`, `y${lan}`, `network ${lan}`];
+    const { offloads } = from;
+    const link = { namespace: HOST, name, mac: "", mtu: 1500, up: true, offloads, addresses: ["10.0.0.9/24"], purpose };
+    veths.set(port, link);
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
+    nats.set(name, { subnets: [subnet], forwarding: true, purpose });
+  }
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;
     const nics = node.nics.filter((nic) => from.lans.includes(nic.lan));
@@ -136,8 +154,8 @@ function grow(from: Seed): State {
       exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
   }
   const services = new Map<string, ServiceState>();
-  if (from.relay !== undefined) services.set("relay", { argv: [from.relay], running: true });
-  return { bridges, ports, namespaces, veths, containers, services, files: new Map(from.files), exec };
+  if (from.relay !== undefined) services.set("relay", { argv: [from.relay], running: true, purpose: "yard" });
+  return { bridges, ports, namespaces, veths, containers, services, nats, files: new Map(from.files), exec };
 }
 
 function damage(state: State, unlucky: () => boolean): State {
@@ -153,7 +171,7 @@ function damage(state: State, unlucky: () => boolean): State {
   });
   const veths = keep(state.veths, (it) => ({
     ...it,
-    namespace: namespaces.has(it.namespace) ? it.namespace : "",
+    namespace: it.namespace === HOST || namespaces.has(it.namespace) ? it.namespace : "",
     up: !unlucky(),
     offloads: unlucky() ? !it.offloads : it.offloads,
     addresses: it.addresses.filter(() => !unlucky()),
@@ -185,6 +203,15 @@ function damage(state: State, unlucky: () => boolean): State {
     veths,
     containers,
     services: keep(state.services, (it) => ({ ...it, running: !unlucky() })),
+    nats: keep(
+      new Map(
+        [...state.nats].map(([name, it]): [string, NatState] => [
+          name,
+          { ...it, forwarding: [...veths.values()].some((veth) => veth.namespace === HOST && veth.name === name) },
+        ]),
+      ),
+      (it) => ({ ...it, subnets: unlucky() ? [] : it.subnets, forwarding: it.forwarding && !unlucky() }),
+    ),
     files: keep(state.files, (it) => it),
     exec: new Map(
       [...keep(state.exec, (it) => ({ ...it, failed: unlucky() }))].filter(([node, it]) => living(node, it.namespace)),

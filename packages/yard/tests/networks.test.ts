@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { parseIp, run } from "@switchyard/base";
+import { chmodSync } from "node:fs";
+import { parseIp, run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { tunnelName } from "@switchyard/vswitch";
 import { LiveYard } from "./live.ts";
-import { expectBulkBetween, leavesOffloads } from "./tcp.ts";
+import { expectBulkBetween, expectBulkTo, leavesOffloads } from "./tcp.ts";
 
 setDefaultTimeout(90_000);
 
@@ -153,3 +154,98 @@ async function joinUnderlays(a: LiveYard, b: LiveYard): Promise<void> {
     await run(["ip", "-n", namespace, "link", "set", "_b_underlay", "up"]);
   }
 }
+
+describe.skipIf(
+  !requires("root", "openvswitch", "runc", "iperf3", "ping", "nftables", "dnsmasq", "busybox", "iproute2"),
+)("a network of type nat", () => {
+  let before: Machine;
+  let yard: LiveYard;
+  const world = `${NAME}-world`;
+  const device = `tw${process.pid}`;
+  const lab = `
+name: homes
+networks:
+  home: { type: nat, cidr: 10.84.1.0/24 }
+nodes:
+  a: { kind: netns, nics: [home] }
+  c: { kind: container, runtime: oci, image: busybox, command: [sleep, inf], nics: [default] }
+`;
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    yard = await LiveYard.create(NAME);
+    // As /run is: dnsmasq reads its files as nobody.
+    chmodSync(yard.folder, 0o711);
+    // Somebody beyond the host, who knows nothing of the yard's addresses.
+    await run(["ip", "netns", "add", world]);
+    await run(["ip", "link", "add", device, "up", "type", "veth", "peer", "name", "eth0", "netns", world]);
+    await run(["ip", "address", "add", "203.0.113.1/24", "dev", device]);
+    await run(["ip", "-n", world, "address", "add", "203.0.113.2/24", "dev", "eth0"]);
+    await run(["ip", "-n", world, "link", "set", "eth0", "up"]);
+  });
+  afterAll(async () => {
+    await tryRun(["ip", "link", "delete", device]);
+    await tryRun(["ip", "netns", "delete", world]);
+    await yard[Symbol.asyncDispose]();
+    await expectSameMachine(before, ours);
+  });
+
+  test("lets nodes and containers reach the world with the host's address, also the network that nobody declares", async () => {
+    expect((await yard.up(lab)).failures).toEqual([]);
+    await expectBulkTo(yard, "a", world, "203.0.113.2");
+    await expectBulkTo(yard, "c", world, "203.0.113.2");
+    const chosen = await yard.until(({ networks }) => networks.find(({ name }) => name === "default"));
+    expect(chosen).toMatchObject({ type: "nat", lab: undefined, status: { state: "up" } });
+    expect(await run(["nft", "list", "ruleset"])).toContain(`ip saddr ${chosen.cidr[0]} oifname`);
+    expect((await tryRun(["ip", "netns", "exec", world, "ping", "-c", "1", "-W", "1", "10.84.1.2"])).code).not.toBe(0);
+    expect(await yard.plan(lab)).toEqual([]);
+  });
+
+  test("resolves the nodes' names and gives a nic the address that is its own, and says nothing elsewhere", async () => {
+    const asked = await yard.in("a", "busybox", "nslookup", "a", "10.84.1.1");
+    expect(asked.stdout).toContain("10.84.1.2");
+    expect(await yard.in("a", "cat", "/etc/resolv.conf")).toMatchObject({ stdout: "nameserver 10.84.1.1\n" });
+    const got = await yard.in("a", "busybox", "udhcpc", "-n", "-q", "-t", "3", "-i", "eth0", "-s", "/bin/true");
+    expect(got.stderr).toContain("10.84.1.2");
+    const outside = ["ip", "netns", "exec", world, "busybox", "nslookup", "a", "203.0.113.1"] as const;
+    expect((await tryRun([...outside])).stdout).not.toContain("10.84.1.2");
+    const more = lab.replace("  c:", "  b: { kind: netns, nics: [home] }\n  c:");
+    expect((await yard.up(more)).failures).toEqual([]);
+    expect((await yard.in("a", "busybox", "nslookup", "b", "10.84.1.1")).stdout).toContain("10.84.1.3");
+    const [services] = [await run(["ps", "-eo", "user,args"])];
+    const ownServices = services.split("\n").filter((line) => line.includes(NAME) && line.includes("dnsmasq --keep"));
+    expect(ownServices.map((line) => line.split(" ")[0])).toEqual(["nobody", "nobody"]);
+  });
+
+  test("is put right when its rules are changed, or gone with its link", async () => {
+    const tables = (await run(["nft", "list", "tables"])).split("\n").filter((line) => line.includes(NAME));
+    const names = tables.map((line) => line.replace("table inet ", ""));
+    expect(names).toHaveLength(2);
+    for (const name of names) await run(["nft", "flush", "table", "inet", name]);
+    expect((await yard.up(lab)).failures).toEqual([]);
+    expect(await yard.comesToReach("a", "203.0.113.2")).toBe(true);
+    for (const name of names) await run(["ip", "link", "delete", name.slice(-13)]);
+    expect((await yard.up(lab)).failures).toEqual([]);
+    expect(await yard.comesToReach("c", "203.0.113.2")).toBe(true);
+    expect(await yard.plan(lab)).toEqual([]);
+  });
+
+  test("is not put on the host where that has such addresses already", async () => {
+    const { failures } = await yard.up(lab.replace("10.84.1.0/24", "203.0.0.0/16"));
+    expect(failures).toMatchObject([
+      {
+        subject: { kind: "network", network: "home" },
+        code: "network.overlaps-host",
+        message: expect.stringContaining(device),
+      },
+    ]);
+    expect(await run(["ip", "address", "show"])).not.toContain("203.0.0.1");
+  });
+
+  test("goes with all that it was, the undeclared one with its last node", async () => {
+    expect((await yard.up("name: homes\nnodes: {}\n")).failures).toEqual([]);
+    expect(await run(["nft", "list", "tables"])).not.toContain(NAME);
+    await yard.until(({ networks }) => networks.length === 0);
+    expect(await run(["ip", "-o", "link"])).not.toMatch(new RegExp(`switchyard:${NAME}:`));
+  });
+});

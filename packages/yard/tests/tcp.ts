@@ -22,7 +22,12 @@ export async function expectBulkBetween(
   address: string,
   beyond: LiveYard = yard,
 ): Promise<void> {
-  const inside = ["netns", "exec", nodeNamespace(beyond.name, to)];
+  await expectBulkTo(yard, from, nodeNamespace(beyond.name, to), address);
+}
+
+/** As {@link expectBulkBetween}, to whoever has `address` in a namespace. */
+export async function expectBulkTo(yard: LiveYard, from: string, to: string, address: string): Promise<void> {
+  const inside = ["netns", "exec", to];
   const server = spawn("ip", [...inside, "iperf3", "-s", "-1", "-p", PORT, "--forceflush"], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -70,7 +70,7 @@ export function define(command: Command, session: Session): void {
 function defineNetwork(command: Command, session: Session): void {
   command
     .argument("<name>", "its name")
-    .option("--type <type>", "how it is made: lan, vlan or vxlan (default: lan)")
+    .option("--type <type>", "how it is made: lan, nat, vlan or vxlan (default: lan)")
     .option("--id <number>", "the number of the VLAN or VXLAN", number)
     .option("--master <name>", "network or bridge that the VLAN comes from (default: backplane)")
     .option("--bridge <name>", "name of its bridge (default: vlbr<id> or vxlbr<id>)")

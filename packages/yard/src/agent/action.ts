@@ -7,6 +7,7 @@ import type {
   ContainerNodeState,
   ExecState,
   FileState,
+  NatState,
   PortState,
   ServiceState,
   VethState,
@@ -75,6 +76,9 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
       readonly address: string;
     }
   | { readonly do: "route-add"; readonly namespace: string; readonly route: string }
+  /** Hide a gateway's subnets behind the host's addresses, and have the kernel pass on what comes in by its link. */
+  | { readonly do: "nat-set"; readonly device: string; readonly state: NatState }
+  | { readonly do: "nat-delete"; readonly device: string }
   /** Start a supervised process. */
   | { readonly do: "service-start"; readonly id: string; readonly state: ServiceState }
   /** Drop the mark that says which commands a node has run. Deleting its namespace or container drops it too. */
@@ -103,7 +107,7 @@ export const PHASES = [
   "unplug",
   "links",
   "switch",
-  /** Kernel parameters, addresses, routes. */
+  /** Kernel parameters, source NAT, addresses, routes. */
   "configure",
   /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
   "start containers",
@@ -144,6 +148,8 @@ export function phaseOf(action: Action): Phase {
     case "bridge-set":
     case "port-set":
       return "switch";
+    case "nat-set":
+    case "nat-delete":
     case "sysctl-set":
     case "route-delete":
     case "address-delete":

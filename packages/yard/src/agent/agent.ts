@@ -11,8 +11,10 @@ import { apply, type Site } from "./apply.ts";
 import type { Failure } from "./blame.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
+import { natFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
+import { hostNetwork } from "./host-network.ts";
 import { relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
@@ -151,6 +153,7 @@ class Agent implements AsyncDisposable {
       host: hostname(),
       datapath,
       offloads: switchHost.finishesPackets(datapath),
+      ...hostNetwork(),
       run: paths.run,
       executable: options.executable,
     };
@@ -228,7 +231,8 @@ class Agent implements AsyncDisposable {
   async #converge(): Promise<void> {
     const { site, store } = this;
     // The host's switch may be another one by now.
-    const facts = { ...this.facts, offloads: this.switchHost.finishesPackets(this.facts.datapath) };
+    const offloads = this.switchHost.finishesPackets(this.facts.datapath);
+    const facts = { ...this.facts, offloads, ...hostNetwork() };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);
@@ -246,7 +250,7 @@ class Agent implements AsyncDisposable {
     const outcome = await apply(site, desired, actions, seen.containers, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
-    const all = [...ofHost, ...failures, ...outcome.failures];
+    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...outcome.failures];
     await writeStatus(
       store.db,
       {

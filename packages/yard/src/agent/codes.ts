@@ -8,6 +8,10 @@ export const agentCodes = {
   "agent.not-started": "The agent ended as it started. Its log, which the hint names, says why.",
   "agent.start-timeout": "The agent did not answer in time after it was started. Its log says what it waits for.",
   "agent.unreachable": "The agent's socket refuses the connection. Start the agent again, or look into its log.",
+  "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
+  "network.not-forwarding":
+    "The host does not pass on packets that come in by its uplink, so a nat network reaches nothing. Allow it.",
+  "network.overlaps-host": "The subnet of a nat network overlaps an address that the host has. Give it another cidr.",
   "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",
   "node.container-failed": "A container could not be made, started or removed; the message is its engine's own.",
   "node.exec-failed": "A command of the node's `exec` failed; the hint holds the end of what it printed.",
@@ -21,6 +25,7 @@ export const agentCodes = {
   "runtime.unreachable":
     "The container engine did not answer. Start it, or correct the address that the lab was declared with.",
   "service.ended": "A process of the yard ended as it started. Its log, which the hint names, says why.",
+  "service.not-installed": "A program that a network needs is not installed; the hint names its package.",
   "service.not-started": "A process of the yard could not be started; the message says why.",
   "service.not-stopped": "A process of the yard could not be ended; the message says why.",
   "switch.failed": "The switch did not take the change; the message is what it said.",

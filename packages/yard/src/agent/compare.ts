@@ -1,5 +1,5 @@
 /** Whether parts of two states are alike, so far as the plan goes: what is only for people is left out. */
-import type { BridgeState, ContainerNodeState, FileState, PortState, ServiceState } from "./state.ts";
+import type { BridgeState, ContainerNodeState, FileState, NatState, PortState, ServiceState } from "./state.ts";
 
 export function sameBridge(a: BridgeState, b: BridgeState): boolean {
   return a.datapath === b.datapath && a.hub === b.hub && sameRecord(a.otherConfig, b.otherConfig);
@@ -22,6 +22,10 @@ export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boo
   return (
     a.runtime === b.runtime && a.engine === b.engine && a.fingerprint === b.fingerprint && a.namespace === b.namespace
   );
+}
+
+export function sameNat(a: NatState, b: NatState): boolean {
+  return a.forwarding === b.forwarding && sameList(a.subnets, b.subnets);
 }
 
 /** Whether one can go on as the other, running or not. */

@@ -30,6 +30,8 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "address-delete": "-",
   "address-add": "+",
   "route-add": "+",
+  "nat-set": "+",
+  "nat-delete": "-",
   "service-start": "+",
   exec: "+",
 };
@@ -105,6 +107,10 @@ function what(action: Action): string {
       return `remove address ${action.address} from ${action.name}`;
     case "address-add":
       return `address ${action.address} on ${action.name}`;
+    case "nat-set":
+      return `masquerade ${action.state.subnets.join(", ")} behind ${action.device}`;
+    case "nat-delete":
+      return `no longer masquerade behind ${action.device}`;
     case "exec":
       return `run ${action.state.commands.length === 1 ? "1 command" : `${action.state.commands.length} commands`}`;
   }

@@ -3,8 +3,9 @@ import { contains, family, type Ip, prefixOf } from "@switchyard/base";
 import { tunnelName } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
+import { natState, obstacle } from "./desire-nat.ts";
 import { gatewayDevice, gatewayMac, gatewayPort, networkBridge } from "./names.ts";
-import { type BridgeState, HOST, type PortState, type VethState } from "./state.ts";
+import { type BridgeState, HOST, type NatState, type PortState, type VethState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Ethernet's, and the kernel's for a new link; bytes. */
@@ -19,6 +20,7 @@ interface Switch {
   readonly bridges: Map<string, BridgeState>;
   readonly ports: Map<string, PortState>;
   readonly veths: Map<string, VethState>;
+  readonly nats: Map<string, NatState>;
 }
 
 /** What VXLAN puts around a packet: Ethernet, IPv4, UDP and its own header (RFC 7348); IPv6 takes 20 more. */
@@ -78,6 +80,10 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
   into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
   switch (network.type) {
     case "lan":
+      break;
+    case "nat":
+      if (obstacle(network, facts) !== undefined) return;
+      if (network.gateway.length > 0) into.nats.set(gatewayDevice(facts.yard, network.name), natState(network));
       break;
     case "vlan": {
       const master = masterOf(network, networks);

@@ -17,6 +17,8 @@ const facts: HostFacts = {
   host: "h1",
   datapath: "netdev",
   offloads: true,
+  addresses: [],
+  uplinks: [],
   run: "/run/t",
   executable: ["/bin/yard"],
 };
@@ -224,7 +226,9 @@ describe("what a host shall be like", () => {
     const nodes = [netns("web", [nic("eth0", "lan", { ip: ips("10.1.0.1/24") })], { ports: [port] })];
     const state = desire(rowsFrom([network("lan")], nodes), facts);
     const path = "/run/t/relay/forwards.json";
-    expect([...state.services]).toEqual([["relay", { argv: ["/bin/yard", "relay", path], running: true }]]);
+    expect([...state.services]).toEqual([
+      ["relay", { argv: ["/bin/yard", "relay", path], running: true, purpose: "yard" }],
+    ]);
     const file = state.files.get(path);
     expect(file?.type === "text" && JSON.parse(file.text)).toEqual({
       forwards: [

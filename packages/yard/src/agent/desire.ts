@@ -3,17 +3,20 @@ import { portName, wireName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
+import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
+import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
-import { networkBridge, nodeNamespace } from "./names.ts";
+import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
 import type {
   BridgeState,
   ContainerNodeState,
   ExecState,
   FileState,
   NamespaceState,
+  NatState,
   PortState,
   ServiceState,
   State,
@@ -30,6 +33,9 @@ export interface HostFacts {
   readonly datapath: string;
   /** Whether the switch finishes what nics leave to it, see {@link VethState}. */
   readonly offloads: boolean;
+  /** Of the host's own links, and by which of them it reaches the world. */
+  readonly addresses: readonly HostAddress[];
+  readonly uplinks: readonly Uplink[];
   /** The yard's folder of runtime files, absolute. */
   readonly run: string;
   /** How to start ourselves: the argv that `relay <file>` is put behind. */
@@ -38,15 +44,17 @@ export interface HostFacts {
 
 /** The state of a host on which all is as the rows say. */
 export function desire(rows: Rows, facts: HostFacts): State {
-  const nodes = rows.nodes.filter((node) => node.host === facts.host);
   const networks = new Map(rows.networks.map((network) => [network.name, network]));
+  const own = rows.nodes.filter((node) => node.host === facts.host);
+  const nodes = withResolvers(own, networks);
   const wires = wiresOf(nodes);
   const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
 
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, PortState>();
   const veths = new Map<string, VethState>();
-  for (const network of rows.networks) addNetwork(network, networks, facts, { bridges, ports, veths });
+  const nats = new Map<string, NatState>();
+  for (const network of rows.networks) addNetwork(network, networks, facts, { bridges, ports, veths, nats });
   for (const [link, bridge] of wires) bridges.set(bridge, wireState(link, facts));
 
   const namespaces = new Map<string, NamespaceState>();
@@ -79,7 +87,13 @@ export function desire(rows: Rows, facts: HostFacts): State {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
   }
-  return { bridges, ports, namespaces, veths, containers, services, files, exec };
+  for (const network of rows.networks) {
+    if (!nats.has(gatewayDevice(facts.yard, network.name))) continue;
+    const served = dnsmasq(network, nodes, facts);
+    services.set(served.id, served.service);
+    for (const [path, file] of served.files) files.set(path, file);
+  }
+  return { bridges, ports, namespaces, veths, containers, services, nats, files, exec };
 }
 
 /** The bridge of each link, by the link's name: it is that of the link's first nic. */

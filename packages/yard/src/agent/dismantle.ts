@@ -1,12 +1,20 @@
 import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { type Logger, tryRun, YardError } from "@switchyard/base";
-import { applyLinks, deleteNamespaces, listNamespaces, viewNamespace } from "@switchyard/linux";
+import {
+  applyLinks,
+  changeMasquerades,
+  deleteNamespaces,
+  listMasquerades,
+  listNamespaces,
+  viewNamespace,
+} from "@switchyard/linux";
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { parseAlias } from "./mark.ts";
-import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
+import { isGatewayDevice, natTablePrefix } from "./names.ts";
+import { DNSMASQ_SUFFIX, runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
 import { Services } from "./services.ts";
 import { systemSwitchAbsence } from "./system-switch.ts";
 
@@ -40,7 +48,15 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   applyLinks([{ namespace: "self", ops: links.map(({ name }) => ({ op: "delete", name })) }]);
   for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
-  for (const folder of [...ownFolders(paths), paths.run, paths.state]) rmSync(folder, { recursive: true, force: true });
+  const tables = natTablePrefix(paths.yard);
+  const nats = [...(await listMasquerades(tables)).keys()].filter(isGatewayDevice);
+  await changeMasquerades(
+    new Map(),
+    nats.map((device) => `${tables}${device}`),
+  );
+
+  for (const folder of [...ownFolders(paths), `${paths.run}${DNSMASQ_SUFFIX}`, paths.run, paths.state])
+    rmSync(folder, { recursive: true, force: true });
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])
     removeIfEmpty(folder);

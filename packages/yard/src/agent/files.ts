@@ -12,11 +12,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { YardPaths } from "./paths.ts";
+import { DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
 import type { FileState } from "./state.ts";
 
 /** The folder in which `ip netns exec` looks for the files of a namespace, one folder each (ip-netns(8)). */
 export const NETNS_ETC = "/etc/netns";
+
+/** The folders in that of a network's dnsmasq. */
+const DNSMASQ_PARTS = ["dhcp", "names"] as const;
 
 /** The files of a yard that are there: those of `wanted`, and whatever else lies in the folders that are its own. */
 export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
@@ -33,7 +36,12 @@ export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<strin
 /** Folders in which every file is this yard's. */
 export function ownFolders(paths: YardPaths): string[] {
   const ofNodes = entries(NETNS_ETC).filter((name) => name.startsWith(`${paths.namespace}_`));
-  return [join(paths.run, "files"), ...ofNodes.map((name) => join(NETNS_ETC, name))];
+  const networks = `${paths.run}${DNSMASQ_SUFFIX}`;
+  return [
+    join(paths.run, "files"),
+    ...ofNodes.map((name) => join(NETNS_ETC, name)),
+    ...entries(networks).flatMap((name) => DNSMASQ_PARTS.map((part) => join(networks, name, part))),
+  ];
 }
 
 /** A text that containers bind is written in place, as they hold its inode; anything else is replaced at once. */
@@ -62,11 +70,15 @@ export function deleteFile(path: string): void {
   removeEmpty(dirname(path));
 }
 
-/** Removes a folder of ours, and the one above it, as far as they are empty. */
+/** Removes a folder of ours, and those above it that are ours, as far as they are empty. */
 export function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
     if (dirname(folder) === NETNS_ETC) rmdirSync(NETNS_ETC);
+    const above = dirname(folder);
+    if (!dirname(above).endsWith(DNSMASQ_SUFFIX)) return;
+    rmdirSync(above);
+    rmdirSync(dirname(above));
   } catch {
     // Not empty, or gone already: both are as they should be.
   }

@@ -11,6 +11,7 @@ import type {
   ExecState,
   FileState,
   NamespaceState,
+  NatState,
   PortState,
   ServiceState,
   State,
@@ -32,6 +33,7 @@ class Host {
   readonly #veths: Map<string, VethState>;
   readonly #containers: Map<string, ContainerNodeState>;
   readonly #services: Map<string, ServiceState>;
+  readonly #nats: Map<string, NatState>;
   readonly #files: Map<string, FileState>;
   readonly #exec: Map<string, ExecState>;
 
@@ -42,6 +44,7 @@ class Host {
     this.#veths = new Map(state.veths);
     this.#containers = new Map(state.containers);
     this.#services = new Map(state.services);
+    this.#nats = new Map(state.nats);
     this.#files = new Map(state.files);
     this.#exec = new Map(state.exec);
   }
@@ -54,6 +57,7 @@ class Host {
       veths: this.#veths,
       containers: this.#containers,
       services: this.#services,
+      nats: this.#nats,
       files: this.#files,
       exec: this.#exec,
     };
@@ -106,6 +110,7 @@ class Host {
         for (const veth of this.#veths.values())
           if (veth.namespace === namespace && veth.name === action.state.name) return;
         this.#veths.set(action.veth, { ...action.state, addresses: [] });
+        if (namespace === HOST) this.#forgetForwarding(action.state.name);
         return;
       }
       case "veth-set": {
@@ -147,6 +152,12 @@ class Host {
         this.#namespaces.set(action.namespace, { ...namespace, sysctls });
         return;
       }
+      case "nat-set":
+        this.#nats.set(action.device, { ...action.state, forwarding: this.#hasDevice(HOST, action.device) });
+        return;
+      case "nat-delete":
+        this.#nats.delete(action.device);
+        return;
       case "file-delete":
         this.#files.delete(action.path);
         return;
@@ -194,6 +205,12 @@ class Host {
     const veth = this.#veths.get(name);
     this.#veths.delete(name);
     if (veth) this.#dropRoutes(veth.namespace, (route) => routeDevice(route) !== veth.name);
+    if (veth?.namespace === HOST) this.#forgetForwarding(veth.name);
+  }
+
+  #forgetForwarding(device: string): void {
+    const nat = this.#nats.get(device);
+    if (nat) this.#nats.set(device, { ...nat, forwarding: false });
   }
 
   #dropRoutes(name: string, keep: (route: string) => boolean): void {

@@ -4,7 +4,7 @@ import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
-import { NAMESPACE_PREFIX } from "./paths.ts";
+import { DNSMASQ_SUFFIX, NAMESPACE_PREFIX } from "./paths.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
 export function nodeNamespace(yard: string, node: string): string {
@@ -29,6 +29,21 @@ export function gatewayPort(network: string): string {
 /** The far end of a gateway's veth, which lies in the host's own namespace among the links of everyone else. */
 export function gatewayDevice(yard: string, network: string): string {
   return `y${digest(`${yard}/${network}`, 12)}`;
+}
+
+/** The folder of what a nat network's dnsmasq follows: `dhcp` and `names` are in it. */
+export function dnsmasqFolder(run: string, device: string): string {
+  return `${run}${DNSMASQ_SUFFIX}/${device}`;
+}
+
+/** Whether it could be the name of a {@link gatewayDevice}. */
+export function isGatewayDevice(name: string): boolean {
+  return /^y[0-9a-f]{12}$/.test(name);
+}
+
+/** How the tables in nftables of a yard's nat networks begin; the gateway's device follows. No yard has an underscore. */
+export function natTablePrefix(yard: string): string {
+  return `${NAMESPACE_PREFIX}${yard.replaceAll("-", "_")}_`;
 }
 
 /** A gateway's MAC: the same each time, so that neighbours' ARP entries stay true. */

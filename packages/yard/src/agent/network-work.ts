@@ -1,11 +1,12 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
-import { type LinkOp, setSysctls } from "@switchyard/linux";
+import { changeMasquerades, type LinkOp, setSysctls } from "@switchyard/linux";
 import { applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork, namespaceRef } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
+import { natTablePrefix } from "./names.ts";
 import { FAR_END } from "./observe.ts";
 import { parseRoute } from "./route.ts";
 import type { VethState } from "./state.ts";
@@ -112,6 +113,7 @@ export async function configure(site: Site, actions: readonly Action[], blame: B
       blame.add(subject, error, "node.sysctl-refused");
     }
   }
+  await setNats(site.paths.yard, actions, blame);
   const batch = new LinkWork(site);
   for (const action of actions) {
     const { subject } = action;
@@ -122,4 +124,31 @@ export async function configure(site: Site, actions: readonly Action[], blame: B
       batch.add(subject, namespaceRef(action.namespace), { op: action.do, route: parseRoute(action.route) });
   }
   await batch.run(blame);
+}
+
+async function setNats(yard: string, actions: readonly Action[], blame: Blame): Promise<void> {
+  const prefix = natTablePrefix(yard);
+  const wanted = only(actions, "nat-set");
+  const gone = only(actions, "nat-delete");
+  for (const { device, subject } of wanted) {
+    for (const { message } of setSysctls("self", { [`net.ipv4.conf.${device}.forwarding`]: "1" }))
+      blame.add(subject, new YardError("network.nat-failed", message), "network.nat-failed");
+  }
+  const tables = wanted.map(({ device, state }) => [`${prefix}${device}`, { device, subnets: state.subnets }] as const);
+  try {
+    await changeMasquerades(
+      new Map(tables),
+      gone.map(({ device }) => `${prefix}${device}`),
+    );
+  } catch (error) {
+    for (const { subject } of [...wanted, ...gone]) blame.add(subject, natError(error), "network.nat-failed");
+  }
+}
+
+function natError(error: unknown): unknown {
+  if (!(error instanceof YardError) || error.code !== "command.not-found") return error;
+  return new YardError("network.nat-failed", "source NAT needs nft, which is not installed", {
+    hint: "install it: apt-get install nftables",
+    cause: error,
+  });
 }

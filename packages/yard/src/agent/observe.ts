@@ -2,6 +2,7 @@ import type { YardError } from "@switchyard/base";
 import {
   type Link,
   type LinkAddress,
+  listMasquerades,
   listNamespaces,
   type NamespaceRef,
   type NamespaceView,
@@ -14,6 +15,7 @@ import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switc
 import { type EngineKey, type Engines, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
+import { isGatewayDevice, natTablePrefix } from "./names.ts";
 import type { YardPaths } from "./paths.ts";
 import { formatRoute } from "./route.ts";
 import type { Service } from "./services.ts";
@@ -22,6 +24,7 @@ import {
   type ExecState,
   HOST,
   type NamespaceState,
+  type NatState,
   type ServiceState,
   type State,
   type VethState,
@@ -76,6 +79,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const containers = new Map<string, ContainerNodeState>();
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
 
+  const nats = await natStates(paths.yard);
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
   const views = await world.views.read(names, [world.namespace, "self"]);
@@ -101,6 +105,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       veths: veths(world, views, desired),
       containers,
       services: services(world, desired),
+      nats,
       files: readFiles(paths, desired.files.keys()),
       exec: execStates(desired, marks, world.boot, engines.containers),
     },
@@ -171,6 +176,18 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
   return found;
 }
 
+/** The source NAT that is ours, by the device in the table's name. */
+async function natStates(yard: string): Promise<Map<string, NatState>> {
+  const states = new Map<string, NatState>();
+  for (const [device, found] of await listMasquerades(natTablePrefix(yard))) {
+    if (!isGatewayDevice(device)) continue;
+    const name = `net.ipv4.conf.${device}.forwarding`;
+    const forwarding = readSysctls("self", [name])[name] === "1";
+    states.set(device, { subnets: found.device === device ? found.subnets : [], forwarding, purpose: "" });
+  }
+  return states;
+}
+
 /** How the alias of a far end begins; the port's name follows. */
 export const FAR_END = "end ";
 
@@ -184,7 +201,7 @@ function ours(present: readonly LinkAddress[], wanted: readonly string[]): strin
 
 function services(world: World, desired: State): Map<string, ServiceState> {
   const found = new Map<string, ServiceState>();
-  for (const [id, { argv }] of world.services.running()) found.set(id, { argv, running: true });
+  for (const [id, { argv }] of world.services.running()) found.set(id, { argv, running: true, purpose: "" });
   for (const [id, wanted] of desired.services) if (!found.has(id)) found.set(id, { ...wanted, running: false });
   return found;
 }

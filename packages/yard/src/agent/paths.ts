@@ -29,6 +29,9 @@ export const SYSTEM_SWITCH = "unix:/var/run/openvswitch/db.sock";
 /** The namespaces of yards and nodes begin with it; an underscore parts the yard's name from the node's. */
 export const NAMESPACE_PREFIX = "yard_";
 
+/** What follows the path of a yard's runtime files in that of the files of its dnsmasqs, who read them as nobody. */
+export const DNSMASQ_SUFFIX = ".dnsmasq";
+
 /**
  * The paths of a yard. `SWITCHYARD_RUN_DIR` and `SWITCHYARD_STATE_DIR` replace `/run/switchyard` and
  * `/var/lib/switchyard`.

@@ -26,7 +26,8 @@ function plain(state: State, like: State) {
       return { ...it, mac: asked?.mac === "" ? "" : it.mac, offloads: asked?.offloads || it.offloads };
     }),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
-    services: sorted(state.services, (it) => it),
+    services: sorted(state.services, ({ purpose: _, ...it }) => it),
+    nats: sorted(state.nats, ({ purpose: _, ...it }) => it),
     files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
     exec: sorted(state.exec, (it) => [it.hash, it.failed]),
   };
@@ -137,6 +138,9 @@ function target(action: Action): [kind: keyof State, name: string] {
     case "address-add":
     case "address-delete":
       return ["veths", action.veth];
+    case "nat-set":
+    case "nat-delete":
+      return ["nats", action.device];
     case "file-delete":
     case "file-write":
       return ["files", action.path];

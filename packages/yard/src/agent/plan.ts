@@ -3,9 +3,9 @@
  * and carrying it out gives the desired state (model.ts, and the properties that plan.test.ts checks).
  */
 import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
-import { sameBridge, sameContainer, sameFile, sameList, samePort, sameService } from "./compare.ts";
+import { sameBridge, sameContainer, sameFile, sameList, sameNat, samePort, sameService } from "./compare.ts";
 import { routeDevice } from "./route.ts";
-import type { ContainerNodeState, NamespaceState, State, VethState } from "./state.ts";
+import { type ContainerNodeState, HOST, type NamespaceState, type State, type VethState } from "./state.ts";
 import { parsePurpose, type Subject } from "./subject.ts";
 
 export interface PlanOptions {
@@ -26,6 +26,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
     planSysctls(name, namespace, present, actions);
   }
+  planNats(desired, actual, actions);
   planExec(desired, actual, options, nodes, actions);
   return inPhases(actions);
 }
@@ -127,15 +128,15 @@ function containerFate(
 }
 
 function planServices(desired: State, actual: State, actions: Action[]): void {
-  const subject: Subject = { kind: "yard" };
   for (const [id, present] of actual.services) {
     const wanted = desired.services.get(id);
+    const subject = parsePurpose((wanted ?? present).purpose);
     if (wanted === undefined || !sameService(wanted, present)) actions.push({ do: "service-stop", id, subject });
   }
   for (const [id, state] of desired.services) {
     const present = actual.services.get(id);
     if (present?.running && sameService(state, present)) continue;
-    actions.push({ do: "service-start", id, state, subject });
+    actions.push({ do: "service-start", id, state, subject: parsePurpose(state.purpose) });
   }
 }
 
@@ -285,6 +286,21 @@ function planSwitch(
   for (const [bridge, present] of actual.bridges) {
     if (!desired.bridges.has(bridge))
       actions.push({ do: "bridge-delete", bridge, subject: parsePurpose(present.purpose) });
+  }
+}
+
+function planNats(desired: State, actual: State, actions: Action[]): void {
+  for (const [device, present] of actual.nats) {
+    if (!desired.nats.has(device)) actions.push({ do: "nat-delete", device, subject: parsePurpose(present.purpose) });
+  }
+  // A new link does not know what the one before it was told.
+  const made = new Set(
+    actions.flatMap((it) => (it.do === "veth-create" && it.state.namespace === HOST ? [it.state.name] : [])),
+  );
+  for (const [device, state] of desired.nats) {
+    const present = actual.nats.get(device);
+    if (present === undefined || made.has(device) || !sameNat(state, present))
+      actions.push({ do: "nat-set", device, state, subject: parsePurpose(state.purpose) });
   }
 }
 

@@ -12,6 +12,7 @@ import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { Engines } from "./engines.ts";
+import { hostNetwork } from "./host-network.ts";
 import { observe } from "./observe.ts";
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
@@ -42,6 +43,7 @@ export async function previewPlan(
     host: host.name,
     datapath: host.datapath,
     offloads: finishesPackets(yard, host.datapath),
+    ...hostNetwork(),
     run: paths.run,
     executable: options.executable,
   };

@@ -76,7 +76,9 @@ export class Services implements Disposable {
       });
       await new Promise<void>((resolve, reject) => {
         child.once("spawn", resolve);
-        child.once("error", reject);
+        child.once("error", (error: NodeJS.ErrnoException) =>
+          reject(error.code === "ENOENT" ? notInstalled(program, error) : error),
+        );
       });
       child.unref();
       const { pid } = child;
@@ -130,4 +132,9 @@ export class Services implements Disposable {
     });
     this.#running.set(id, { pid, startTime: started, argv, watch });
   }
+}
+
+function notInstalled(program: string, cause: Error): YardError {
+  const hint = program === "dnsmasq" ? { hint: "install it: apt-get install dnsmasq-base" } : {};
+  return new YardError("service.not-installed", `${program} is not installed`, { cause, ...hint });
 }

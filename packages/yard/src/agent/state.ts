@@ -21,6 +21,8 @@ export interface State {
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
+  /** By the name of the link in the host's namespace behind which addresses are hidden: a gateway's. */
+  readonly nats: ReadonlyMap<string, NatState>;
   /** By absolute path: hosts and resolv.conf files, configurations of services. */
   readonly files: ReadonlyMap<string, FileState>;
   /** By node name: its commands that have been run in its present life. */
@@ -113,6 +115,18 @@ export interface ContainerNodeState {
 export interface ServiceState {
   readonly argv: readonly string[];
   readonly running: boolean;
+  /** What it is for (see subject.ts); empty in an observed state. Not compared. */
+  readonly purpose: string;
+}
+
+/** Source NAT for what comes from a gateway's link and leaves the host. */
+export interface NatState {
+  /** IPv4, ascending; none where somebody has changed the rules. */
+  readonly subnets: readonly string[];
+  /** The kernel passes on what comes in by that link. A new link does as the host does by default. */
+  readonly forwarding: boolean;
+  /** What it is for (see subject.ts); empty in an observed state. Not compared. */
+  readonly purpose: string;
 }
 
 /** A file with its whole text (0644), or a symbolic link. */
@@ -152,6 +166,7 @@ export const EMPTY: State = {
   veths: new Map(),
   containers: new Map(),
   services: new Map(),
+  nats: new Map(),
   files: new Map(),
   exec: new Map(),
 };

@@ -7,7 +7,15 @@ import { removeOwned } from "@switchyard/vswitch";
 import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
 import { dismantle } from "./dismantle.ts";
-import { runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths, yardPaths } from "./paths.ts";
+import {
+  DNSMASQ_SUFFIX,
+  runDirectory,
+  SYSTEM_SWITCH,
+  SYSTEM_YARD,
+  stateDirectory,
+  type YardPaths,
+  yardPaths,
+} from "./paths.ts";
 import { connectSocket } from "./socket.ts";
 import { systemSwitchAbsence } from "./system-switch.ts";
 
@@ -115,5 +123,7 @@ async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
 
 function folders(path: string): string[] {
   if (!existsSync(path)) return [];
-  return readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory() && !entry.name.endsWith(DNSMASQ_SUFFIX) ? [entry.name] : [],
+  );
 }

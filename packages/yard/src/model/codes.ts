@@ -44,6 +44,7 @@ export const modelCodes = {
   "network.host-bits": "A cidr is the address of a host with a prefix length; write the network's, as the hint does.",
   "network.id-missing": "A network of this type needs the number of its VLAN; write its `id`.",
   "network.master-loop": "A network is its own master, by itself or by way of others; name another master.",
+  "network.nat-family": "A nat is for IPv4, and its cidr is of IPv6; leave that out.",
   "network.other-type": "A key of a network is for networks of another type; take it out, or change the type.",
   "network.overlap": "The host has gateways on two networks whose subnets overlap; change one subnet.",
   "network.peers-missing": "A VXLAN has no peers; write the addresses of the other hosts.",

@@ -75,3 +75,28 @@ describe("a network of type vxlan", () => {
     ]);
   });
 });
+
+describe("a network of type nat", () => {
+  test("has the host on its first address, or where it is told to", () => {
+    const two =
+      "  a: { type: nat, cidr: 10.1.0.0/16 }\n  b: { type: nat, cidr: 10.2.0.0/24, gateway: 10.2.0.9 }\n  c: { type: nat }";
+    expect(networks(two).map(({ cidr, gateway }): unknown => [cidr, gateway])).toEqual([
+      [["10.1.0.0/16"], ["10.1.0.1"]],
+      [["10.2.0.0/24"], ["10.2.0.9"]],
+      [[], []],
+    ]);
+  });
+
+  test("is for IPv4, and its gateway no nic can have", () => {
+    expect(told("  a: { type: nat, cidr: [10.1.0.0/24, fd01::/64] }")).toEqual(["3:39 network.nat-family"]);
+    const nic = "nodes: { n: { kind: netns, nics: [ { network: a, slot: 1 } ] } }";
+    expect(told(`  a: { type: nat, cidr: 10.1.0.0/24 }\n${nic}`)).toEqual(["4:56 nic.slot-taken"]);
+  });
+
+  test("is there under the name `default` without being declared", () => {
+    const text = "name: t\nnodes: { n: { kind: netns, nics: [default] } }";
+    const { lab } = parseLab(text, source);
+    expect(lab.networks).toEqual([]);
+    expect(lab.nodes[0]?.nics).toMatchObject([{ network: "default" }]);
+  });
+});

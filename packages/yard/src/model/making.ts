@@ -4,7 +4,7 @@ import { NAME, NIC_NAME } from "./fields.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
-import type { NetworkMaking, NetworkType } from "./types.ts";
+import type { NetworkMaking, NetworkSpec, NetworkType } from "./types.ts";
 
 /** The master of a VLAN where none is named: what Zero-OS calls its own. */
 const BACKPLANE = "backplane";
@@ -15,6 +15,7 @@ const VXLAN_PORT = 4789;
 /** The keys of each type beside those that all have. */
 const KEYS = {
   lan: [],
+  nat: [],
   vlan: ["id", "master", "bridge"],
   vxlan: ["id", "peers", "port", "bridge"],
 } as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
@@ -26,6 +27,7 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
   refuseOthers(name, type, written, reading);
   switch (type) {
     case "lan":
+    case "nat":
       return { type };
     case "vlan":
       return {
@@ -45,10 +47,14 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
   }
 }
 
+/** The network that is there without being declared: a nat whose subnet is chosen when it is first attached to. */
+export const DEFAULT_NETWORK: NetworkSpec = { name: "default", type: "nat", cidr: [], gateway: [], mtu: undefined };
+
 /** Only what says how a network is made. */
 export function makingOf(network: NetworkMaking): NetworkMaking {
   switch (network.type) {
     case "lan":
+    case "nat":
       return { type: network.type };
     case "vlan": {
       const { type, id, master, bridge } = network;
@@ -65,6 +71,7 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
 export function bridgeOf(network: NetworkMaking): string | undefined {
   switch (network.type) {
     case "lan":
+    case "nat":
       return undefined;
     case "vlan":
       return network.bridge ?? `vlbr${network.id}`;
@@ -92,7 +99,7 @@ export function makingConflicts(networks: readonly Named[]): MakingConflict[] {
   const byName = new Map(networks.map((network) => [network.name, network]));
   for (const network of networks) {
     const bridge = bridgeOf(network);
-    if (bridge === undefined || network.type === "lan") continue;
+    if (bridge === undefined || network.type === "lan" || network.type === "nat") continue;
     const { name, type, id } = network;
     const twin = ids.get(`${type} ${id}`);
     const other = bridges.get(bridge);

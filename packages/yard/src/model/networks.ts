@@ -5,6 +5,7 @@ import {
   family,
   type Ip,
   networkOf,
+  nthHost,
   overlaps,
   parseCidr,
   parseIp,
@@ -15,7 +16,7 @@ import {
 import { checkMakings, readMaking } from "./making.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
-import type { NetworkSpec } from "./types.ts";
+import type { NetworkMaking, NetworkSpec } from "./types.ts";
 
 /** The networks in file order; those whose addresses are wrong are there, without them. */
 export function readNetworks(reading: Reading): Map<string, NetworkSpec> {
@@ -74,13 +75,30 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
       );
     }
   }
+  const making = readMaking(name, written, reading);
+  if (making.type === "nat")
+    for (const { value, path: at } of cidr)
+      if (family(value) === 6)
+        reading.places.report(
+          at,
+          () =>
+            new YardError("network.nat-family", `network "${name}" is a nat, which is for IPv4`, {
+              hint: "leave the IPv6 subnet out, or route it yourself on a lan",
+            }),
+        );
   return {
-    ...readMaking(name, written, reading),
+    ...making,
     name,
     cidr: cidr.map(({ value }) => value),
-    gateway: gateway.map(({ value }) => value),
+    gateway: [...gateway.map(({ value }) => value), ...firstGateway(making, cidr, gateway.length)],
     mtu: written.mtu,
   };
+}
+
+/** The host is on a nat whether it is said or not: at its first address. */
+function firstGateway(making: NetworkMaking, cidr: readonly { readonly value: Cidr }[], written: number): Ip[] {
+  const subnet = cidr.find(({ value }) => family(value) === 4);
+  return making.type !== "nat" || written > 0 || subnet === undefined ? [] : [addressOf(nthHost(subnet.value, 1))];
 }
 
 function guess(ip: Ip): Cidr {

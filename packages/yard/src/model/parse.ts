@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { contains, type Ip, YardError } from "@switchyard/base";
 import { readChecks } from "./checks.ts";
 import { readLinks } from "./links.ts";
+import { DEFAULT_NETWORK } from "./making.ts";
 import { readNetworks } from "./networks.ts";
 import { type DraftNode, type Nodes, readNodes } from "./nodes.ts";
 import { Places } from "./places.ts";
@@ -38,7 +39,8 @@ export function parseLab(text: string, { file, shown, environment }: LabSource):
   if (structure === undefined) return problems.refuse();
   const folder = file === "" ? process.cwd() : dirname(resolve(file));
   const reading = new Reading(places, structure, folder, environment);
-  const networks = readNetworks(reading);
+  const declared = readNetworks(reading);
+  const networks = new Map([[DEFAULT_NETWORK.name, DEFAULT_NETWORK], ...declared]);
   const nodes = readNodes(networks, reading);
   const links = readLinks(nodes, reading);
   checkNics(nodes, networks, reading);
@@ -48,7 +50,7 @@ export function parseLab(text: string, { file, shown, environment }: LabSource):
     lab: {
       name: reading.data.name,
       file: file === "" ? "" : resolve(file),
-      networks: [...networks.values()],
+      networks: [...declared.values()],
       nodes: [...nodes.byName.values()].map(({ spec }) => spec),
       links,
       checks,

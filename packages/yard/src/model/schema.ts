@@ -188,8 +188,8 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 export const networkMappingSchema = z
   .strictObject({
     type: field(
-      z.enum(["lan", "vlan", "vxlan"]),
-      "How it is made. `lan`: a learning switch of its own. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
+      z.enum(["lan", "nat", "vlan", "vxlan"]),
+      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
       { default: "lan" },
     ).optional(),
     id: field(
@@ -210,13 +210,13 @@ export const networkMappingSchema = z
     }).optional(),
     port: field(z.number().int().min(1).max(65535), "`vxlan`: the peers' UDP port.", { default: 4789 }).optional(),
     cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
-      otherwise: "none: nics have the addresses that they name",
+      otherwise: "none: nics have the addresses that they name; a `nat` has one that is free on the host",
       examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],
     }).optional(),
     gateway: field(
       oneOrMore,
       "Address of the host on this network, within `cidr`: the host reaches the nodes, and is their default gateway.",
-      { otherwise: "none: the host is not on this network", examples: ["10.2.0.254"] },
+      { otherwise: "none: the host is not on this network; of a `nat` the first address", examples: ["10.2.0.254"] },
     ).optional(),
     mtu: field(mtu, "Largest packet, in bytes.", {
       otherwise:

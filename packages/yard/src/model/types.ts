@@ -20,6 +20,8 @@ export interface Lab {
 export type NetworkMaking =
   /** A bridge of its own. */
   | { readonly type: "lan" }
+  /** As `lan`, with the host as its way out: what leaves by there has the host's address. */
+  | { readonly type: "nat" }
   | {
       /** One VLAN of a master bridge, untagged on a bridge of its own, which a pair of patch ports joins to the master. */
       readonly type: "vlan";

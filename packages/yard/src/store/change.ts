@@ -3,9 +3,9 @@
  * and guard the number that they found, so they come one after another: whatever else a change reads from the replica
  * is of the same moment, and needs no guard of its own.
  */
-import { addressOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
+import { addressOf, type Cidr, type Ip, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
-import { makingConflicts } from "../model/making.ts";
+import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
 import type { NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
@@ -13,6 +13,7 @@ import { nicConfigText, nodeConfigText } from "./config.ts";
 import { difference } from "./difference.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
+import { chooseSubnet } from "./subnet.ts";
 import type { NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Where new nodes go. */
@@ -100,20 +101,28 @@ export class Change {
   /** Makes a network, or changes the row there is. */
   writeNetwork(spec: NetworkSpec, row: NetworkRow | undefined, lab: Uuid | undefined): Uuid {
     const { name, type, mtu } = spec;
+    const { cidr, gateway } = chooseSubnet(spec, row && subnetOf(row), this.#subnets(name));
     const wanted = {
       name,
       type,
       lab,
       mtu,
-      cidr: new Set<string>(spec.cidr),
-      gateway: new Set<string>(spec.gateway),
+      cidr: new Set<string>(cidr),
+      gateway: new Set<string>(gateway),
       options: makingOptions(spec),
     };
     this.#makings.set(name, spec);
     const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
     if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Network", uuid, changed));
-    this.#targets.set(name, { name, uuid, cidr: spec.cidr, gateway: spec.gateway });
+    this.#targets.set(name, { name, uuid, cidr, gateway });
     return uuid;
+  }
+
+  /** The subnets of the networks but for one of them. */
+  #subnets(but: string): Cidr[] {
+    const rows = [...this.#db.table("Network")].filter(({ name }) => name !== but && !this.#targets.has(name));
+    const written = [...this.#targets.values()].filter(({ name }) => name !== but);
+    return [...rows.map(subnetOf), ...written].flatMap(({ cidr }) => cidr);
   }
 
   /** Makes a link, or changes the one there is. */
@@ -128,6 +137,26 @@ export class Change {
     this.#tx.delete(table, uuid);
     this.#gone.add(uuid);
     this.changed = true;
+  }
+
+  /** Takes the network away that was made without being declared, when the last node that is on it leaves. */
+  pruneDefault(): void {
+    const row = this.#db.table("Network").find({ name: DEFAULT_NETWORK.name });
+    if (row === undefined || row.lab !== undefined || row.type !== DEFAULT_NETWORK.type) return;
+    if (this.#targets.has(row.name) || !this.#leaves(row)) return;
+    this.delete("Network", row._uuid);
+  }
+
+  /** Whether some are on a network, and all of these leave. */
+  #leaves(network: NetworkRow): boolean {
+    const nics = new Set(
+      this.#db
+        .table("Nic")
+        .filter({ network: network._uuid })
+        .map(({ _uuid }) => _uuid),
+    );
+    const nodes = [...this.#db.table("Node")].filter((node) => [...node.nics].some((uuid) => nics.has(uuid)));
+    return nodes.length > 0 && nodes.every(({ _uuid }) => this.#leaving.has(_uuid));
   }
 
   /** Must come before others are placed: what it leaves is free then. */
@@ -257,13 +286,16 @@ export class Change {
     const known = this.#targets.get(name);
     if (known) return known;
     const row = this.#db.table("Network").find({ name });
+    if (row === undefined && name === DEFAULT_NETWORK.name) {
+      this.writeNetwork(DEFAULT_NETWORK, undefined, undefined);
+      return this.#target(name, holder);
+    }
     if (row === undefined)
       throw new YardError("nic.network-unknown", `${holder} attaches to network ${name}, which the yard does not have`);
     const target = {
       name,
       uuid: row._uuid,
-      cidr: [...row.cidr].map(parseCidr),
-      gateway: [...row.gateway].map(parseIp),
+      ...subnetOf(row),
     };
     this.#targets.set(name, target);
     return target;
@@ -325,4 +357,8 @@ export class Change {
     this.changed = true;
     write(changed);
   }
+}
+
+function subnetOf(row: NetworkRow): { readonly cidr: readonly Cidr[]; readonly gateway: readonly Ip[] } {
+  return { cidr: [...row.cidr].map(parseCidr), gateway: [...row.gateway].map(parseIp) };
 }

@@ -5,6 +5,7 @@ export const storeCodes = {
   "network.addresses-exhausted": "The network's subnet has no free host address left. Give the network a wider cidr.",
   "network.in-use": "A nic of a node that stays still attaches to the network. Detach it, or remove its node, first.",
   "network.name-taken": "A network of that name exists that is not this one. Choose another name, or another yard.",
+  "network.no-subnet": "All subnets that a nat network would choose from are in use. Give it a cidr.",
   "network.unknown": "The yard has no network of that name. `yard ps` lists what there is.",
   "nic.ip-taken": "Another nic, or the gateway, has that address on the network. Give one of them another, or none.",
   "nic.mac-taken": "Another nic has that MAC on the network. Give one of them another, or none to have it derived.",

@@ -61,7 +61,9 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
     const [uuid] = uuids;
     return (undo) => {
       const made = row === undefined && uuid !== undefined && store.db.table("Node").get(uuid);
-      if (made) undo.deleteNode(made);
+      if (!made) return;
+      undo.deleteNode(made);
+      undo.pruneDefault();
     };
   });
 }
@@ -70,6 +72,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
 export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `remove node ${name}`, undefined, options, (change) => {
     change.deleteNode(nodeRow(store, name));
+    change.pruneDefault();
     return undefined;
   });
 }

@@ -7,6 +7,7 @@ import type { NetworkRow } from "./switchyard.gen.ts";
 export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string> {
   switch (making.type) {
     case "lan":
+    case "nat":
       return options({});
     case "vlan":
       return options({ id: making.id, master: making.master, bridge: making.bridge });
@@ -32,6 +33,7 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
   };
   switch (type) {
     case "lan":
+    case "nat":
       return { type };
     case "vlan":
       return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };

@@ -1,0 +1,70 @@
+/** What a network of type nat needs beside its bridge and gateway, and what may stand in its way. */
+import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
+import type { NetworkEntry, Rows } from "../store/rows.ts";
+import type { Failure } from "./blame.ts";
+import type { HostFacts } from "./desire.ts";
+import { gatewayDevice } from "./names.ts";
+import type { NatState } from "./state.ts";
+import { purposeOf } from "./subject.ts";
+
+/** An address of the host's own. */
+export interface HostAddress {
+  readonly device: string;
+  readonly address: Cidr;
+}
+
+/** A link that a default route of the host leaves by. */
+export interface Uplink {
+  readonly device: string;
+  /** Whether the kernel passes on what comes in there: `net.ipv4.conf.<device>.forwarding`. */
+  readonly forwarding: boolean;
+}
+
+/** The address of the host that is in the way of a nat network: its subnet would take that one's traffic. */
+export function obstacle(network: NetworkEntry, facts: HostFacts): HostAddress | undefined {
+  if (network.type !== "nat") return undefined;
+  const own = gatewayDevice(facts.yard, network.name);
+  return facts.addresses.find(
+    ({ device, address }) => device !== own && network.cidr.some((cidr) => overlaps(cidr, address)),
+  );
+}
+
+/** The source NAT of a network, by the device of its gateway. */
+export function natState(network: NetworkEntry): NatState {
+  return {
+    subnets: network.cidr.filter((cidr) => family(cidr) === 4).toSorted(),
+    forwarding: true,
+    purpose: purposeOf({ kind: "network", network: network.name }),
+  };
+}
+
+/** Gives the nics on nat networks that name no server the one on the gateway. */
+export function withResolvers(nodes: Rows["nodes"], networks: ReadonlyMap<string, NetworkEntry>): Rows["nodes"] {
+  if (![...networks.values()].some(({ type }) => type === "nat")) return nodes;
+  return nodes.map((node) => ({
+    ...node,
+    nics: node.nics.map((nic) => {
+      const network = nic.network === undefined ? undefined : networks.get(nic.network);
+      return network?.type !== "nat" || nic.dns.length > 0 ? nic : { ...nic, dns: network.gateway };
+    }),
+  }));
+}
+
+/** What keeps nat networks of these rows from being as declared. */
+export function natFailures(rows: Rows, facts: HostFacts): Failure[] {
+  return rows.networks.flatMap((network): Failure[] => {
+    if (network.type !== "nat") return [];
+    const subject = { kind: "network", network: network.name } as const;
+    const other = obstacle(network, facts);
+    if (other !== undefined) {
+      const message = `${network.cidr.find((cidr) => overlaps(cidr, other.address))} of network ${network.name} overlaps ${other.address}, which the host has on ${other.device}`;
+      const hint = "give the network another cidr; it is not on the host until then";
+      return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
+    }
+    const closed = facts.uplinks.find(({ forwarding }) => !forwarding);
+    if (closed === undefined) return [];
+    const message = `the host does not pass on what comes in by ${closed.device}, so no answer comes back to network ${network.name}`;
+    const hint = `allow it: sysctl -w net.ipv4.conf.${closed.device}.forwarding=1`;
+    return [{ subject, error: new YardError("network.not-forwarding", message, { hint }) }];
+  });
+}

@@ -1,0 +1,43 @@
+/** Which subnet a nat network has that names none. */
+import { networkInterfaces } from "node:os";
+import { addressOf, type Cidr, type Ip, nthHost, overlaps, parseCidr, YardError } from "@switchyard/base";
+import type { NetworkSpec } from "../model/types.ts";
+
+/** Private ones (RFC 1918), in the order in which they are tried; Docker begins at 172.17. */
+const CANDIDATES = [
+  ...Array.from({ length: 12 }, (_, i) => parseCidr(`172.${30 - i}.0.0/16`)),
+  ...Array.from({ length: 56 }, (_, i) => parseCidr(`10.${200 + i}.0.0/16`)),
+];
+
+/**
+ * The addresses of a network: as it names them, else as it has them, else chosen so that they overlap neither the
+ * host's nor those of other networks.
+ *
+ * @param present those that the network has
+ * @param others the subnets of the yard's other networks
+ * @throws YardError `network.no-subnet`
+ */
+export function chooseSubnet(
+  spec: NetworkSpec,
+  present: Pick<NetworkSpec, "cidr" | "gateway"> | undefined,
+  others: readonly Cidr[],
+): Pick<NetworkSpec, "cidr" | "gateway"> {
+  if (spec.type !== "nat" || spec.cidr.length > 0) return spec;
+  if (present !== undefined && present.cidr.length > 0) return present;
+  const taken = [...others, ...hostSubnets()];
+  const cidr = CANDIDATES.find((one) => !taken.some((other) => overlaps(one, other)));
+  if (cidr !== undefined) return { cidr: [cidr], gateway: [firstAddress(cidr)] };
+  throw new YardError("network.no-subnet", `no subnet is free for network ${spec.name}`, {
+    hint: "give it a cidr that nobody uses",
+  });
+}
+
+function firstAddress(cidr: Cidr): Ip {
+  return addressOf(nthHost(cidr, 1));
+}
+
+function hostSubnets(): Cidr[] {
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [parseCidr(cidr)])),
+  );
+}
