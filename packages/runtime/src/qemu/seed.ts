@@ -1,5 +1,5 @@
 /** The volume that cloud-init's NoCloud data source reads (cloudinit.readthedocs.io, "NoCloud"). */
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { run, YardError } from "@switchyard/base";
 import type { VmSeed } from "./types.ts";
 
@@ -32,6 +32,7 @@ export async function makeSeed(file: string, seed: VmSeed, signal?: AbortSignal)
     await run([...maker, "-quiet", "-output", image, "-volid", "cidata", "-joliet", "-rock", folder], {
       ...(signal === undefined ? {} : { signal }),
     });
+    chmodSync(image, 0o600);
     renameSync(image, file);
   } catch (cause) {
     rmSync(`${folder}.iso`, { force: true });

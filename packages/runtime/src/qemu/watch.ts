@@ -1,4 +1,4 @@
-import { type FSWatcher, mkdirSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, mkdirSync, watch } from "node:fs";
 import { type ProcessId, watchExit } from "@switchyard/linux";
 import { carries } from "../names.ts";
 import { trimLog } from "./console.ts";
@@ -35,8 +35,10 @@ class Life implements Disposable {
     this.process = process;
     const machine = machinePaths(paths, name);
     this.#stack.use(watchExit(process, () => tell({ what: "exited" })));
-    const log = watch(machine.consoleLog, () => trimLog(machine.consoleLog));
-    this.#stack.defer(() => log.close());
+    if (existsSync(machine.consoleLog)) {
+      const log = watch(machine.consoleLog, () => trimLog(machine.consoleLog));
+      this.#stack.defer(() => log.close());
+    }
     void this.#listen(machine.events, (event) => {
       if (event.event === "SHUTDOWN") writeReason(paths, name, String(event.data.reason ?? "unknown"));
       const what = told[event.event];
