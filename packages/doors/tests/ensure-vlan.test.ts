@@ -195,6 +195,19 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
     expect(await ensure("4094")).toBe("vlbr4094");
   });
 
+  test("is one transaction", async () => {
+    await clear();
+    await sw.ovs("bridge-add", { bridge: "backplane" });
+    const seen: number[] = [];
+    using _count = sw.db.subscribe((changes) => {
+      const made = changes.filter(({ old, table }) => old === undefined && table !== "Open_vSwitch").length;
+      if (made > 0) seen.push(made);
+    });
+    await sw.ovs("vlan-ensure", { master: "backplane", vlan: 12 });
+    // A bridge, its own port, the two of the patch, and an interface for each.
+    expect(seen).toEqual([7]);
+  });
+
   test("many at once do not disturb each other", async () => {
     await clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
