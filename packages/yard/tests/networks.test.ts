@@ -249,3 +249,39 @@ nodes:
     expect(await run(["ip", "-o", "link"])).not.toMatch(new RegExp(`switchyard:${NAME}:`));
   });
 });
+
+describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping"))("a network of type bridge", () => {
+  const lab = `
+name: bridged
+networks:
+  there: { type: bridge, bridge: shared0, cidr: 10.85.1.0/24, gateway: 10.85.1.254 }
+  office: { type: vlan, id: 9, master: there }
+nodes:
+  a: { kind: netns, nics: [there] }
+  b: { kind: container, runtime: oci, image: busybox, command: [sleep, inf], nics: [there] }
+  c: { kind: netns, nics: [ { network: there, ip: 10.85.1.8/24, vlan: 9 } ] }
+  d: { kind: netns, nics: [ { network: office, ip: 10.85.1.9/24 } ] }
+`;
+
+  test("is an error until somebody makes the bridge, and leaves it as it was", async () => {
+    const before = await snapshotMachine();
+    {
+      await using yard = await LiveYard.create(`${NAME}-bridge`);
+      const { failures } = await yard.up(lab);
+      expect(failures).toContainEqual(
+        expect.objectContaining({ subject: { kind: "network", network: "there" }, code: "network.bridge-absent" }),
+      );
+      await vsctl(yard, "add-br", "shared0", "--", "set", "Bridge", "shared0", "datapath_type=netdev");
+      await yard.until(({ networks }) => networks.every(({ status }) => status.state === "up"));
+      expect((await yard.up(lab)).failures).toEqual([]);
+      await expectBulkBetween(yard, "a", "b", "10.85.1.2");
+      await expectBulkBetween(yard, "c", "d", "10.85.1.9");
+      expect(await yard.reaches("b", "10.85.1.254")).toBe(true);
+      expect(await yard.plan(lab)).toEqual([]);
+      expect((await yard.up("name: bridged\nnodes: {}\n")).failures).toEqual([]);
+      expect(await vsctl(yard, "list-br")).toBe("shared0\n");
+      expect(await vsctl(yard, "list-ports", "shared0")).toBe("");
+    }
+    await expectSameMachine(before, ours);
+  });
+});

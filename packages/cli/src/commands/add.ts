@@ -70,10 +70,10 @@ export function define(command: Command, session: Session): void {
 function defineNetwork(command: Command, session: Session): void {
   command
     .argument("<name>", "its name")
-    .option("--type <type>", "how it is made: lan, nat, vlan or vxlan (default: lan)")
+    .option("--type <type>", "how it is made: lan, nat, bridge, vlan or vxlan (default: lan)")
     .option("--id <number>", "the number of the VLAN or VXLAN", number)
     .option("--master <name>", "network or bridge that the VLAN comes from (default: backplane)")
-    .option("--bridge <name>", "name of its bridge (default: vlbr<id> or vxlbr<id>)")
+    .option("--bridge <name>", "the bridge of type bridge; what that of another type is called")
     .option("--peer <ip>", "address of another host that a VXLAN is on (may be repeated)", repeated, [])
     .option("--port <number>", "the peers' UDP port (default: 4789)", number)
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])

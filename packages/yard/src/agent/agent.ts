@@ -9,6 +9,7 @@ import { writeStatus } from "../store/status.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { apply, type Site } from "./apply.ts";
 import type { Failure } from "./blame.ts";
+import { absentBridges } from "./bridge-check.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { natFailures } from "./desire-nat.ts";
@@ -250,7 +251,8 @@ class Agent implements AsyncDisposable {
     const outcome = await apply(site, desired, actions, seen.containers, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
-    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...outcome.failures];
+    const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
+    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...outcome.failures, ...absent];
     await writeStatus(
       store.db,
       {

@@ -8,6 +8,7 @@ export const agentCodes = {
   "agent.not-started": "The agent ended as it started. Its log, which the hint names, says why.",
   "agent.start-timeout": "The agent did not answer in time after it was started. Its log says what it waits for.",
   "agent.unreachable": "The agent's socket refuses the connection. Start the agent again, or look into its log.",
+  "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":
     "The host does not pass on packets that come in by its uplink, so a nat network reaches nothing. Allow it.",

@@ -77,9 +77,11 @@ export function networkOffloads(network: NetworkEntry | undefined, networks: Net
 export function addNetwork(network: NetworkEntry, networks: Networks, facts: HostFacts, into: Switch): void {
   const purpose = purposeOf({ kind: "network", network: network.name });
   const bridge = networkBridge(network);
-  into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
+  if (network.type !== "bridge")
+    into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
   switch (network.type) {
     case "lan":
+    case "bridge":
       break;
     case "nat":
       if (obstacle(network, facts) !== undefined) return;

@@ -94,7 +94,8 @@ function nicStatusOf(
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {
   const bridge = networkBridge(network);
-  return { state: failure ? "failed" : findings.desired.bridges.has(bridge) ? "up" : "pending", failure, bridge };
+  const there = network.type === "bridge" || findings.desired.bridges.has(bridge);
+  return { state: failure ? "failed" : there ? "up" : "pending", failure, bridge };
 }
 
 /** The marks that the nodes' commands have left in their rows, by node. */

@@ -38,6 +38,7 @@ export const modelCodes = {
   "network.bad-bridge":
     "The name of a network's bridge is longer than 15 characters or has characters that are refused.",
   "network.bad-name": "A network's name has other characters than letters, digits, -, _ and ., or more than 63.",
+  "network.bridge-missing": "A network of type bridge does not say which; write the name of a bridge of the switch.",
   "network.bridge-taken": "Two networks would have one bridge, or one VLAN; give one of them another `bridge` or `id`.",
   "network.full": "More nics want an address than the network's cidr has; give it a larger one.",
   "network.gateway-outside": "The gateway of a network is no host address of its cidr; correct one of the two.",

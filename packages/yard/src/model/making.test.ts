@@ -100,3 +100,16 @@ describe("a network of type nat", () => {
     expect(lab.nodes[0]?.nics).toMatchObject([{ network: "default" }]);
   });
 });
+
+describe("a network of type bridge", () => {
+  test("is a bridge that is there, whatever its name, and no two are the same", () => {
+    expect(networks("  a: { type: bridge, bridge: _b_x~1 }")).toMatchObject([{ type: "bridge", bridge: "_b_x~1" }]);
+    expect(told("  a: { type: bridge }\n  b: { type: bridge, bridge: a/b }")).toEqual([
+      "3:3 network.bridge-missing",
+      "4:30 network.bad-bridge",
+    ]);
+    expect(told("  a: { type: bridge, bridge: x }\n  b: { type: bridge, bridge: x }")).toEqual([
+      "4:30 network.bridge-taken",
+    ]);
+  });
+});

@@ -16,6 +16,7 @@ const VXLAN_PORT = 4789;
 const KEYS = {
   lan: [],
   nat: [],
+  bridge: ["bridge"],
   vlan: ["id", "master", "bridge"],
   vxlan: ["id", "peers", "port", "bridge"],
 } as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
@@ -29,6 +30,8 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
     case "lan":
     case "nat":
       return { type };
+    case "bridge":
+      return { type, bridge: readPresentBridge(name, written.bridge, reading) };
     case "vlan":
       return {
         type,
@@ -56,6 +59,8 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
     case "lan":
     case "nat":
       return { type: network.type };
+    case "bridge":
+      return { type: network.type, bridge: network.bridge };
     case "vlan": {
       const { type, id, master, bridge } = network;
       return { type, id, master, bridge };
@@ -73,6 +78,8 @@ export function bridgeOf(network: NetworkMaking): string | undefined {
     case "lan":
     case "nat":
       return undefined;
+    case "bridge":
+      return network.bridge;
     case "vlan":
       return network.bridge ?? `vlbr${network.id}`;
     case "vxlan":
@@ -99,19 +106,20 @@ export function makingConflicts(networks: readonly Named[]): MakingConflict[] {
   const byName = new Map(networks.map((network) => [network.name, network]));
   for (const network of networks) {
     const bridge = bridgeOf(network);
-    if (bridge === undefined || network.type === "lan" || network.type === "nat") continue;
-    const { name, type, id } = network;
-    const twin = ids.get(`${type} ${id}`);
+    if (bridge === undefined) continue;
+    const { name, type } = network;
+    const number = type === "vlan" || type === "vxlan" ? `${type} ${network.id}` : undefined;
+    const twin = number === undefined ? undefined : ids.get(number);
     const other = bridges.get(bridge);
     if (twin !== undefined) {
-      const message = `network "${name}" is ${type} ${id}, which network "${twin}" is already`;
+      const message = `network "${name}" is ${number}, which network "${twin}" is already`;
       const hint = "a switch has one bridge for each; attach the nics to that network";
       conflicts.push({ network: name, key: "id", error: new YardError("network.bridge-taken", message, { hint }) });
     } else if (other !== undefined) {
-      const message = `network "${name}" would have the bridge ${bridge}, which network "${other}" has`;
+      const message = `network "${name}" has the bridge ${bridge}, which network "${other}" has already`;
       conflicts.push({ network: name, key: "bridge", error: new YardError("network.bridge-taken", message) });
     }
-    ids.set(`${type} ${id}`, twin ?? name);
+    if (number !== undefined) ids.set(number, twin ?? name);
     bridges.set(bridge, other ?? name);
     if (isOwnMaster(network, byName)) {
       const message = `network "${name}" would be its own master`;
@@ -136,7 +144,7 @@ function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): bool
 
 /** Tells {@link makingConflicts} where they are written. */
 export function checkMakings(networks: readonly Named[], reading: Reading): void {
-  const sure = networks.filter(({ name }) => !reading.unsure(["networks", name, "id"]));
+  const sure = networks.filter(({ name }) => ["id", "bridge"].every((key) => !reading.unsure(["networks", name, key])));
   for (const { network, key, error } of makingConflicts(sure))
     reading.places.report(["networks", network, key], () => error);
 }
@@ -193,10 +201,26 @@ function readPeers(name: string, peers: NetworkFile["peers"], path: Path, readin
   return [...new Set(reading.each(at, peers, parseIp).map(({ value }) => value))];
 }
 
+/** The name of a bridge that is there, which may be any that the kernel takes. */
+const PRESENT = /^[A-Za-z0-9_.~-]{1,15}$/;
+
+function readPresentBridge(name: string, bridge: string | undefined, reading: Reading): string {
+  const path = ["networks", name, "bridge"];
+  if (reading.unsure(path)) return "";
+  const read = reading.parse(path, bridge, (text) => {
+    if (text === undefined)
+      throw new YardError("network.bridge-missing", `network "${name}" of type bridge needs a "bridge"`, {
+        hint: "the name of a bridge of the switch, as `yard ovs list` tells it",
+      });
+    if (PRESENT.test(text)) return text;
+    throw new YardError("network.bad-bridge", `"${text}" cannot be the name of a bridge`);
+  });
+  return read ?? "";
+}
+
 function readMaster(master: string | undefined, path: Path, reading: Reading): string | undefined {
   return reading.parse([...path, "master"], master, (text) => {
-    // A bridge that is there may have any name that the kernel takes.
-    if (text === undefined || NAME.test(text) || /^[A-Za-z0-9_.~-]{1,15}$/.test(text)) return text;
+    if (text === undefined || NAME.test(text) || PRESENT.test(text)) return text;
     throw new YardError("network.bad-bridge", `"${text}" can be the name of neither a network nor a bridge`);
   });
 }

@@ -188,8 +188,8 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 export const networkMappingSchema = z
   .strictObject({
     type: field(
-      z.enum(["lan", "nat", "vlan", "vxlan"]),
-      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
+      z.enum(["lan", "nat", "bridge", "vlan", "vxlan"]),
+      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that the switch has, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
       { default: "lan" },
     ).optional(),
     id: field(
@@ -200,10 +200,14 @@ export const networkMappingSchema = z
     master: field(text, "`vlan`: where it comes from, another network, or a bridge that the switch has.", {
       otherwise: "`backplane`",
     }).optional(),
-    bridge: field(text, "What its bridge is called, at most 15 characters.", {
-      otherwise: "`vlbr<id>` or `vxlbr<id>`",
-      examples: ["vxbackend"],
-    }).optional(),
+    bridge: field(
+      text,
+      "The bridge of a `bridge`; what that of a `vlan` or `vxlan` is called, at most 15 characters.",
+      {
+        otherwise: "needed for `bridge`, else `vlbr<id>` or `vxlbr<id>`",
+        examples: ["vxbackend"],
+      },
+    ).optional(),
     peers: field(oneOrMore, "`vxlan`: addresses of the other hosts; each has all the others for its peers.", {
       otherwise: "needed for `vxlan`",
       examples: [["10.2.0.2", "10.2.0.3"]],

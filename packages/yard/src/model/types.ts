@@ -22,6 +22,8 @@ export type NetworkMaking =
   | { readonly type: "lan" }
   /** As `lan`, with the host as its way out: what leaves by there has the host's address. */
   | { readonly type: "nat" }
+  /** A bridge that the switch has, made by somebody else. */
+  | { readonly type: "bridge"; readonly bridge: string }
   | {
       /** One VLAN of a master bridge, untagged on a bridge of its own, which a pair of patch ports joins to the master. */
       readonly type: "vlan";

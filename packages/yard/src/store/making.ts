@@ -9,6 +9,8 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
     case "lan":
     case "nat":
       return options({});
+    case "bridge":
+      return options({ bridge: making.bridge });
     case "vlan":
       return options({ id: making.id, master: making.master, bridge: making.bridge });
     case "vxlan": {
@@ -35,6 +37,8 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
     case "lan":
     case "nat":
       return { type };
+    case "bridge":
+      return { type, bridge: needed("bridge") };
     case "vlan":
       return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };
     case "vxlan": {
