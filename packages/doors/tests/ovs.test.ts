@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { run } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { callOvs } from "../src/ovs/mod.ts";
+import { callOvs, ovsCommandOf } from "../src/ovs/mod.ts";
 import { ownName, pings, type TestSwitch, testSwitch } from "./switch.ts";
 
 setDefaultTimeout(30_000);
@@ -38,6 +38,16 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("ovs.*", (
     expect(link("backplane")?.ofport).toBe(65534);
     expect(bridge("backplane")?.external_ids.get("switchyard-owner")).toBe("ovs");
     expect(sw.names()).toEqual(["Bridge backplane", "Interface backplane", "Port backplane"]);
+  });
+
+  test("bridges that are added at once, on one connection or several, all get the datapath that works", async () => {
+    const add = ovsCommandOf("bridge-add");
+    const context = { db: sw.db, place: sw.place, warn: () => {} };
+    const work = ["b1", "b2", "b3"].map((bridge) => add.run(context, { bridge }));
+    await Promise.all([...work, sw.ovs("bridge-add", { bridge: "b4" }), sw.ovs("bridge-add", { bridge: "b5" })]);
+    expect([...sw.db.table("Bridge")].map((row) => `${row.name} ${row.datapath_type}`).sort()).toEqual(
+      ["b1", "b2", "b3", "b4", "b5"].map((name) => `${name} netdev`),
+    );
   });
 
   test("bridge-add of a bridge that exists fails, and so does one of a name that a port has", async () => {

@@ -7,6 +7,7 @@ import type { ApplyOptions, Switch } from "./types.ts";
 type Datapath = "system" | "netdev";
 
 const found = new WeakMap<Switch, { readonly run: string; readonly datapath: Datapath }>();
+const trying = new WeakMap<Switch, Promise<Datapath>>();
 
 /**
  * The best datapath that really works here: found by trying, once in each run of the switch. A bridge of the kernel's
@@ -14,20 +15,27 @@ const found = new WeakMap<Switch, { readonly run: string; readonly datapath: Dat
  *
  * @throws as {@link probeDatapath}
  */
-export async function bestDatapath(
-  db: Switch,
-  options: Pick<ApplyOptions, "signal" | "timeout"> = {},
-): Promise<Datapath> {
+export async function bestDatapath(db: Switch, options: Pick<ApplyOptions, "timeout"> = {}): Promise<Datapath> {
   if (kernelWorks(db)) return "system";
   const run = runOf(db);
   const known = found.get(db);
   if (run !== undefined && known?.run === run) return known.datapath;
-  // One at a time: they all try with a bridge of one name.
-  await using turn = db.lock("switchyard_probe");
-  await turn.acquired(options);
-  const datapath = kernelWorks(db) ? "system" : await probeDatapath({ db, ...options });
+  // Who asks meanwhile is answered by the same trial.
+  const present = trying.get(db);
+  if (present !== undefined) return present;
+  const trial = tryKernel(db, options.timeout).finally(() => trying.delete(db));
+  trying.set(db, trial);
+  const datapath = await trial;
   if (run !== undefined) found.set(db, { run, datapath });
   return datapath;
+}
+
+async function tryKernel(db: Switch, timeout: number | undefined): Promise<Datapath> {
+  const limits = timeout === undefined ? {} : { timeout };
+  // One process at a time: they all try with a bridge of one name.
+  await using turn = db.lock("switchyard_probe");
+  await turn.acquired(limits);
+  return kernelWorks(db) ? "system" : probeDatapath({ db, ...limits });
 }
 
 function kernelWorks(db: Switch): boolean {
