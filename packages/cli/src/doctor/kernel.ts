@@ -1,6 +1,7 @@
 import { open, readFile } from "node:fs/promises";
 import { tryRun } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
+import { hostNetwork } from "@switchyard/yard/agent";
 import { neighbourLimit } from "../probe/neighbours.ts";
 import { isRoot } from "../session.ts";
 import type { Examination, Finding, Outcome } from "./finding.ts";
@@ -34,6 +35,26 @@ export const hostExaminations: readonly Examination[] = [
           remedy: "modprobe kvm_intel or kvm_amd; enable virtualisation in the firmware",
         };
       }
+    },
+  },
+  {
+    name: "forwarding",
+    purpose: "networks of type nat",
+    examine: async () => {
+      const { uplinks } = hostNetwork();
+      const closed = uplinks.find(({ forwarding }) => !forwarding)?.device;
+      if (closed !== undefined)
+        return {
+          ok: false,
+          limited: true,
+          found: `the host does not pass on what comes in by ${closed}`,
+          remedy: `sysctl -w net.ipv4.conf.${closed}.forwarding=1`,
+        };
+      const names = uplinks.map(({ device }) => device).join(", ");
+      return {
+        ok: true,
+        found: names === "" ? "the host has no default route" : `what comes in by ${names} is passed on`,
+      };
     },
   },
   {

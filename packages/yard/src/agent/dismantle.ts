@@ -48,11 +48,8 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   applyLinks([{ namespace: "self", ops: links.map(({ name }) => ({ op: "delete", name })) }]);
   for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
-  const tables = natTablePrefix(paths.yard);
-  const nats = [...(await listMasquerades(tables)).keys()].filter(isGatewayDevice);
-  await changeMasquerades(
-    new Map(),
-    nats.map((device) => `${tables}${device}`),
+  await removeMasquerades(paths.yard).catch((error) =>
+    log.warn({ message: error instanceof Error ? error.message : String(error) }, "source NAT may be left"),
   );
 
   for (const folder of [...ownFolders(paths), `${paths.run}${DNSMASQ_SUFFIX}`, paths.run, paths.state])
@@ -72,6 +69,15 @@ async function leaveSystemSwitch(log: Logger): Promise<void> {
     if (!(error instanceof YardError) || error.code !== "switch.not-answering") throw error;
     log.warn({ error: error.message }, "the host's Open vSwitch has not yet taken the bridges and ports away");
   }
+}
+
+async function removeMasquerades(yard: string): Promise<void> {
+  const prefix = natTablePrefix(yard);
+  const devices = [...(await listMasquerades(prefix)).keys()].filter(isGatewayDevice);
+  await changeMasquerades(
+    new Map(),
+    devices.map((device) => `${prefix}${device}`),
+  );
 }
 
 async function removeContainers(engines: Engines, keys: readonly EngineKey[]): Promise<void> {

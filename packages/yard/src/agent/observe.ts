@@ -4,6 +4,7 @@ import {
   type LinkAddress,
   listMasquerades,
   listNamespaces,
+  type Masquerade,
   type NamespaceRef,
   type NamespaceView,
   namespaceId,
@@ -73,13 +74,13 @@ export interface Observation {
 export async function observe(world: World, desired: State, marks: ExecMarks): Promise<Observation> {
   const { paths } = world;
   const { bridges, ports } = observeSwitch(world.vswitch, paths.yard);
+  const nats = natStates(paths.yard);
   const wantedEngines = [...desired.containers.values()];
   const engines = await world.engines.list(wantedEngines);
 
   const containers = new Map<string, ContainerNodeState>();
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
 
-  const nats = await natStates(paths.yard);
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
   const views = await world.views.read(names, [world.namespace, "self"]);
@@ -105,7 +106,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       veths: veths(world, views, desired),
       containers,
       services: services(world, desired),
-      nats,
+      nats: await nats,
       files: readFiles(paths, desired.files.keys()),
       exec: execStates(desired, marks, world.boot, engines.containers),
     },
@@ -176,10 +177,14 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
   return found;
 }
 
-/** The source NAT that is ours, by the device in the table's name. */
+/**
+ * The source NAT that is ours, by the device in the table's name. Where the tables cannot be read there is none: a
+ * network that needs one will say why, and no other is kept from being made.
+ */
 async function natStates(yard: string): Promise<Map<string, NatState>> {
   const states = new Map<string, NatState>();
-  for (const [device, found] of await listMasquerades(natTablePrefix(yard))) {
+  const tables = await listMasquerades(natTablePrefix(yard)).catch(() => new Map<string, Masquerade>());
+  for (const [device, found] of tables) {
     if (!isGatewayDevice(device)) continue;
     const name = `net.ipv4.conf.${device}.forwarding`;
     const forwarding = readSysctls("self", [name])[name] === "1";
