@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { parseIp, run, tryRun } from "@switchyard/base";
+import { endProcess, identify } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { tunnelName } from "@switchyard/vswitch";
+import { stopYard } from "../src/agent/mod.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween, expectBulkTo, leavesOffloads } from "./tcp.ts";
 
@@ -161,6 +163,10 @@ describe.skipIf(
   let before: Machine;
   let yard: LiveYard;
   const world = `${NAME}-world`;
+  const dnsmasqs = async () =>
+    [...(await run(["ps", "-eo", "pid,args"])).matchAll(/^ *(\d+) dnsmasq --keep.*$/gm)].flatMap(([line, pid]) =>
+      line.includes(`/${NAME}.dnsmasq/`) ? [Number(pid)] : [],
+    );
   const device = `tw${process.pid}`;
   const lab = `
 name: homes
@@ -228,6 +234,21 @@ nodes:
     expect((await yard.up(lab)).failures).toEqual([]);
     expect(await yard.comesToReach("c", "203.0.113.2")).toBe(true);
     expect(await yard.plan(lab)).toEqual([]);
+  });
+
+  test("comes back after its dnsmasq and the agent were killed, and goes without an agent", async () => {
+    const agent = identify(await yard.agentPid());
+    if (agent) await endProcess(agent, 0);
+    for (const pid of await dnsmasqs()) process.kill(pid, "SIGKILL");
+    expect((await yard.up(lab)).failures).toEqual([]);
+    expect(await yard.plan(lab)).toEqual([]);
+    expect(await dnsmasqs()).toHaveLength(2);
+    expect((await yard.in("a", "busybox", "nslookup", "a", "10.84.1.1")).stdout).toContain("10.84.1.2");
+    const next = identify(await yard.agentPid());
+    if (next) await endProcess(next, 0);
+    await stopYard(NAME);
+    await expectSameMachine(before, { ours: new RegExp(`${NAME}(?!-world)`) });
+    expect((await yard.up(lab)).failures).toEqual([]);
   });
 
   test("is not put on the host where that has such addresses already", async () => {
