@@ -26,6 +26,10 @@ const prototypes = {
   recv: { args: ["i32", "buffer", "u64", "i32"], returns: "i32" },
   recvmsg: { args: ["i32", "buffer", "i32"], returns: "i32" },
   ioctl: { args: ["i32", "u64", "buffer"], returns: "i32" },
+  inotify_init1: { args: ["i32"], returns: "i32" },
+  inotify_add_watch: { args: ["i32", "buffer", "u32"], returns: "i32" },
+  inotify_rm_watch: { args: ["i32", "i32"], returns: "i32" },
+  read: { args: ["i32", "buffer", "u64"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },
@@ -148,6 +152,7 @@ export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
+export const O_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_FOLLOW = 0x400;

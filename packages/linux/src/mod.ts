@@ -1,5 +1,6 @@
 export { codes } from "./codes.ts";
 export { inNamespace, NETNS_DIR, namespaceKey, socketInNamespace } from "./excursion.ts";
+export { watchFile, watchFolder } from "./file-watch.ts";
 export {
   bootId,
   canMakeNamespace,

@@ -134,9 +134,9 @@ export class Seat {
   }
 }
 
-/** Resolves when the guest is up: its shell waits. */
-export async function booted(engine: VmEngine, name: string): Promise<void> {
-  const seat = new Seat(engine, name);
+/** Resolves when the guest is up: its shell waits. Its log also has what it said in an earlier life, unless `history` is 0. */
+export async function booted(engine: VmEngine, name: string, history?: number): Promise<void> {
+  const seat = new Seat(engine, name, history);
   await seat.see("guest ready");
   await seat.leave();
 }

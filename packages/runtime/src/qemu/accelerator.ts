@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { childEnvironment, YardError } from "@switchyard/base";
+import { childEnvironment, tryRun, YardError } from "@switchyard/base";
 import { bootId } from "@switchyard/linux";
 import { readOptional, writeWhole } from "../oci/record.ts";
 import { isRecord } from "./qmp.ts";
@@ -151,4 +151,18 @@ export function qemuMissing(cause?: unknown): YardError {
     hint: "apt-get install --no-install-recommends qemu-system-x86 qemu-utils",
     ...(cause === undefined ? {} : { cause }),
   });
+}
+
+/** QEMU's version text. @throws YardError `vm.qemu-missing` */
+export async function qemuVersion(signal?: AbortSignal): Promise<string> {
+  const options = signal === undefined ? {} : { signal };
+  const [qemu, image] = await Promise.all(
+    [QEMU, "qemu-img"].map((program) =>
+      tryRun([program, "--version"], options).catch((error: unknown) => {
+        throw error instanceof YardError && error.code === "command.not-found" ? qemuMissing(error) : error;
+      }),
+    ),
+  );
+  if (qemu?.code !== 0 || image?.code !== 0) throw qemuMissing();
+  return qemu.stdout.split("\n")[0] ?? "";
 }

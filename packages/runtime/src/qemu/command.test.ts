@@ -26,7 +26,7 @@ const config: VmConfig = {
   labels: {},
 };
 const open: Descriptors = {
-  ...{ control: 3, events: 4, console: 5, agent: undefined, consoleLog: 6 },
+  ...{ control: 3, events: 4, status: 10, console: 5, agent: undefined, consoleLog: 6 },
   disks: [
     [
       { format: "qcow2", descriptor: 7 },

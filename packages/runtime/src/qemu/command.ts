@@ -92,6 +92,7 @@ const OFFLOADS = [
 export interface Descriptors {
   readonly control: number;
   readonly events: number;
+  readonly status: number;
   readonly console: number;
   readonly agent: number | undefined;
   readonly consoleLog: number;
@@ -129,8 +130,9 @@ export function qemuArguments(
     ...["-nodefaults", "-no-user-config", "-display", "none", "-S"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-machine", `pc,accel=${machine[0]}`, "-cpu", `${machine[1]}`, "-m", `${memory}M`, "-smp", String(cpus)],
-    ...["-chardev", `socket,id=control,fd=${open.control},server=on,wait=off`, "-mon", "chardev=control,mode=control"],
-    ...["-chardev", `socket,id=events,fd=${open.events},server=on,wait=off`, "-mon", "chardev=events,mode=control"],
+    ...monitor("control", open.control),
+    ...monitor("events", open.events),
+    ...monitor("status", open.status),
     ...[
       "-chardev",
       `socket,id=console,fd=${open.console},server=on,wait=off,logfile=${files.add(open.consoleLog)},logappend=on`,
@@ -164,6 +166,11 @@ export function qemuArguments(
   }
   if (config.rebootEnds === true) args.push("-no-reboot");
   return [...files.arguments, ...args];
+}
+
+function monitor(name: string, descriptor: number): string[] {
+  const socket = `socket,id=${name},fd=${descriptor},server=on,wait=off`;
+  return ["-chardev", socket, "-mon", `chardev=${name},mode=control`];
 }
 
 function device(properties: Readonly<Record<string, unknown>>): string[] {

@@ -3,10 +3,10 @@
  * output is read from the log, by any number of readers, also what was said before they came; and who types connects
  * for the keys that he has typed, and no longer.
  */
-import { closeSync, openSync, readSync, statSync, truncateSync, watch } from "node:fs";
+import { closeSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 import { connect } from "node:net";
 import { YardError } from "@switchyard/base";
-import { type ProcessId, watchExit } from "@switchyard/linux";
+import { type ProcessId, watchExit, watchFile } from "@switchyard/linux";
 import type { ExecStreams } from "../types.ts";
 import type { MachinePaths } from "./paths.ts";
 import type { ConsoleOptions } from "./types.ts";
@@ -38,7 +38,7 @@ export async function attachConsole(
   const log = new LogReader(machine.consoleLog, history);
   const show = () => log.read((chunk) => stdout.write(chunk));
   using _exit = watchExit(process, () => over.resolve("ended"));
-  const watcher = watch(machine.consoleLog, show);
+  using _log = watchFile(machine.consoleLog, show);
   const keyboard = new Keyboard(machine.console, (error) => over.reject(error));
   const type = (input: Buffer | string) => {
     const keys = Buffer.from(input);
@@ -54,7 +54,6 @@ export async function attachConsole(
     show();
     return how;
   } finally {
-    watcher.close();
     stdin?.removeListener("data", type);
     stdin?.pause();
     signal?.removeEventListener("abort", aborted);

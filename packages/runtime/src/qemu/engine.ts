@@ -1,15 +1,16 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { tryRun, YardError } from "@switchyard/base";
-import { endProcess, watchExit } from "@switchyard/linux";
+import { YardError } from "@switchyard/base";
+import { endProcess } from "@switchyard/linux";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
 import type { ExecOptions, ExecStreams } from "../types.ts";
-import { probeAccelerator, QEMU, qemuMissing } from "./accelerator.ts";
+import { probeAccelerator, qemuVersion } from "./accelerator.ts";
 import { checkConfig, roomForNics } from "./command.ts";
 import { attachConsole } from "./console.ts";
+import { createMachine } from "./create.ts";
 import { execByAgent } from "./guest-agent.ts";
-import { checkImage, flatten, imageLayers, makeOverlay } from "./images.ts";
+import { flatten, imageLayers } from "./images.ts";
 import { type Access, launch, openNicTap, processesOf, removeSockets } from "./launch.ts";
 import { isPlugged, plug, unplug } from "./nics.ts";
 import { type MachinePaths, machinePaths, overlayPath, type VmPaths, vmPaths } from "./paths.ts";
@@ -24,11 +25,10 @@ import {
   stateOf,
   writeConfig,
   writeLive,
-  writeReason,
 } from "./record.ts";
 import { backUp, checkTarget, saveTo } from "./save.ts";
-import { makeSeed } from "./seed.ts";
 import { changeByQmp, changeFiles, checkTag, snapshotsByQmp, snapshotsOfFiles, writtenFiles } from "./snapshots.ts";
+import { stopMachine } from "./stop.ts";
 import type {
   Accelerator,
   ConsoleOptions,
@@ -44,8 +44,6 @@ import type {
 import { vmUser } from "./user.ts";
 import { watchMachines } from "./watch.ts";
 
-/** Milliseconds that QEMU gets to write back what it has not yet written, once it is told to end. */
-const QUIT_GRACE = 5_000;
 /** Milliseconds in which QEMU must tell its state for a list; one that does not is told as running. */
 const STATUS_TIMEOUT = 1_000;
 
@@ -65,17 +63,7 @@ class Qemu implements VmEngine {
   }
 
   async probe(signal?: AbortSignal): Promise<VmHost> {
-    const options = signal === undefined ? {} : { signal };
-    const [qemu, image] = await Promise.all(
-      [QEMU, "qemu-img"].map((program) =>
-        tryRun([program, "--version"], options).catch((error: unknown) => {
-          throw error instanceof YardError && error.code === "command.not-found" ? qemuMissing(error) : error;
-        }),
-      ),
-    );
-    if (qemu?.code !== 0 || image?.code !== 0) throw qemuMissing();
-    const version = qemu.stdout.split("\n")[0] ?? "";
-    return { version, accelerator: await this.#accelerator() };
+    return { version: await qemuVersion(signal), accelerator: await this.#accelerator() };
   }
 
   /** Found out once for all who ask at the same time. */
@@ -98,7 +86,7 @@ class Qemu implements VmEngine {
     if (state.status !== "running") return state;
     try {
       const patience = { timeout: STATUS_TIMEOUT, ...patienceOf(signal) };
-      using qmp = await QmpClient.open(this.#machine(state.name).control, patience);
+      using qmp = await QmpClient.open(this.#machine(state.name).status, patience);
       const status = await qmp.execute("query-status", {}, patience);
       return isRecord(status) && status.status === "paused" ? { ...state, status: "paused" } : state;
     } catch {
@@ -109,34 +97,7 @@ class Qemu implements VmEngine {
   }
 
   async create(config: VmConfig, signal?: AbortSignal): Promise<void> {
-    checkContainerName(config.name);
-    checkConfig(config);
-    const there = readConfig(this.#paths, config.name);
-    if (there !== undefined) {
-      if (carries(there.labels, config.labels)) return;
-      throw new YardError("vm.name-taken", `another virtual machine is called ${config.name}`, {
-        hint: "remove or rename it; machines that do not carry our labels are never touched",
-      });
-    }
-    for (const disk of config.disks) await checkImage(disk, signal);
-    for (const file of [...config.isos, config.kernel?.image, config.kernel?.initrd])
-      if (file !== undefined && !existsSync(file))
-        throw new YardError("vm.file-absent", `there is no file ${file}`, { where: file, hint: "check the path" });
-    const draft = machinePaths(this.#paths, `.new-${config.name}-${process.pid}`);
-    rmSync(draft.folder, { recursive: true, force: true });
-    mkdirSync(draft.folder, { recursive: true, mode: 0o700 });
-    try {
-      for (const [index, disk] of config.disks.entries())
-        if (!disk.persistent) await makeOverlay(overlayPath(draft, index), disk, signal);
-      if (config.seed !== undefined) await makeSeed(draft.seed, config.seed, signal);
-      writeFileSync(draft.consoleLog, "", { mode: 0o600 });
-      writeFileSync(draft.record, JSON.stringify(config), { mode: 0o600 });
-      renameSync(draft.folder, this.#machine(config.name).folder);
-      this.#untouched.add(config.name);
-    } catch (error) {
-      rmSync(draft.folder, { recursive: true, force: true });
-      if (readConfig(this.#paths, config.name) === undefined) throw error;
-    }
+    if (await createMachine(this.#paths, config, signal)) this.#untouched.add(config.name);
   }
 
   start(name: string, signal?: AbortSignal): Promise<VmState> {
@@ -178,50 +139,15 @@ class Qemu implements VmEngine {
   stop(name: string, grace: number, signal?: AbortSignal): Promise<void> {
     return this.#alone(name, async () => {
       this.#config(name);
-      await this.#end(name, grace, signal);
+      await stopMachine(this.#paths, name, grace, signal);
     });
-  }
-
-  async #end(name: string, grace: number, signal: AbortSignal | undefined): Promise<void> {
-    const live = readRunning(this.#paths, name);
-    if (live === undefined) return;
-    if (grace > 0) await this.#powerDown(name, live, grace, signal);
-    if (readRunning(this.#paths, name) === undefined) return;
-    writeReason(this.#paths, name, "host-signal");
-    await endProcess(live.process, QUIT_GRACE);
-  }
-
-  /** Presses the power button, and waits. A machine that is paused has nobody who would notice. */
-  async #powerDown(name: string, live: Live, grace: number, signal: AbortSignal | undefined): Promise<void> {
-    const ended = Promise.withResolvers<void>();
-    using _exit = watchExit(live.process, () => ended.resolve());
-    const timer = setTimeout(() => ended.resolve(), grace);
-    const aborted = () => ended.reject(signal?.reason);
-    signal?.addEventListener("abort", aborted, { once: true });
-    try {
-      using qmp = await QmpClient.open(this.#machine(name).control, { ...patienceOf(signal), timeout: grace });
-      using _shutdown = qmp.onEvent(({ event, data }) => {
-        if (event === "SHUTDOWN") writeReason(this.#paths, name, String(data.reason ?? "unknown"));
-      });
-      const status = await qmp.execute("query-status", {}, patienceOf(signal));
-      if (!isRecord(status) || status.running !== true) return;
-      await qmp.execute("system_powerdown", {}, patienceOf(signal));
-      await ended.promise;
-    } catch (error) {
-      signal?.throwIfAborted();
-      // Who does not listen is switched off.
-      if (!(error instanceof YardError)) throw error;
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
-    }
   }
 
   remove(name: string, grace: number, signal?: AbortSignal): Promise<void> {
     checkContainerName(name);
     return this.#alone(name, async () => {
       const machine = this.#machine(name);
-      await this.#end(name, grace, signal);
+      await stopMachine(this.#paths, name, grace, signal);
       await this.#clear(name, machine);
       rmSync(`${this.#paths.ended}/${name}`, { force: true });
       // Whoever watches sees it gone at once; the rest is found by its dot after a crash.

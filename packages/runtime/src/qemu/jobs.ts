@@ -17,6 +17,7 @@ export async function runJob(
   begin: () => Promise<unknown>,
   patience: QmpPatience,
 ): Promise<void> {
+  await dismiss(qmp, id);
   const concluded = qmp.event(
     ({ event, data }) => event === "JOB_STATUS_CHANGE" && data.id === id && data.status === "concluded",
     `word that ${id} is done`,
@@ -31,8 +32,19 @@ export async function runJob(
     await qmp.execute("job-cancel", { id }).catch(() => undefined);
     throw error;
   }
+  const failure = await dismiss(qmp, id);
+  if (failure !== undefined) throw new YardError("vm.job-failed", `${id}: ${failure}`);
+}
+
+/**
+ * Has QEMU forget a job that has concluded; somebody who was killed may have left one.
+ *
+ * @returns why it failed, undefined when it did not or is not there
+ */
+async function dismiss(qmp: QmpClient, id: string): Promise<string | undefined> {
   const jobs = await qmp.execute("query-jobs");
+  const job: unknown = Array.isArray(jobs) ? jobs.find((entry) => isRecord(entry) && entry.id === id) : undefined;
+  if (!isRecord(job) || job.status !== "concluded") return undefined;
   await qmp.execute("job-dismiss", { id });
-  const job = Array.isArray(jobs) ? jobs.find((entry) => isRecord(entry) && entry.id === id) : undefined;
-  if (isRecord(job) && typeof job.error === "string") throw new YardError("vm.job-failed", `${id}: ${job.error}`);
+  return typeof job.error === "string" ? job.error : undefined;
 }

@@ -136,6 +136,7 @@ async function openAll(
   const descriptors: Descriptors = {
     control: socket(machine.control),
     events: socket(machine.events),
+    status: socket(machine.status),
     console: socket(machine.console),
     agent: config.guestAgent ? socket(machine.agent) : undefined,
     consoleLog: files.open(machine.consoleLog, "a"),
@@ -222,5 +223,6 @@ export function processesOf(machine: MachinePaths): ProcessId[] {
 
 /** What is only true of a running machine. */
 export function removeSockets(machine: MachinePaths): void {
-  for (const path of [machine.control, machine.events, machine.console, machine.agent]) rmSync(path, { force: true });
+  for (const path of [machine.control, machine.events, machine.status, machine.console, machine.agent])
+    rmSync(path, { force: true });
 }

@@ -39,6 +39,8 @@ export interface MachinePaths {
   readonly control: string;
   /** QMP for events: one watcher stays. */
   readonly events: string;
+  /** QMP for looking only: open also while a long command is at work. */
+  readonly status: string;
   readonly console: string;
   readonly agent: string;
 }
@@ -61,6 +63,7 @@ export function machinePaths(paths: VmPaths, name: string): MachinePaths {
     work: `${folder}/work`,
     control: `${paths.sockets}/${short}.qmp`,
     events: `${paths.sockets}/${short}.events`,
+    status: `${paths.sockets}/${short}.status`,
     console: `${paths.sockets}/${short}.console`,
     agent: `${paths.sockets}/${short}.agent`,
   };

@@ -79,6 +79,8 @@ export async function backUp(
   const target = "save";
   // By its name alone: QEMU is in that folder, and may not come there any other way.
   const file = { driver: "file", filename: DRAFT };
+  // Somebody who was killed may have left it.
+  await qmp.execute("blockdev-del", { "node-name": target }).catch(() => undefined);
   await qmp.execute("blockdev-add", { driver: "qcow2", "node-name": target, file }, patience);
   try {
     const args = { "job-id": target, device: diskNode(0), target, sync: "full", "auto-dismiss": false };

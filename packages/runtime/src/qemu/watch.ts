@@ -1,5 +1,5 @@
-import { existsSync, type FSWatcher, mkdirSync, watch } from "node:fs";
-import { type ProcessId, watchExit } from "@switchyard/linux";
+import { existsSync, mkdirSync } from "node:fs";
+import { type ProcessId, watchExit, watchFile, watchFolder } from "@switchyard/linux";
 import { carries } from "../names.ts";
 import { trimLog } from "./console.ts";
 import { machinePaths, type VmPaths } from "./paths.ts";
@@ -35,10 +35,8 @@ class Life implements Disposable {
     this.process = process;
     const machine = machinePaths(paths, name);
     this.#stack.use(watchExit(process, () => tell({ what: "exited" })));
-    if (existsSync(machine.consoleLog)) {
-      const log = watch(machine.consoleLog, () => trimLog(machine.consoleLog));
-      this.#stack.defer(() => log.close());
-    }
+    if (existsSync(machine.consoleLog))
+      this.#stack.use(watchFile(machine.consoleLog, () => trimLog(machine.consoleLog)));
     void this.#listen(machine.events, (event) => {
       if (event.event === "SHUTDOWN") writeReason(paths, name, String(event.data.reason ?? "unknown"));
       const what = told[event.event];
@@ -73,7 +71,7 @@ class Watcher implements Disposable {
   readonly #listener: (event: VmEvent) => void;
   readonly #known = new Set<string>();
   readonly #lives = new Map<string, Life>();
-  readonly #folders: FSWatcher[];
+  readonly #folders: readonly Disposable[];
 
   constructor(paths: VmPaths, labels: Readonly<Record<string, string>>, listener: (event: VmEvent) => void) {
     this.#paths = paths;
@@ -81,13 +79,12 @@ class Watcher implements Disposable {
     this.#listener = listener;
     const folders = [paths.machines, paths.live];
     for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#folders = folders.map((folder) =>
-      watch(folder, (_, name) => {
-        const names = name === null ? [...this.#known, ...machineNames(paths)] : name.startsWith(".") ? [] : [name];
-        for (const each of names) this.#look(each);
-      }),
-    );
+    this.#folders = folders.map((folder) => watchFolder(folder, () => this.#lookAtAll()));
     for (const name of machineNames(paths)) this.#look(name, true);
+  }
+
+  #lookAtAll(): void {
+    for (const name of new Set([...this.#known, ...machineNames(this.#paths)])) this.#look(name);
   }
 
   #look(name: string, quiet = false): void {
@@ -121,7 +118,7 @@ class Watcher implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const folder of this.#folders) folder.close();
+    for (const folder of this.#folders) folder[Symbol.dispose]();
     for (const name of [...this.#lives.keys()]) this.#end(name);
   }
 }
