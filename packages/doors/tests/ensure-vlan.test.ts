@@ -67,7 +67,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   const written = () => [
     ...sw.db.table("Port"),
     ...[...sw.db.table("Bridge")].map(({ datapath_version: _, ...bridge }) => bridge),
-    sw.db.table("Open_vSwitch").single()?.next_cfg,
   ];
 
   /** Puts rows there as somebody might have left them. */

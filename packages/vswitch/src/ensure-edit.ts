@@ -233,12 +233,13 @@ export class SwitchEdit {
 
   /** Ends the edit. @returns the configuration to wait for, known after the commit; undefined when nothing was written */
   finish(): (() => number) | undefined {
-    // What failed once is tried again when the configuration's number rises.
-    for (const name of this.watched) {
+    // What failed once is tried again when the configuration's number rises. And the number of a switch that was
+    // started anew, with its database, is that of its predecessor: it has taken nothing yet, and knows no states.
+    const again = [...this.watched].some((name) => {
       const link = this.#db.table("Interface").find({ name });
-      if (link !== undefined && !works(link)) this.#writes++;
-    }
-    return this.#writes > 0 ? this.tx.increment("Open_vSwitch", this.#root, "next_cfg") : undefined;
+      return link !== undefined && (!works(link) || link.admin_state === undefined);
+    });
+    return this.#writes > 0 || again ? this.tx.increment("Open_vSwitch", this.#root, "next_cfg") : undefined;
   }
 
   #wrote(undo: UndoStep): void {
