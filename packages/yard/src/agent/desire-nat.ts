@@ -20,13 +20,26 @@ export interface Uplink {
   readonly forwarding: boolean;
 }
 
-/** The address of the host that is in the way of a nat network: its subnet would take that one's traffic. */
-export function obstacle(network: NetworkEntry, facts: HostFacts): HostAddress | undefined {
+/**
+ * What of the host is in the way of a nat network, as its subnet would take that one's traffic: an address of the host,
+ * or another network of the yard that the host is on. Of two nats the one whose name comes later gives way.
+ */
+export function obstacle(
+  network: NetworkEntry,
+  networks: Iterable<NetworkEntry>,
+  facts: HostFacts,
+): HostAddress | undefined {
   if (network.type !== "nat") return undefined;
-  const own = gatewayDevice(facts.yard, network.name);
-  return facts.addresses.find(
-    ({ device, address }) => device !== own && network.cidr.some((cidr) => overlaps(cidr, address)),
-  );
+  const meets = (other: Cidr) => network.cidr.some((cidr) => overlaps(cidr, other));
+  const own = new Set<string>();
+  for (const other of networks) {
+    const device = gatewayDevice(facts.yard, other.name);
+    own.add(device);
+    if (other === network || other.gateway.length === 0) continue;
+    const address = other.cidr.find(meets);
+    if (address !== undefined && (other.type !== "nat" || other.name < network.name)) return { device, address };
+  }
+  return facts.addresses.find(({ device, address }) => !own.has(device) && meets(address));
 }
 
 /** The source NAT of a network, by the device of its gateway. */
@@ -55,7 +68,7 @@ export function natFailures(rows: Rows, facts: HostFacts): Failure[] {
   return rows.networks.flatMap((network): Failure[] => {
     if (network.type !== "nat") return [];
     const subject = { kind: "network", network: network.name } as const;
-    const other = obstacle(network, facts);
+    const other = obstacle(network, rows.networks, facts);
     if (other !== undefined) {
       const message = `${network.cidr.find((cidr) => overlaps(cidr, other.address))} of network ${network.name} overlaps ${other.address}, which the host has on ${other.device}`;
       const hint = "give the network another cidr; it is not on the host until then";

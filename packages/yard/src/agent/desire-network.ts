@@ -84,7 +84,7 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
     case "bridge":
       break;
     case "nat":
-      if (obstacle(network, facts) !== undefined) return;
+      if (obstacle(network, networks.values(), facts) !== undefined) return;
       if (network.gateway.length > 0) into.nats.set(gatewayDevice(facts.yard, network.name), natState(network));
       break;
     case "vlan": {

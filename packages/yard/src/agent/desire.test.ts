@@ -8,6 +8,7 @@ import { derivedMacs } from "../store/addresses.ts";
 import type { LinkEntry, Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
 import { desire, type HostFacts } from "./desire.ts";
+import { natFailures } from "./desire-nat.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { EMPTY, HOST } from "./state.ts";
@@ -130,6 +131,25 @@ describe("what a host shall be like", () => {
       [1500, true],
       [1280, true],
     ]);
+  });
+
+  test("a nat keeps off the host where its subnet is another's: the host's own, or that of a network before it", () => {
+    const nat = (name: string, cidr: string) =>
+      ({ ...network(name, [cidr], [cidr.replace("0.0/16", "0.1")]), type: "nat" }) as const;
+    const rows = rowsFrom([nat("a", "10.1.0.0/16"), nat("b", "10.1.0.0/16"), nat("c", "10.2.0.0/16")], []);
+    const made = (more: Partial<HostFacts> = {}) => desire(rows, { ...facts, ...more });
+    expect([...made().veths.keys()]).toEqual(["_g_a", "_g_c"]);
+    expect(natFailures(rows, facts).map(({ error }) => error.code)).toEqual(["network.overlaps-host"]);
+    // What is ours on the host is no obstacle to itself.
+    const own = [...made().veths.values()].map(({ name, addresses }) => ({
+      device: name,
+      address: parseCidr(addresses[0] ?? ""),
+    }));
+    expect([...made({ addresses: own }).veths.keys()]).toEqual(["_g_a", "_g_c"]);
+    const foreign = [{ device: "eth0", address: parseCidr("10.2.3.4/24") }];
+    expect([...made({ addresses: foreign }).nats.keys()]).toHaveLength(1);
+    const closed = natFailures(rows, { ...facts, uplinks: [{ device: "eth0", forwarding: false }] });
+    expect(closed.map(({ error }) => error.code)).toContain("network.not-forwarding");
   });
 
   test("trunks make a trunk port, with a vlan beside them a native one", () => {
