@@ -47,6 +47,9 @@ export async function expectBulkTo(yard: LiveYard, from: string, to: string, add
       "-t",
       "1",
       "--bidir",
+      // At full speed one direction may starve the other on a machine of few cores.
+      "-b",
+      "200M",
       "-J",
     );
     expect({ from, to, code: client.code }).toEqual({ from, to, code: 0 });
