@@ -95,7 +95,8 @@ export function connectSocket(path: string): Promise<AgentConnection | undefined
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(undefined);
+      // A reset is what the socket of one that is dying answers.
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED" || error.code === "ECONNRESET") resolve(undefined);
       else if (error.code === "EACCES")
         reject(
           new YardError("yard.not-permitted", `you may not use ${path}`, {

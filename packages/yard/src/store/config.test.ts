@@ -7,7 +7,9 @@ import { canonicalJson } from "./canonical.ts";
 import { checksText, nicConfigText, nodeConfigText, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
 
 const words = fc.array(fc.string(), { maxLength: 3 });
-const record = fc.dictionary(fc.string(), fc.string(), { maxKeys: 3, noNullPrototype: true });
+/** The one name that the reader of lab files refuses everywhere: no object holds it as others. */
+const key = fc.string().filter((name) => name !== "__proto__");
+const record = fc.dictionary(key, fc.string(), { maxKeys: 3, noNullPrototype: true });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const ip = fc.constantFrom("10.0.0.1", "fd01::9").map(parseIp);
 const route: fc.Arbitrary<RouteSpec> = fc.record({
