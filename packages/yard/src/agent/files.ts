@@ -58,9 +58,13 @@ export function writeFile(path: string, file: FileState): void {
       }
       return;
     case "symlink":
-      rmSync(`${path}.new`, { force: true });
-      symlinkSync(file.target, `${path}.new`);
-      renameSync(`${path}.new`, path);
+      // Each change of a folder costs a disk's journal a while, and a large lab makes a thousand links.
+      if (present === undefined) symlinkSync(file.target, path);
+      else {
+        rmSync(`${path}.new`, { force: true });
+        symlinkSync(file.target, `${path}.new`);
+        renameSync(`${path}.new`, path);
+      }
   }
 }
 
