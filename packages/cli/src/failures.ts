@@ -1,4 +1,5 @@
 import { YardError, YardErrors } from "@switchyard/base";
+import { subjectText } from "@switchyard/yard/client";
 import type { RowFailure } from "@switchyard/yard/store";
 
 /** The rows that failed, as the errors that they are; each tells what it is about. */
@@ -10,21 +11,4 @@ export function failureErrors(failures: readonly RowFailure[]): YardError | unde
   const [first, ...others] = errors;
   if (first === undefined) return undefined;
   return others.length === 0 ? first : new YardErrors([first, ...others]);
-}
-
-function subjectText(subject: RowFailure["subject"]): string {
-  switch (subject.kind) {
-    case "network":
-      return `network ${subject.network}`;
-    case "link":
-      return `link ${subject.link}`;
-    case "node":
-      return `node ${subject.node}`;
-    case "nic":
-      return `nic ${subject.node}:${subject.nic}`;
-    case "lab":
-      return `lab ${subject.lab}`;
-    case "yard":
-      return "yard";
-  }
 }

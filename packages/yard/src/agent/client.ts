@@ -11,6 +11,8 @@ export interface Progress {
   readonly total: number;
 }
 
+export { subjectText } from "./subject.ts";
+
 export interface LabText {
   readonly text: string;
   readonly file: string;

@@ -1,6 +1,6 @@
 import type { Action } from "./action.ts";
 import { HOST } from "./state.ts";
-import type { Subject } from "./subject.ts";
+import { subjectText } from "./subject.ts";
 
 /** An action as one line for people, `+` for what is made, `-` for what goes, `~` for what changes. */
 export function describe(action: Action): string {
@@ -35,24 +35,6 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "service-start": "+",
   exec: "+",
 };
-
-/** The subject as a person names it: `node web`, `web:eth0`, `network lan01`. */
-export function subjectText(subject: Subject): string {
-  switch (subject.kind) {
-    case "network":
-      return `network ${subject.network}`;
-    case "link":
-      return `link ${subject.link}`;
-    case "node":
-      return `node ${subject.node}`;
-    case "nic":
-      return `nic ${subject.node}:${subject.nic}`;
-    case "lab":
-      return `lab ${subject.lab}`;
-    case "yard":
-      return "yard";
-  }
-}
 
 function what(action: Action): string {
   switch (action.do) {

@@ -6,7 +6,11 @@
  * nothing else.
  */
 import type { ContainerConfig } from "@switchyard/runtime";
+import type { BridgeState, PortState } from "@switchyard/vswitch";
 import type { ContainerRuntime } from "../model/types.ts";
+
+/** The switch's own; `purpose` is a text of subject.ts, and not compared. */
+export type { BridgeState, PortState };
 
 export interface State {
   /** By name, `_b_<lan>`, `_w_<obj_id>_<n>`. */
@@ -27,31 +31,6 @@ export interface State {
   readonly files: ReadonlyMap<string, FileState>;
   /** By node name: its commands that have been run in its present life. */
   readonly exec: ReadonlyMap<string, ExecState>;
-}
-
-export interface BridgeState {
-  readonly datapath: string;
-  /** Bridge.other_config entries that we set. */
-  readonly otherConfig: Readonly<Record<string, string>>;
-  /** No MAC learning on any VLAN: the bridge of a wire. */
-  readonly hub: boolean;
-  /** What it is for (see subject.ts), written to external_ids beside the owner. Not compared. */
-  readonly purpose: string;
-}
-
-export interface PortState {
-  readonly bridge: string;
-  /** Interface.type: `` for a system device. */
-  readonly type: string;
-  readonly tag: number | undefined;
-  /** Ascending. */
-  readonly trunks: readonly number[];
-  readonly vlanMode: "access" | "trunk" | "native-untagged" | undefined;
-  /** Nothing passes between two ports of a bridge that are both protected. */
-  readonly protected: boolean;
-  readonly options: Readonly<Record<string, string>>;
-  /** What it is for (see subject.ts), in external_ids of the Interface beside the owner. Not compared. */
-  readonly purpose: string;
 }
 
 /** A namespace of a node. `routes` and `sysctls` are ours only, not all that are in it. */
