@@ -40,7 +40,7 @@ export function hostSwitchFree(): boolean {
 export async function hostSwitchTurn(): Promise<Disposable> {
   const until = Date.now() + TURN_LIMIT;
   for (const wait of backoff(50, 1_000)) {
-    const held = lockFile(join(tmpdir(), "tsystem.lock"));
+    const held = lockFile("/run/lock/switchyard-tests");
     if (held) return held;
     if (Date.now() > until) break;
     await delay(wait);
