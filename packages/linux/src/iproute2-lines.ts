@@ -39,7 +39,7 @@ export function linesOf(op: LinkOp): OpLine[] {
       if (peer.mac !== undefined) words.push("address", peer.mac);
       words.push("netns", namespaceWord(peer.namespace));
       const lines: OpLine[] = [{ line: join(words) }];
-      const own = op.alias === undefined ? [] : alias(op.alias);
+      const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...masterWords(op.master)];
       if (op.port) own.push("arp", "off", ...(hasIpv6(mtu) ? ["addrgenmode", "none"] : []), ...upDown(op.up));
       if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
       const later = [...(peer.alias === undefined ? [] : alias(peer.alias)), ...upDown(peer.up)];
@@ -59,8 +59,27 @@ export function linesOf(op: LinkOp): OpLine[] {
       if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
       return lines;
     }
+    case "macvlan": {
+      const words = ["link", "add", "link", op.parent, "name", op.name];
+      if (op.mtu !== undefined) words.push("mtu", String(op.mtu));
+      if (op.mac !== undefined) words.push("address", op.mac);
+      if (op.namespace !== undefined) words.push("netns", namespaceWord(op.namespace));
+      const lines: OpLine[] = [{ line: join([...words, "type", "macvlan", "mode", "bridge"]) }];
+      const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...upDown(op.up)];
+      const far = op.namespace === undefined ? {} : { far: op.namespace };
+      if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]), ...far });
+      return lines;
+    }
+    case "bridge": {
+      const words = ["link", "add", "name", op.name, ...(op.mtu === undefined ? [] : ["mtu", String(op.mtu)])];
+      if (op.mac !== undefined) words.push("address", op.mac);
+      const lines: OpLine[] = [{ line: join([...words, "type", "bridge"]) }];
+      const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...groupWords(op.group), ...upDown(op.up)];
+      if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
+      return lines;
+    }
     case "set": {
-      const words = ["link", "set", "dev", op.name];
+      const words = ["link", "set", "dev", op.name, ...masterWords(op.master), ...groupWords(op.group)];
       if (op.mtu !== undefined) words.push("mtu", String(op.mtu));
       if (op.mac !== undefined) words.push("address", op.mac);
       if (op.alias !== undefined) words.push(...alias(op.alias));
@@ -111,6 +130,14 @@ function isMulticast(ip: Ip): boolean {
 
 function upDown(up: boolean | undefined): string[] {
   return up === undefined ? [] : [up ? "up" : "down"];
+}
+
+function masterWords(master: string | undefined): string[] {
+  return master === undefined ? [] : master === "" ? ["nomaster"] : ["master", master];
+}
+
+function groupWords(group: number | undefined): string[] {
+  return group === undefined ? [] : ["group", String(group)];
 }
 
 function alias(text: string): string[] {

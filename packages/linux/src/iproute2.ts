@@ -188,7 +188,7 @@ class IpLinkWork implements LinkWork {
 
 function farNamespaces(op: LinkOp): NamespaceRef[] {
   if (op.op === "veth") return [op.peer.namespace];
-  return op.op === "set" && op.namespace !== undefined ? [op.namespace] : [];
+  return (op.op === "set" || op.op === "macvlan") && op.namespace !== undefined ? [op.namespace] : [];
 }
 
 function exists(ref: NamespaceRef): boolean {
@@ -233,7 +233,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   // A tap device of that name; others say it with the first words.
   [/ioctl\(TUNSETIFF\): Device or resource busy/, "EEXIST"],
   [/File exists|already assigned|already exists/i, "EEXIST"],
-  [/Cannot find device|No such device/i, "ENODEV"],
+  [/Cannot find device|No such device|Device does not exist/i, "ENODEV"],
   [/Cannot open network namespace|No such file|Invalid "netns"/i, "ENOENT"],
   [/not permitted|Permission denied/i, "EPERM"],
   [/No such process/i, "ESRCH"],

@@ -9,6 +9,7 @@ export function checkLinkOp(op: LinkOp): void {
       checkLinkName(op.name);
       checkLinkName(op.peer.name);
       checkNamespaceRef(op.peer.namespace);
+      if (op.master !== undefined) checkLinkName(op.master);
       checkMtu(op.mtu);
       checkAlias(op.alias);
       checkAlias(op.peer.alias);
@@ -21,8 +22,21 @@ export function checkLinkOp(op: LinkOp): void {
       if (op.owner !== undefined && !(Number.isInteger(op.owner) && op.owner >= 0 && op.owner < 2 ** 32 - 1))
         throw new YardError("link.bad-value", `${op.owner} is not the number of a user`);
       return;
+    case "macvlan":
+      checkLinkName(op.name);
+      checkLinkName(op.parent);
+      if (op.namespace !== undefined) checkNamespaceRef(op.namespace);
+      checkMtu(op.mtu);
+      checkAlias(op.alias);
+      return;
+    case "bridge":
+      checkLinkName(op.name);
+      checkMtu(op.mtu);
+      checkAlias(op.alias);
+      return;
     case "set":
       checkLinkName(op.name);
+      if (op.master !== undefined && op.master !== "") checkLinkName(op.master);
       if (op.rename !== undefined) checkLinkName(op.rename);
       if (op.namespace !== undefined) checkNamespaceRef(op.namespace);
       checkMtu(op.mtu);

@@ -5,7 +5,15 @@ import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
 import { hasIpv6 } from "./kernel.ts";
 import { addAddress, deleteAddress } from "./netlink/address.ts";
 import { setOffloads } from "./netlink/ethtool.ts";
-import { createVeth, createVxlan, deleteLink, type LinkSettings, setLink } from "./netlink/link.ts";
+import {
+  createLink,
+  createMacvlan,
+  createVeth,
+  createVxlan,
+  deleteLink,
+  type LinkSettings,
+  setLink,
+} from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
 import type { LinkWork } from "./network.ts";
@@ -141,10 +149,11 @@ function enqueue(
       const far = { name: peer.name, mtu, mac: peer.mac };
       queue.push(here, op, createVeth(near, far, queue.namespace(peer.namespace)), true);
       const { alias } = op;
+      const master = op.master === undefined ? undefined : queue.index(op.master);
       // Up only when it is silent, or it would have an address at once.
       if (op.port)
-        queue.push(here, op, setLink(op.name, { alias, up: op.up, silent: true, unaddressed: hasIpv6(mtu) }));
-      else if (alias !== undefined) queue.push(here, op, setLink(op.name, { alias }));
+        queue.push(here, op, setLink(op.name, { alias, up: op.up, master, silent: true, unaddressed: hasIpv6(mtu) }));
+      else if (alias !== undefined || master !== undefined) queue.push(here, op, setLink(op.name, { alias, master }));
       if (peer.alias !== undefined || peer.up !== undefined || peer.offloads !== undefined) {
         const settings = { alias: peer.alias, up: peer.up };
         later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads: peer.offloads });
@@ -160,17 +169,34 @@ function enqueue(
       queue.push(here, op, setLink(name, { alias, mtu, mac, up, ...quiet }));
       return;
     }
+    case "macvlan": {
+      const { name, mtu, mac, alias, up } = op;
+      const parent = queue.index(op.parent);
+      const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
+      queue.push(here, op, createMacvlan(name, { mtu, mac, namespace }, parent), true);
+      const settings = { alias, up };
+      if (op.namespace === undefined) queue.push(here, op, setLink(name, settings));
+      else later({ namespace: op.namespace, near: here, op, name, settings, offloads: undefined });
+      return;
+    }
+    case "bridge": {
+      const { name, mtu, mac, alias, up, group } = op;
+      queue.push(here, op, createLink(name, "bridge", { mtu, mac }), true);
+      queue.push(here, op, setLink(name, { alias, up, group }));
+      return;
+    }
     case "set": {
-      const { up, mtu, mac, alias, rename } = op;
+      const { up, mtu, mac, alias, rename, group } = op;
       if (op.offloads !== undefined) queue.offloads(here, op, op.name, op.offloads);
+      const master = op.master === undefined ? undefined : op.master === "" ? 0 : queue.index(op.master);
       if (rename === undefined && op.namespace === undefined) {
-        queue.push(here, op, setLink(op.name, { up, mtu, mac, alias }));
+        queue.push(here, op, setLink(op.name, { up, mtu, mac, alias, master, group }));
         return;
       }
       // In this order: looking up may send what waits, which closes descriptors.
       const index = queue.index(op.name);
       const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
-      queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace }), true);
+      queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace, master, group }), true);
       return;
     }
     case "vxlan": {

@@ -12,6 +12,8 @@ export type LinkOp =
       readonly mtu?: number;
       readonly mac?: Mac;
       readonly up?: boolean;
+      /** The bridge of the kernel's own, in the same namespace, that it is a member of. */
+      readonly master?: string;
       /**
        * It is a port of a switch: the namespace's own stack takes no part in what passes there. It answers no ARP (it
        * would for every address of the host, beside the one who is meant) and gets no IPv6 address of its own.
@@ -41,6 +43,29 @@ export type LinkOp =
       readonly port?: boolean;
     }
   | {
+      /** A second MAC address on the link `parent`, in mode `bridge` (ip-link(8)): those of one parent reach each other. */
+      readonly op: "macvlan";
+      readonly name: string;
+      /** A link of the batch's namespace; it need not be in the same one as the new link. */
+      readonly parent: string;
+      /** Where the new link is made; by default in the batch's namespace. */
+      readonly namespace?: NamespaceRef;
+      readonly alias?: string;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly up?: boolean;
+    }
+  | {
+      /** A bridge of the kernel's own, without the spanning tree protocol. */
+      readonly op: "bridge";
+      readonly name: string;
+      readonly alias?: string;
+      readonly mtu?: number;
+      readonly mac?: Mac;
+      readonly up?: boolean;
+      readonly group?: number;
+    }
+  | {
       readonly op: "set";
       readonly name: string;
       readonly up?: boolean;
@@ -49,6 +74,10 @@ export type LinkOp =
       readonly alias?: string;
       readonly rename?: string;
       readonly namespace?: NamespaceRef;
+      /** The bridge of the kernel's own that it becomes a member of; empty: none. */
+      readonly master?: string;
+      /** A number by which rules of the host may know links, 0 by default. */
+      readonly group?: number;
       /** Whether checksums and segmentation are left to whoever takes the packets: `tx` of ethtool(8). */
       readonly offloads?: boolean;
     }
@@ -138,8 +167,14 @@ export interface Link {
   readonly alias: string;
   /** ifindex of the other end of a veth; 0 for other kinds. */
   readonly peerIndex: number;
+  /** ifindex of the bridge, or bond, that it is a member of; 0 without one. */
+  readonly master: number;
+  /** See {@link LinkOp}. */
+  readonly group: number;
   /** Of a VXLAN device only. */
   readonly vxlan?: VxlanSeen;
+  /** Of a macvlan only: ifindex of its parent, maybe in another namespace. */
+  readonly parent?: number;
   /** Whether checksums and segmentation are left to whoever takes the packets; undefined: not a veth, or not known. */
   readonly offloads: boolean | undefined;
   readonly addresses: readonly LinkAddress[];

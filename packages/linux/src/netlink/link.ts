@@ -16,14 +16,18 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
 const IFLA_AF_SPEC = 26;
+const IFLA_GROUP = 27;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const VETH_INFO_PEER = 1;
+const IFLA_MACVLAN_MODE = 1;
+const MACVLAN_MODE_BRIDGE = 4;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFF_NOARP = 1 << 7;
@@ -41,6 +45,9 @@ export interface LinkSettings {
   readonly rename?: string | undefined;
   /** Descriptor of the namespace to move to. */
   readonly namespace?: number | undefined;
+  /** The index of a bridge; 0: of none. */
+  readonly master?: number | undefined;
+  readonly group?: number | undefined;
   /** No ARP (true only). */
   readonly silent?: boolean | undefined;
   /** No IPv6 address of its own (true only); a link that has no IPv6 refuses it. */
@@ -117,14 +124,44 @@ export function createVxlan(
   };
 }
 
-/** A link of any kind with nothing but its name. */
-export function createLink(name: string, kind: string): NetlinkRequest {
+/** A macvlan of the link with the index `parent`, made in the namespace whose descriptor is given. */
+export function createMacvlan(
+  name: string,
+  { mtu, mac, namespace }: Pick<LinkSettings, "mtu" | "mac" | "namespace">,
+  parent: number,
+): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
     flags: NLM_F_CREATE | NLM_F_EXCL,
     body: (writer) => {
       interfaceHeader(writer);
       writer.attributeText(IFLA_IFNAME, name);
+      writer.attributeU32(IFLA_LINK, parent);
+      if (mtu !== undefined) writer.attributeU32(IFLA_MTU, mtu);
+      if (mac !== undefined) writer.attribute(IFLA_ADDRESS, macBytes(mac));
+      if (namespace !== undefined) writer.attributeU32(IFLA_NET_NS_FD, namespace);
+      writer.nested(IFLA_LINKINFO, () => {
+        writer.attributeText(IFLA_INFO_KIND, "macvlan");
+        writer.nested(IFLA_INFO_DATA, () => writer.attributeU32(IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE));
+      });
+    },
+  };
+}
+
+/** A link of a kind that needs to be told no more. */
+export function createLink(
+  name: string,
+  kind: string,
+  { mtu, mac }: Pick<LinkSettings, "mtu" | "mac"> = {},
+): NetlinkRequest {
+  return {
+    type: RTM_NEWLINK,
+    flags: NLM_F_CREATE | NLM_F_EXCL,
+    body: (writer) => {
+      interfaceHeader(writer);
+      writer.attributeText(IFLA_IFNAME, name);
+      if (mtu !== undefined) writer.attributeU32(IFLA_MTU, mtu);
+      if (mac !== undefined) writer.attribute(IFLA_ADDRESS, macBytes(mac));
       writer.nested(IFLA_LINKINFO, () => writer.attributeText(IFLA_INFO_KIND, kind));
     },
   };
@@ -151,6 +188,8 @@ export function setLink(target: string | number, settings: LinkSettings): Netlin
       // An alias is taken away by a value of no bytes; iproute2 sends it so too.
       if (settings.alias !== undefined) writer.attribute(IFLA_IFALIAS, Buffer.from(settings.alias, "utf8"));
       if (settings.namespace !== undefined) writer.attributeU32(IFLA_NET_NS_FD, settings.namespace);
+      if (settings.master !== undefined) writer.attributeU32(IFLA_MASTER, settings.master);
+      if (settings.group !== undefined) writer.attributeU32(IFLA_GROUP, settings.group);
       if (settings.unaddressed === true)
         writer.nested(IFLA_AF_SPEC, () =>
           writer.nested(AF_INET6, () =>
@@ -189,7 +228,10 @@ export interface LinkRecord {
   readonly carrier: boolean;
   readonly alias: string;
   readonly peerIndex: number;
+  readonly master: number;
+  readonly group: number;
   readonly vxlan?: VxlanSeen;
+  readonly parent?: number;
 }
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message. */
@@ -202,6 +244,8 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
   let mtu = 0;
   let alias = "";
   let link = 0;
+  let master = 0;
+  let group = 0;
   let vxlan: VxlanSeen | undefined;
   reader.attributes(start + IFINFOMSG, end, (type, from, to) => {
     switch (type) {
@@ -219,6 +263,12 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
         break;
       case IFLA_LINK:
         link = reader.u32(from);
+        break;
+      case IFLA_MASTER:
+        master = reader.u32(from);
+        break;
+      case IFLA_GROUP:
+        group = reader.u32(from);
         break;
       case IFLA_LINKINFO:
         reader.attributes(from, to, (inner, innerFrom, innerTo) => {
@@ -241,6 +291,9 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
     carrier,
     alias,
     peerIndex: kind === "veth" ? link : 0,
+    master,
+    group,
     ...(vxlan && { vxlan }),
+    ...(kind === "macvlan" && { parent: link }),
   };
 }

@@ -56,6 +56,8 @@ function alreadySo({ op, errno }: LinkFailure): boolean {
     case "veth":
     case "vxlan":
     case "tap":
+    case "macvlan":
+    case "bridge":
     case "set":
       return false;
   }
@@ -69,6 +71,10 @@ function describeOp(op: LinkOp): string {
       return `making ${op.name}`;
     case "tap":
       return `making the tap device ${op.name}`;
+    case "macvlan":
+      return `making ${op.name} on ${op.parent}`;
+    case "bridge":
+      return `making the bridge ${op.name}`;
     case "set":
       return `setting up ${op.name}`;
     case "delete":
