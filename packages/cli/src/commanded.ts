@@ -1,38 +1,9 @@
-/**
- * The model changed command by command. What a command says is read by the reader of lab files, as a lab of one thing
- * among the networks that the yard has, so that both ways mean and refuse the same.
- */
-import { YardError, YardErrors } from "@switchyard/base";
-import { makingOf, type NetworkSpec, type NicSpec, type NodeSpec, parseLab } from "@switchyard/yard/model";
-import { type Commanded, type Rows, type Scope, waitApplied } from "@switchyard/yard/store";
+/** The model changed command by command. */
+import { YardError } from "@switchyard/base";
+import type { FilePart } from "@switchyard/yard/model";
+import { type Commanded, carryOut, type Scope } from "@switchyard/yard/store";
 import { converge, type LiveYard } from "./converge.ts";
-import { failureErrors } from "./failures.ts";
-import { failuresOf } from "./render/error.ts";
 import type { Session } from "./session.ts";
-
-/** A part of a lab file, as data. */
-export type FilePart = Readonly<Record<string, unknown>>;
-
-/** Name of the lab that a command's words are read as; it is not stored. */
-const SCRATCH = "command";
-
-/** @throws YardError, YardErrors what a lab file would be refused with */
-export function networkSpec(session: Session, name: string, network: FilePart): NetworkSpec {
-  const { networks } = read(session, { networks: { [name]: network } });
-  return one(networks);
-}
-
-/** @throws YardError, YardErrors what a lab file would be refused with */
-export function nodeSpec(session: Session, rows: Rows, name: string, node: FilePart): NodeSpec {
-  const { nodes } = read(session, { networks: networksOf(rows), nodes: { [name]: node } });
-  return one(nodes);
-}
-
-/** @throws YardError, YardErrors what a lab file would be refused with */
-export function nicSpec(session: Session, rows: Rows, nic: FilePart): NicSpec {
-  const nodes = { node: { kind: "netns", nics: [nic] } };
-  return one(one(read(session, { networks: networksOf(rows), nodes }).nodes).nics);
-}
 
 /**
  * The fields of a nic as one word: `lan01`, or `lan01,ip=10.1.0.1/24,vlan=5`. A field given twice is a list.
@@ -63,58 +34,13 @@ const numeric = new Set(["slot", "mtu", "vlan", "trunks"]);
  *
  * @throws YardError, YardErrors what kept it from being made so
  */
-export async function commit(
+export function commit(
   session: Session,
   live: LiveYard,
   title: string,
   write: () => Promise<Commanded>,
   scope: Scope,
 ): Promise<boolean> {
-  const { result, failures } = await converge(session, live, title, write, scope);
-  const error = failureErrors(failures);
-  if (error === undefined) return result.changed;
-  const withdrawn = await result.withdraw?.();
-  if (withdrawn !== undefined)
-    await Promise.race([waitApplied(live.store, withdrawn.cfg, { ...scope, timeout: 30_000 }), live.died]);
-  throw error;
-}
-
-function networksOf(rows: Rows): FilePart {
-  return Object.fromEntries(
-    rows.networks.map(({ name, cidr, gateway, mtu, ...network }) => [
-      name,
-      {
-        ...makingOf(network),
-        ...(cidr.length === 0 ? {} : { cidr }),
-        ...(gateway.length === 0 ? {} : { gateway }),
-        ...(mtu === undefined ? {} : { mtu }),
-      },
-    ]),
-  );
-}
-
-function read(session: Session, lab: FilePart) {
-  try {
-    // JSON is YAML.
-    return parseLab(JSON.stringify({ name: SCRATCH, ...lab }), { file: "", environment: session.env }).lab;
-  } catch (error) {
-    throw withoutPlaces(error);
-  }
-}
-
-/** A command line has no lines and columns, and nobody wrote the text that an excerpt would show. */
-function withoutPlaces(error: unknown): unknown {
-  if (!(error instanceof YardError)) return error;
-  const bare = failuresOf(error).map(
-    ({ code, message, hint }) => new YardError(code, message, hint === undefined ? {} : { hint }),
-  );
-  const [first, ...others] = bare;
-  if (first === undefined) return error;
-  return others.length === 0 ? first : new YardErrors([first, ...others]);
-}
-
-function one<T>(list: readonly T[]): T {
-  const [first] = list;
-  if (first === undefined) throw new YardError("internal.unexpected", "the command declares nothing");
-  return first;
+  const settled = () => converge(session, live, title, write, scope);
+  return carryOut(live.store, settled, { ...scope, died: live.died });
 }

@@ -297,6 +297,24 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     expect(store.db.table("Nic").size).toBe(0);
   });
 
+  onEmptyYard(
+    "what a door notes of a node is written with the change, kept by others, and goes with the node",
+    async () => {
+      const noted = (entries: Record<string, string | undefined>) => ({
+        notes: [{ table: "Node" as const, name: "pc", entries }],
+      });
+      const row = () => store.db.table("Node").find({ name: "pc" });
+      await addNetwork(store, network("lan01"), place);
+      await addNode(store, netns("pc"), place, noted({ door: "1", other: "x" }));
+      await attachNic(store, "pc", nic("eth0", "lan01"));
+      expect(Object.fromEntries(row()?.external_ids ?? [])).toEqual({ door: "1", other: "x" });
+      await detachNic(store, "pc", "eth0", noted({ door: "2", other: undefined, absent: undefined }));
+      expect(Object.fromEntries(row()?.external_ids ?? [])).toEqual({ door: "2" });
+      await removeNode(store, "pc", noted({ door: "3" }));
+      expect(row()).toBeUndefined();
+    },
+  );
+
   onEmptyYard("commands on what is not there say so", async () => {
     expect(await code(removeNode(store, "n"))).toBe("node.unknown");
     expect(await code(removeNetwork(store, "n"))).toBe("network.unknown");

@@ -1,7 +1,8 @@
 import { YardError } from "@switchyard/base";
+import { type FilePart, networkSpec, nodeSpec } from "@switchyard/yard/model";
 import { addNetwork, addNode, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
-import { commit, type FilePart, networkSpec, nodeSpec, parseNicWord } from "../commanded.ts";
+import { commit, parseNicWord } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { number, repeated } from "../options.ts";
@@ -84,10 +85,14 @@ function defineNetwork(command: Command, session: Session): void {
       const { cidr, gateway, type, id, master, bridge, peer, port, mtu } = options;
       const began = performance.now();
       const yard = yardName(command, session.env);
-      const spec = networkSpec(session, name, {
-        ...some({ cidr, gateway, peers: peer }),
-        ...given({ type, id, master, bridge, port, mtu }),
-      });
+      const spec = networkSpec(
+        name,
+        {
+          ...some({ cidr, gateway, peers: peer }),
+          ...given({ type, id, master, bridge, port, mtu }),
+        },
+        session.env,
+      );
       await using live = await openLiveYard(session, yard);
       const place = { yard, host: live.host };
       const changed = await commit(session, live, `add ${name}`, () => addNetwork(live.store, spec, place), {
@@ -171,7 +176,7 @@ async function addOne(
   const began = performance.now();
   const yard = yardName(command, session.env);
   await using live = await openLiveYard(session, yard);
-  const spec = nodeSpec(session, rowsOf(live.store.db), name, node);
+  const spec = nodeSpec(name, node, { networks: rowsOf(live.store.db).networks, environment: session.env });
   const place = { yard, host: live.host };
   const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), { nodes: [name] });
   report(session, options, `node ${name}`, changed, began);

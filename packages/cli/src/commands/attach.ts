@@ -1,6 +1,7 @@
+import { type FilePart, nicSpec } from "@switchyard/yard/model";
 import { attachNic, type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
-import { commit, type FilePart, nicSpec, parseNicWord } from "../commanded.ts";
+import { commit, parseNicWord } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { repeated } from "../options.ts";
@@ -44,11 +45,14 @@ async function attach(session: Session, yard: string, node: string, network: str
   findNode(currentView(yard, live.store), node);
   const row = rows.nodes.find(({ name }) => name === node);
   const fields: FilePart = { name: nextNic(row), ...parseNicWord(network) };
-  const spec = nicSpec(session, rows, {
-    ...fields,
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.ip.length === 0 ? {} : { ip: options.ip }),
-  });
+  const spec = nicSpec(
+    {
+      ...fields,
+      ...(options.name === undefined ? {} : { name: options.name }),
+      ...(options.ip.length === 0 ? {} : { ip: options.ip }),
+    },
+    { networks: rows.networks, environment: session.env },
+  );
   const write = () => attachNic(live.store, node, spec);
   const changed = await commit(session, live, `attach ${node}`, write, { nodes: [node] });
   report(session, options, `nic ${node}:${spec.name}`, changed, began, `attached to ${spec.network}`);

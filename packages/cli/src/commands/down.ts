@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import { connectAgent } from "@switchyard/yard/client";
+import { connectAgent, failureErrors } from "@switchyard/yard/client";
 import { yardPaths } from "@switchyard/yard/paths";
 import type { Changes, RowFailure, Rows } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { changesText } from "../changes.ts";
-import { failureErrors } from "../failures.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, yardName } from "../session.ts";

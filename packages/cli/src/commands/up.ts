@@ -1,10 +1,9 @@
-import { connectAgent } from "@switchyard/yard/client";
+import { connectAgent, failureErrors } from "@switchyard/yard/client";
 import type { CheckSpec } from "@switchyard/yard/model";
 import { yardPaths } from "@switchyard/yard/paths";
 import type { Changes, RowFailure } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { changesText } from "../changes.ts";
-import { failureErrors } from "../failures.ts";
 import { examples, FILE_HELP, JSON_HELP } from "../help.ts";
 import { type LabText, readLabFile, shownPath } from "../labfile.ts";
 import { took } from "../render/duration.ts";

@@ -11,6 +11,7 @@ export interface Progress {
   readonly total: number;
 }
 
+export { failureErrors } from "../store/failures.ts";
 export { subjectText } from "./subject.ts";
 
 export interface LabText {

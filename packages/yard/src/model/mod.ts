@@ -3,4 +3,5 @@ export { initialLab } from "./init.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, parseLab } from "./parse.ts";
+export { type FilePart, networkSpec, nicSpec, nodeSpec, type Surroundings } from "./single.ts";
 export type * from "./types.ts";

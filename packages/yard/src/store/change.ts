@@ -23,6 +23,20 @@ export interface Place {
   readonly host: string;
 }
 
+/** What a door keeps of a node or a network beside the model, for itself: entries of its row's external_ids. */
+export interface Note {
+  readonly table: "Node" | "Network";
+  readonly name: string;
+  /** By key, `zeroos`; undefined takes the entry away. */
+  readonly entries: Readonly<Record<string, string | undefined>>;
+}
+
+export interface ChangeOptions {
+  readonly signal?: AbortSignal;
+  /** Written in the same transaction; of rows that are not there then none is. */
+  readonly notes?: readonly Note[];
+}
+
 export class Change {
   /** The `next_cfg` that this change is. */
   readonly cfg: number;
@@ -82,6 +96,18 @@ export class Change {
       .map((row) => ({ ...parseMaking(row), name: row.name }));
     const written = [...this.#makings].map(([name, making]) => ({ ...making, name }));
     this.#errors.push(...makingConflicts([...others, ...written]).map(({ error }) => error));
+  }
+
+  /** Writes what a door keeps for itself. */
+  note({ table, name, entries }: Note): void {
+    const row = this.#tx.find(table, { name });
+    if (row === undefined) return;
+    const external_ids = new Map(row.external_ids);
+    for (const [key, value] of Object.entries(entries)) {
+      if (value === undefined) external_ids.delete(key);
+      else external_ids.set(key, value);
+    }
+    this.#tx.update(table, row._uuid, { external_ids });
   }
 
   /** The row of a host, made when it is not there. */

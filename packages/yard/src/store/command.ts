@@ -5,8 +5,8 @@
 import { YardError } from "@switchyard/base";
 import type { Transaction } from "@switchyard/ovsdb";
 import type { NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
-import { Change, type Place } from "./change.ts";
-import type { ChangeOptions, Declared } from "./declare.ts";
+import { Change, type ChangeOptions, type Place } from "./change.ts";
+import type { Declared } from "./declare.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -129,11 +129,12 @@ async function command(
   body: (change: Change) => Undo | undefined,
 ): Promise<Commanded> {
   const { db } = store;
-  const run = <R>(text: string, how: ChangeOptions | undefined, part: (change: Change) => R) =>
+  const run = <R>(text: string, { notes = [], ...how }: ChangeOptions = {}, part: (change: Change) => R) =>
     db.transact(
       (tx: Transaction<SwitchyardTables>) => {
         const change = new Change(db, tx, place);
         const result = part(change);
+        for (const note of notes) change.note(note);
         change.finish();
         return { cfg: change.cfg, changed: change.changed, result };
       },

@@ -1,7 +1,7 @@
 import { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { Lab } from "../model/types.ts";
-import { Change, type Place } from "./change.ts";
+import { Change, type ChangeOptions, type Place } from "./change.ts";
 import { checksText } from "./config.ts";
 import type { Store } from "./store.ts";
 
@@ -11,10 +11,6 @@ export interface Declared {
   readonly cfg: number;
   /** Whether any row was written. */
   readonly changed: boolean;
-}
-
-export interface ChangeOptions {
-  readonly signal?: AbortSignal;
 }
 
 /**

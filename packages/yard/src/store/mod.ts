@@ -1,4 +1,5 @@
-export type { Place } from "./change.ts";
+export { carryOut, type Settled } from "./carry-out.ts";
+export type { ChangeOptions, Note, Place } from "./change.ts";
 export { type Changed, type Changes, changesBetween, type Declaration, declarationOf } from "./changes.ts";
 export {
   addNetwork,
@@ -10,7 +11,8 @@ export {
   removeNode,
 } from "./command.ts";
 export type { NodeConfig } from "./config.ts";
-export { type ChangeOptions, type Declared, declareLab, withdrawLabs } from "./declare.ts";
+export { type Declared, declareLab, withdrawLabs } from "./declare.ts";
+export { failureErrors } from "./failures.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";

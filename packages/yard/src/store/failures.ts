@@ -1,6 +1,6 @@
 import { YardError, YardErrors } from "@switchyard/base";
-import { subjectText } from "@switchyard/yard/client";
-import type { RowFailure } from "@switchyard/yard/store";
+import { subjectText } from "../agent/subject.ts";
+import type { RowFailure } from "./wait.ts";
 
 /** The rows that failed, as the errors that they are; each tells what it is about. */
 export function failureErrors(failures: readonly RowFailure[]): YardError | undefined {
