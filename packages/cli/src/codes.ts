@@ -32,8 +32,6 @@ export const codes = {
   "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
   "iperf.missing": "The program iperf3 is not installed on the host. `apt-get install iperf3`.",
   "iperf.failed": "iperf3 could not measure between the two nodes; its own message is given.",
-  "internal.unexpected":
-    "Something that should not happen. Please report it with the command and the output of `SWITCHYARD_LOG=debug`.",
 } as const;
 
 /** A code of {@link codes}. */
