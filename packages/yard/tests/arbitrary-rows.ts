@@ -38,7 +38,7 @@ const nic = fc.record({
 });
 const node = fc.record({
   lab: fc.constantFrom("one", undefined),
-  kind: fc.constantFrom("netns", "docker", "podman", "oci"),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest"),
   image: fc.constantFrom("busybox", "other"),
   sysctls: fc.constantFrom<Record<string, string>>({}, { "net.ipv4.ip_forward": "1" }),
   ports: fc.constantFrom<PortForward[]>([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" }]),
@@ -125,6 +125,8 @@ type NodeSeed = typeof node extends fc.Arbitrary<infer T> ? T : never;
 
 function specOf(name: string, it: NodeSeed): NodeConfig {
   const common = { name, routes: [], sysctls: it.sysctls, env: {}, ports: it.ports, exec: it.exec };
+  if (it.kind === "guest")
+    return { ...common, exec: [], sysctls: {}, kind: "guest", runtime: "docker", engine: undefined, container: "c1" };
   if (it.kind !== "docker" && it.kind !== "podman" && it.kind !== "oci") return { ...common, kind: "netns" };
   return {
     ...common,

@@ -4,6 +4,7 @@ import { ownsNamespace } from "../src/agent/action.ts";
 import {
   type BridgeState,
   type ContainerNodeState,
+  ELSEWHERE,
   type ExecState,
   type FileState,
   HOST,
@@ -30,7 +31,7 @@ interface NicSeed {
 }
 interface NodeSeed {
   readonly name: string;
-  readonly kind: "netns" | "docker" | "podman" | "oci";
+  readonly kind: "netns" | "docker" | "podman" | "oci" | "guest";
   readonly fingerprint: string;
   readonly nics: readonly NicSeed[];
   readonly sysctls: Readonly<Record<string, string>>;
@@ -61,7 +62,7 @@ const nicSeed: fc.Arbitrary<NicSeed> = fc.record({
 });
 const nodeSeed: fc.Arbitrary<NodeSeed> = fc.record({
   name: fc.constantFrom(...NODES),
-  kind: fc.constantFrom("netns", "docker", "podman", "oci"),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest"),
   fingerprint: fc.constantFrom("f1", "f2"),
   nics: fc.uniqueArray(nicSeed, { maxLength: 3, selector: (nic) => nic.name }),
   sysctls: fc.dictionary(fc.constantFrom("net.a", "net.b"), fc.constantFrom("0", "1"), { noNullPrototype: true }),
@@ -119,7 +120,8 @@ function grow(from: Seed): State {
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;
     const nics = node.nics.filter((nic) => from.lans.includes(nic.lan));
-    if (node.kind !== "netns")
+    const guest = node.kind === "guest";
+    if (node.kind !== "netns" && node.kind !== "guest")
       containers.set(node.name, {
         runtime: node.kind,
         engine: undefined,
@@ -128,17 +130,20 @@ function grow(from: Seed): State {
         namespace,
         config: undefined,
       });
-    namespaces.set(namespace, {
-      node: node.name,
-      container: node.kind === "docker" ? node.name : undefined,
-      routes: nics.flatMap((nic) => nic.routes.map((route) => `${route} dev ${nic.name}`)).toSorted(),
-      sysctls: node.sysctls,
-    });
+    if (!guest)
+      namespaces.set(namespace, {
+        node: node.name,
+        container: node.kind === "docker" ? node.name : undefined,
+        routes: nics.flatMap((nic) => nic.routes.map((route) => `${route} dev ${nic.name}`)).toSorted(),
+        sysctls: node.sysctls,
+      });
     for (const [n, nic] of nics.entries()) {
       const port = `_k_${NODES.indexOf(node.name) + 1}_${n}`;
       const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
-      const { name, mac, mtu, addresses } = nic;
-      veths.set(port, { namespace, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
+      const { mac, mtu } = nic;
+      const [where, name] = guest ? [ELSEWHERE, `yk${port}`] : [namespace, nic.name];
+      const addresses = guest ? [] : nic.addresses;
+      veths.set(port, { namespace: where, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
       ports.set(port, {
         bridge: `_b_${nic.lan}`,
         type: "",
@@ -150,7 +155,7 @@ function grow(from: Seed): State {
         purpose,
       });
     }
-    if (node.exec !== undefined)
+    if (node.exec !== undefined && !guest)
       exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
   }
   const services = new Map<string, ServiceState>();
@@ -171,7 +176,7 @@ function damage(state: State, unlucky: () => boolean): State {
   });
   const veths = keep(state.veths, (it) => ({
     ...it,
-    namespace: it.namespace === HOST || namespaces.has(it.namespace) ? it.namespace : "",
+    namespace: it.namespace === HOST || it.namespace === ELSEWHERE || namespaces.has(it.namespace) ? it.namespace : "",
     up: !unlucky(),
     offloads: unlucky() ? !it.offloads : it.offloads,
     addresses: it.addresses.filter(() => !unlucky()),

@@ -41,7 +41,7 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     name: row.name,
     lab: row.lab ?? null,
     kind: spec.kind,
-    runtime: container?.runtime ?? null,
+    runtime: spec.kind === "netns" ? null : spec.runtime,
     state: status.state,
     error: failure(status.failure),
     pid: status.pid ?? null,

@@ -25,6 +25,7 @@ export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: 
       yield [resolverFile(facts.run, node.name), { type: "text", text: resolver, bound: true, purpose }];
     return;
   }
+  if (node.spec.kind === "guest") return;
   const folder = `/etc/netns/${nodeNamespace(facts.yard, node.name)}`;
   yield [`${folder}/hosts`, { type: "symlink", target: hostsFile(facts.run, node.lab), purpose }];
   if (servers.length > 0) yield [`${folder}/resolv.conf`, { type: "text", text: resolver, bound: true, purpose }];

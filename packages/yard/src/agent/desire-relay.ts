@@ -3,7 +3,7 @@ import type { NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { nodeNamespace, relayFile } from "./names.ts";
 import type { Forward, RelayConfig } from "./relay.ts";
-import type { FileState, ServiceState } from "./state.ts";
+import { type FileState, HOST, type ServiceState } from "./state.ts";
 
 /** The process that serves published ports, and what it is told; undefined where no node publishes any. */
 export function relay(
@@ -27,7 +27,8 @@ function forwardsOf(node: NodeEntry, facts: HostFacts): Forward[] {
     protocol: port.protocol,
     address: port.address ?? "0.0.0.0",
     port: port.hostPort,
-    namespace: nodeNamespace(facts.yard, node.name),
+    // A guest is reached over its network's gateway.
+    namespace: node.spec.kind === "guest" ? HOST : nodeNamespace(facts.yard, node.name),
     targetAddress: mainAddress(node),
     targetPort: port.nodePort,
   }));

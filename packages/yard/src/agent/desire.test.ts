@@ -11,7 +11,7 @@ import { desire, type HostFacts } from "./desire.ts";
 import { natFailures } from "./desire-nat.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
-import { EMPTY, HOST } from "./state.ts";
+import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
 
 const facts: HostFacts = {
   yard: "t",
@@ -263,6 +263,18 @@ describe("what a host shall be like", () => {
         },
       ],
     });
+  });
+
+  test("a guest's nic waits on the host for its engine, which gives it its addresses; its ports are reached from there", () => {
+    const port = { address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const };
+    const eth0 = nic("eth0", "lan", { ip: ips("10.1.0.1/24") });
+    const guest = { ...netns("web", [eth0], { ports: [port] }), kind: "guest", runtime: "docker" } as const;
+    const state = desire(rowsFrom([network("lan")], [{ ...guest, engine: undefined, container: undefined }]), facts);
+    expect(state.veths.get("_k_1_0")).toMatchObject({ namespace: ELSEWHERE, addresses: [] });
+    expect(state.ports.get("_k_1_0")?.bridge).toBe("_b_lan");
+    expect([state.namespaces.size, state.containers.size]).toEqual([0, 0]);
+    const file = state.files.get("/run/t/relay/forwards.json");
+    expect(file?.type === "text" && JSON.parse(file.text).forwards[0].namespace).toBe(HOST);
   });
 
   test("a container is made anew for its image, not for its nics; only docker makes the namespace itself", () => {

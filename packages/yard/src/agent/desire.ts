@@ -5,6 +5,7 @@ import { ownsNamespace } from "./action.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
+import { guestEnd } from "./desire-guest.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
@@ -63,13 +64,14 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const files = new Map<string, FileState>(labFiles(nodes, facts));
   for (const node of nodes) {
     const namespace = nodeNamespace(facts.yard, node.name);
-    namespaces.set(namespace, namespaceState(node, networks));
+    if (node.spec.kind !== "guest") namespaces.set(namespace, namespaceState(node, networks));
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
       const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
       veths.set(near, {
         ...vethState(node, nic, facts),
+        ...(node.spec.kind === "guest" ? guestEnd(facts.yard, near) : {}),
         mtu: nic.mtu ?? inherited ?? networkMtu(network, networks),
         offloads: networkOffloads(network, networks, facts),
       });

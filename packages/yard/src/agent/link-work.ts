@@ -2,7 +2,6 @@ import { YardError } from "@switchyard/base";
 import { applyLinksInSlices, type LinkFailure, type LinkOp, type NamespaceRef } from "@switchyard/linux";
 import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
-import { HOST } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
 /** Link operations by namespace, and whom each is for. */
@@ -88,9 +87,4 @@ function describeOp(op: LinkOp): string {
     case "route-delete":
       return `removing the route to ${op.route.to}`;
   }
-}
-
-/** How the kernel finds the namespace that a state names. */
-export function namespaceRef(name: string): NamespaceRef {
-  return name === HOST ? "self" : { name };
 }

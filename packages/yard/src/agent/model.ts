@@ -17,7 +17,7 @@ import type {
   State,
   VethState,
 } from "./state.ts";
-import { HOST } from "./state.ts";
+import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The state that `actions`, in their order, lead to from `state`. */
 export function applyToModel(state: State, actions: readonly Action[]): State {
@@ -106,7 +106,8 @@ class Host {
         return;
       case "veth-create": {
         const { namespace } = action.state;
-        if (this.#veths.has(action.veth) || (namespace !== HOST && !this.#namespaces.has(namespace))) return;
+        const made = namespace === HOST || namespace === ELSEWHERE || this.#namespaces.has(namespace);
+        if (this.#veths.has(action.veth) || !made) return;
         for (const veth of this.#veths.values())
           if (veth.namespace === namespace && veth.name === action.state.name) return;
         this.#veths.set(action.veth, { ...action.state, addresses: [] });

@@ -1,10 +1,12 @@
 /** Names of what a yard makes on its host beside bridges and ports, which are named by the vswitch room. */
 import { parseMac } from "@switchyard/base";
+import type { NamespaceRef } from "@switchyard/linux";
 import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
 import { DNSMASQ_SUFFIX, NAMESPACE_PREFIX } from "./paths.ts";
+import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
 export function nodeNamespace(yard: string, node: string): string {
@@ -29,6 +31,11 @@ export function gatewayPort(network: string): string {
 /** The far end of a gateway's veth, which lies in the host's own namespace among the links of everyone else. */
 export function gatewayDevice(yard: string, network: string): string {
   return `y${digest(`${yard}/${network}`, 12)}`;
+}
+
+/** What the far end of a guest's nic is called on the host, until the engine has taken it into its container. */
+export function guestDevice(yard: string, port: string): string {
+  return `yk${digest(`${yard}/${port}`, 12)}`;
 }
 
 /** The folder of what a nat network's dnsmasq follows: `dhcp` and `names` are in it. */
@@ -65,4 +72,9 @@ export function resolverFile(run: string, node: string): string {
 /** What the relay is to forward. It has a folder of its own, as the relay leaves its report beside it. */
 export function relayFile(run: string): string {
   return `${run}/relay/forwards.json`;
+}
+
+/** How the kernel finds the namespace that a state names. */
+export function namespaceRef(name: string): NamespaceRef {
+  return name === HOST || name === ELSEWHERE ? "self" : { name };
 }

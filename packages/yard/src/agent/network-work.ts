@@ -4,12 +4,12 @@ import { applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
-import { LinkWork, namespaceRef } from "./link-work.ts";
+import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
-import { natTablePrefix } from "./names.ts";
+import { namespaceRef, natTablePrefix } from "./names.ts";
 import { FAR_END } from "./observe.ts";
 import { parseRoute } from "./route.ts";
-import type { VethState } from "./state.ts";
+import { ELSEWHERE, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
 /** Makes, changes and removes veths. */
@@ -23,6 +23,7 @@ export async function applyVeths(site: Site, actions: readonly Action[], blame: 
       const { mac, mtu, up, offloads } = action;
       const both = { ...(mtu === undefined ? {} : { mtu }), ...(up === undefined ? {} : { up }) };
       batch.near(subject, { op: "set", name: action.veth, ...both });
+      if (action.namespace === ELSEWHERE) continue;
       const far = {
         op: "set",
         name: action.name,
@@ -49,7 +50,7 @@ function vethOp(yard: string, name: string, state: VethState): LinkOp {
       namespace: namespaceRef(state.namespace),
       alias: formatAlias(yard, `${FAR_END}${name}`),
       ...(state.mac === "" ? {} : { mac: parseMac(state.mac) }),
-      up: state.up,
+      up: state.up && state.namespace !== ELSEWHERE,
       // A new one has them.
       ...(state.offloads ? {} : { offloads: false }),
     },

@@ -22,6 +22,7 @@ import { formatRoute } from "./route.ts";
 import type { Service } from "./services.ts";
 import {
   type ContainerNodeState,
+  ELSEWHERE,
   type ExecState,
   HOST,
   type NamespaceState,
@@ -162,6 +163,10 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
     if (purpose === undefined || purpose.startsWith(FAR_END)) continue;
     const end = far.get(link.name);
     const wanted = desired.veths.get(link.name);
+    if (wanted?.namespace === ELSEWHERE) {
+      found.set(link.name, elsewhere(link, wanted, purpose));
+      continue;
+    }
     found.set(link.name, {
       // Without its far end it fits nothing, and is made anew.
       namespace: end?.namespace ?? "",
@@ -175,6 +180,11 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
     });
   }
   return found;
+}
+
+/** A veth whose far end is another's to look after. While there is a near end, there is the other. */
+function elsewhere(near: Link, wanted: VethState, purpose: string): VethState {
+  return { ...wanted, mtu: near.mtu, up: near.up, purpose };
 }
 
 /**

@@ -7,6 +7,7 @@ import { basename, dirname } from "node:path";
 import { backoff } from "@switchyard/base";
 import { inNamespace } from "@switchyard/linux";
 import { z } from "zod";
+import { namespaceRef } from "./names.ts";
 
 /** One published port. */
 export const forwardSchema = z.strictObject({
@@ -16,7 +17,7 @@ export const forwardSchema = z.strictObject({
   /** Where it listens on the host. */
   address: z.string(),
   port: z.number().int(),
-  /** The namespace, by name, and the address in it that it connects to. */
+  /** The namespace, by name or {@link HOST}, and the address in it that it connects to. */
   namespace: z.string(),
   targetAddress: z.string(),
   targetPort: z.number().int(),
@@ -225,7 +226,7 @@ async function listenUdp(forward: Forward): Promise<Disposable> {
  */
 function connectIn<R>(namespace: string, start: () => Promise<R>): Promise<R> {
   try {
-    return inNamespace({ name: namespace }, () => ({ started: start() })).started;
+    return inNamespace(namespaceRef(namespace), () => ({ started: start() })).started;
   } catch (error) {
     return Promise.reject(error);
   }

@@ -62,7 +62,9 @@ function commandFailure(node: NodeEntry, mark: ExecMark | undefined): Failure | 
 function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: Failure | undefined): NodeStatus {
   const container = findings.containers.get(node.name);
   const exited = container?.status === "exited" || container?.status === "dead";
-  const running = node.spec.kind === "netns" || container?.status === "running" || container?.status === "paused";
+  const { kind } = node.spec;
+  const running =
+    kind === "netns" || kind === "guest" || container?.status === "running" || container?.status === "paused";
   const mark = findings.marks.get(node.name);
   const failure = told ?? commandFailure(node, mark);
   return {
@@ -70,8 +72,8 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     failure,
     pid: container?.pid,
     exitCode: container?.exitCode,
-    namespace: nodeNamespace(yard, node.name),
-    container: container?.id,
+    namespace: node.spec.kind === "guest" ? undefined : nodeNamespace(yard, node.name),
+    container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
   };
 }

@@ -78,6 +78,12 @@ export interface VethState {
 /** Stands for the host's own namespace in {@link VethState}: no namespace of a node can have this name. */
 export const HOST = "host";
 
+/**
+ * Stands for wherever an engine has moved the far end to, in {@link VethState}: it is made in the host's own namespace,
+ * and whoever takes it away also decides about its name, its addresses and whether it is up.
+ */
+export const ELSEWHERE = "elsewhere";
+
 export interface ContainerNodeState {
   readonly runtime: ContainerRuntime;
   readonly engine: string | undefined;

@@ -109,7 +109,20 @@ export interface ContainerSpec extends NodeCommon {
   readonly engine: string | undefined;
 }
 
-export type NodeSpec = NetnsSpec | ContainerSpec;
+/**
+ * A container that another program runs: it takes the nics that we make, moves them into it and gives them their
+ * addresses. No lab file declares one; the network driver for Docker does.
+ */
+export interface GuestSpec extends NodeCommon {
+  readonly kind: "guest";
+  readonly runtime: ContainerRuntime;
+  /** The engine's address; undefined is the engine's default. */
+  readonly engine: string | undefined;
+  /** The engine's id of the container; undefined until it has told it. */
+  readonly container: string | undefined;
+}
+
+export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec;
 
 /** One interface of a node. Exactly one of `network` and `link` is given. */
 export interface NicSpec {

@@ -248,7 +248,7 @@ export class Change {
         name: spec.name,
         obj_id: objId,
         kind: spec.kind,
-        runtime: spec.kind === "container" ? spec.runtime : "",
+        runtime: spec.kind === "netns" ? "" : spec.runtime,
         lab,
         host,
         nics: new Set(nics.map((nic) => this.#writeNic(nic))),

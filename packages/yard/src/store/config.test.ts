@@ -54,6 +54,9 @@ const containers: fc.Arbitrary<ContainerSpec> = fc
 const nodes: fc.Arbitrary<NodeSpec> = fc.oneof(
   containers,
   fc.record(common).map((more) => netns("web", [], more)),
+  fc
+    .record({ runtime: fc.constant("docker" as const), engine: maybe(fc.string()), container: maybe(fc.string()) })
+    .map((more) => ({ ...netns("web"), ...more, kind: "guest" as const })),
 );
 
 describe("the configuration of a row", () => {
@@ -61,7 +64,7 @@ describe("the configuration of a row", () => {
     fc.assert(
       fc.property(nodes, (spec) => {
         const { nics, ...expected } = spec;
-        const runtime = spec.kind === "container" ? spec.runtime : "";
+        const runtime = spec.kind === "netns" ? "" : spec.runtime;
         const config = nodeConfigText(spec);
         const read = parseNodeConfig({ name: "web", kind: spec.kind, runtime, config });
         expect(read).toEqual(expected);

@@ -8,6 +8,7 @@ import type {
   CheckSpec,
   ContainerRuntime,
   ContainerSpec,
+  GuestSpec,
   NetnsSpec,
   NicSpec,
   NodeSpec,
@@ -18,7 +19,7 @@ import { canonicalJson, type Plain } from "./canonical.ts";
 /** What a nic's columns do not hold. */
 export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes">;
 /** A node less its nics, which are rows of their own. */
-export type NodeConfig = Omit<NetnsSpec, "nics"> | Omit<ContainerSpec, "nics">;
+export type NodeConfig = Omit<NetnsSpec, "nics"> | Omit<ContainerSpec, "nics"> | Omit<GuestSpec, "nics">;
 
 export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   const { routes, sysctls, env, ports, exec } = spec;
@@ -30,6 +31,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
     exec: some(exec),
   };
   if (spec.kind === "netns") return canonicalJson(common);
+  if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
   return canonicalJson({
     ...common,
     image: spec.image,
@@ -74,6 +76,11 @@ export function parseNodeConfig(row: {
   if (row.kind === "container") {
     const runtime = parseRuntime(row.runtime, where);
     return { kind: row.kind, name, runtime, ...optional(parse(containerSchema, row.config, where)) };
+  }
+  if (row.kind === "guest") {
+    const runtime = parseRuntime(row.runtime, where);
+    const { engine, container, ...common } = parse(guestSchema, row.config, where);
+    return { kind: row.kind, name, runtime, ...common, engine, container };
   }
   throw new YardError("store.bad-row", `node ${name} is of the kind "${row.kind}", which this version does not know`, {
     where,
@@ -129,6 +136,7 @@ const containerSchema = commonSchema.extend({
   memory: z.number().optional(),
   engine: z.string().optional(),
 });
+const guestSchema = commonSchema.extend({ engine: z.string().optional(), container: z.string().optional() });
 const nicSchema = z.object({ gateway: z.array(ip).optional(), dns: z.array(ip).default([]), routes });
 const judged = { expect: z.enum(["pass", "fail"]), name: z.string(), timeout: z.number() };
 const checksSchema = z.array(

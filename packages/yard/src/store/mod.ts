@@ -13,6 +13,7 @@ export {
 export type { NodeConfig } from "./config.ts";
 export { type Declared, declareLab, withdrawLabs } from "./declare.ts";
 export { failureErrors } from "./failures.ts";
+export * from "./foreign.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";

@@ -1,0 +1,132 @@
+/**
+ * Rows that stand for what another program has: a Docker network, a container's end in it. What that program calls the
+ * thing is kept in `external_ids`, which no other door writes.
+ */
+import { YardError } from "@switchyard/base";
+import type { GuestSpec, NetworkSpec } from "../model/types.ts";
+import { Change, type ChangeOptions, type Place } from "./change.ts";
+import { nodeConfigText } from "./config.ts";
+import type { Declared } from "./declare.ts";
+import type { Store } from "./store.ts";
+import type { NetworkRow, NodeRow } from "./switchyard.gen.ts";
+
+/** What another program calls a thing, and what it must know of it: entries of `external_ids`. */
+export type ForeignIds = Readonly<Record<string, string>>;
+
+export interface ForeignNetwork {
+  readonly spec: NetworkSpec;
+  readonly ids: ForeignIds;
+}
+export interface ForeignNode {
+  readonly spec: GuestSpec;
+  readonly ids: ForeignIds;
+}
+
+/** The row whose `external_ids` have that entry. */
+export function foreignNetwork(store: Store, key: string, id: string): NetworkRow | undefined {
+  return [...store.db.table("Network")].find((row) => row.external_ids.get(key) === id);
+}
+
+/** The row whose `external_ids` have that entry. */
+export function foreignNode(store: Store, key: string, id: string): NodeRow | undefined {
+  return [...store.db.table("Node")].find((row) => row.external_ids.get(key) === id);
+}
+
+/**
+ * Adds a network for another program.
+ *
+ * @throws YardError `network.name-taken`, `network.bridge-taken`, `network.no-subnet`; OvsdbError
+ */
+export function addForeignNetwork(
+  store: Store,
+  { spec, ids }: ForeignNetwork,
+  place: Place,
+  options?: ChangeOptions,
+): Promise<Declared> {
+  return change(store, `add network ${spec.name}`, place, options, (it, tx) => {
+    refuseNetwork(store, spec.name);
+    tx.update("Network", it.writeNetwork(spec, undefined, undefined), { external_ids: new Map(Object.entries(ids)) });
+    // With it comes the row of the host, so that whoever waits has one to wait for.
+    it.host(place.host);
+  });
+}
+
+/** @throws as `addNode` */
+export function addForeignNode(
+  store: Store,
+  { spec, ids }: ForeignNode,
+  place: Place,
+  options?: ChangeOptions,
+): Promise<Declared> {
+  return change(store, `add node ${spec.name}`, place, options, (it, tx) => {
+    refuseNode(store, spec.name);
+    for (const uuid of it.writeNodes([{ spec, row: undefined }], undefined, it.host(place.host)))
+      tx.update("Node", uuid, { external_ids: new Map(Object.entries(ids)) });
+  });
+}
+
+/** Has a node say something else; its nics stay as they are. @throws YardError `node.name-taken`; OvsdbError */
+export function changeForeignNode(
+  store: Store,
+  row: NodeRow,
+  spec: Omit<GuestSpec, "nics">,
+  options?: ChangeOptions,
+): Promise<Declared> {
+  return change(store, `change node ${row.name}`, undefined, options, (it, tx) => {
+    if (spec.name !== row.name) refuseNode(store, spec.name);
+    tx.update("Node", row._uuid, { name: spec.name, config: nodeConfigText(spec) });
+    it.changed = true;
+  });
+}
+
+/** @throws YardError `network.name-taken`; OvsdbError */
+export function renameForeignNetwork(
+  store: Store,
+  row: NetworkRow,
+  name: string,
+  options?: ChangeOptions,
+): Promise<Declared> {
+  return change(store, `rename network ${row.name}`, undefined, options, (it, tx) => {
+    refuseNetwork(store, name);
+    tx.update("Network", row._uuid, { name });
+    it.changed = true;
+  });
+}
+
+/** @throws YardError `network.in-use`; OvsdbError */
+export function removeForeignNetwork(store: Store, row: NetworkRow, options?: ChangeOptions): Promise<Declared> {
+  return change(store, `remove network ${row.name}`, undefined, options, (it) => it.deleteNetwork(row));
+}
+
+/** @throws OvsdbError */
+export function removeForeignNode(store: Store, row: NodeRow, options?: ChangeOptions): Promise<Declared> {
+  return change(store, `remove node ${row.name}`, undefined, options, (it) => it.deleteNode(row));
+}
+
+function refuseNetwork(store: Store, name: string): void {
+  if (store.db.table("Network").find({ name }) !== undefined)
+    throw new YardError("network.name-taken", `the yard has a network ${name} already`);
+}
+
+function refuseNode(store: Store, name: string): void {
+  if (store.db.table("Node").find({ name }) !== undefined)
+    throw new YardError("node.name-taken", `the yard has a node ${name} already`);
+}
+
+function change(
+  store: Store,
+  comment: string,
+  place: Place | undefined,
+  options: ChangeOptions | undefined,
+  body: (change: Change, tx: ConstructorParameters<typeof Change>[1]) => void,
+): Promise<Declared> {
+  return store.db.transact(
+    (tx) => {
+      const it = new Change(store.db, tx, place);
+      body(it, tx);
+      it.finish();
+      return { cfg: it.cfg, changed: it.changed };
+    },
+    { comment, ...options },
+  );
+}
