@@ -32,6 +32,7 @@ const nic = fc.record({
   addressed: fc.boolean(),
   gateway: fc.constantFrom(undefined, [], [parseIp("10.0.0.9")]),
   dns: fc.constantFrom([], [parseIp("9.9.9.9")]),
+  dhcp: fc.boolean(),
   mtu: fc.constantFrom(undefined, 1400),
   vlan: fc.constantFrom(undefined, 7),
   trunks: fc.constantFrom([], [2, 3]),
@@ -70,8 +71,10 @@ export const storeRows: fc.Arbitrary<Rows> = fc
           vlan: one.vlan,
           trunks: one.trunks,
           spy: false,
+          monitor: false,
           gateway: one.gateway,
           dns: one.dns,
+          dhcp: one.dhcp,
           routes: [],
           status: nicStatus(new Map()),
         };

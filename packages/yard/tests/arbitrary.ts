@@ -159,7 +159,10 @@ function grow(from: Seed): State {
       exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
   }
   const services = new Map<string, ServiceState>();
-  if (from.relay !== undefined) services.set("relay", { argv: [from.relay], running: true, purpose: "yard" });
+  if (from.relay !== undefined)
+    services.set("relay", { argv: [from.relay], running: true, namespace: undefined, purpose: "yard" });
+  for (const [port, { namespace, mac, purpose }] of veths)
+    if (namespace !== HOST) services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   return { bridges, ports, namespaces, veths, containers, services, nats, files: new Map(from.files), exec };
 }
 
@@ -207,7 +210,11 @@ function damage(state: State, unlucky: () => boolean): State {
     namespaces,
     veths,
     containers,
-    services: keep(state.services, (it) => ({ ...it, running: !unlucky() })),
+    services: keep(state.services, (it) => ({
+      ...it,
+      running: !unlucky(),
+      namespace: it.namespace === undefined || namespaces.has(it.namespace) ? it.namespace : "",
+    })),
     nats: keep(
       new Map(
         [...state.nats].map(([name, it]): [string, NatState] => [

@@ -16,11 +16,13 @@ export function nic(name: string, on: string | undefined, more: Partial<NicSpec>
     slot: undefined,
     gateway: undefined,
     dns: [],
+    dhcp: false,
     mtu: undefined,
     vlan: undefined,
     trunks: [],
     routes: [],
     spy: false,
+    monitor: false,
     ...more,
   };
 }

@@ -341,7 +341,9 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       commands: undefined,
     };
     const nodes = new Map(rows.nodes.map((it) => [it.uuid, { ...state, state: "running" as const }]));
-    const nics = new Map([[nicOf("x").uuid, { state: "failed" as const, failure, port: "_k_1_0", ofport: -1 }]]);
+    const nics = new Map([
+      [nicOf("x").uuid, { state: "failed" as const, failure, port: "_k_1_0", ofport: -1, lease: undefined }],
+    ]);
     expect(await writeStatus(agent.db, { nodes })).toBe(true);
     expect(await writeStatus(agent.db, { nodes })).toBe(false);
     const [host] = rows.hosts;

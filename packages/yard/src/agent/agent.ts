@@ -16,6 +16,8 @@ import { natFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
+import { LeaseDeadlines } from "./lease-deadlines.ts";
+import { forgetLeases, readLeases, watchLeases } from "./leases.ts";
 import { relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
@@ -108,6 +110,9 @@ class Agent implements AsyncDisposable {
   #retry: Timer | undefined;
   #retries = backoff(...RETRY);
   #socket: ServedSocket | undefined;
+  /** The number of the state that was last applied; it is told once nothing of it is waited for any more. */
+  #applied = 0;
+  readonly #leases = new LeaseDeadlines(() => this.now());
   /** How often in a row something had to be done though nothing new was asked for. */
   #unsettled = 0;
 
@@ -155,6 +160,7 @@ class Agent implements AsyncDisposable {
       datapath,
       offloads: switchHost.finishesPackets(datapath),
       ...hostNetwork(),
+      leases: new Map(),
       run: paths.run,
       executable: options.executable,
     };
@@ -165,6 +171,7 @@ class Agent implements AsyncDisposable {
       }),
     );
     agent.stack.use(vswitch.subscribe(changed));
+    agent.stack.use(watchLeases(paths.run, changed));
     agent.stack.use(watchRelay(relayFile(paths.run), changed));
     // The host's own is nobody's to watch but by its database.
     agent.stack.use(vswitch.on("disconnected", changed));
@@ -233,7 +240,8 @@ class Agent implements AsyncDisposable {
     const { site, store } = this;
     // The host's switch may be another one by now.
     const offloads = this.switchHost.finishesPackets(this.facts.datapath);
-    const facts = { ...this.facts, offloads, ...hostNetwork() };
+    const { run } = this.facts;
+    const facts = { ...this.facts, offloads, ...hostNetwork(), leases: readLeases(run) };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);
@@ -242,17 +250,22 @@ class Agent implements AsyncDisposable {
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
     const marks = marksOf(rows);
     const wanted = desire(rows, facts);
+    const { waiting, failures: leaseless } = this.#leases.look(rows, facts);
+    forgetLeases(run, (id) => wanted.services.has(id));
     await recordEngines(store.db, this.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
     const { desired, actual, failures } = withoutUnreachable(wanted, seen);
-    const asked = cfg > own.curCfg;
-    const actions = plan(desired, actual, { revive: asked });
+    const asked = cfg > Math.max(own.curCfg, this.#applied);
+    // Commands find their node's addresses there.
+    const actions = plan(desired, actual, { revive: asked }).filter((it) => it.do !== "exec" || !waiting.has(it.node));
     const planned = performance.now();
     const outcome = await apply(site, desired, actions, seen.containers, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
     const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
-    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...outcome.failures, ...absent];
+    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...leaseless, ...outcome.failures, ...absent];
+    this.#applied = cfg;
+    for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);
     await writeStatus(
       store.db,
       {
@@ -263,7 +276,7 @@ class Agent implements AsyncDisposable {
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
           marks: new Map([...marks, ...outcome.marks]),
         }),
-        host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: cfg },
+        host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: waiting.size > 0 ? own.curCfg : cfg },
       },
       site.signal,
     );
@@ -292,6 +305,7 @@ class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#settling);
     clearTimeout(this.#retry);
+    this.#leases[Symbol.dispose]();
     await this.stack.disposeAsync();
   }
 }

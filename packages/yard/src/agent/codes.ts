@@ -13,6 +13,8 @@ export const agentCodes = {
   "network.not-forwarding":
     "The host does not pass on packets that come in by its uplink, so a nat network reaches nothing. Allow it.",
   "network.overlaps-host": "The subnet of a nat network overlaps an address that the host has. Give it another cidr.",
+  "nic.no-lease":
+    "No DHCP server has given a nic an address in time. Its client goes on asking; see that a server is on the network.",
   "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",
   "node.container-failed": "A container could not be made, started or removed; the message is its engine's own.",
   "node.exec-failed": "A command of the node's `exec` failed; the hint holds the end of what it printed.",

@@ -30,7 +30,7 @@ export function sameNat(a: NatState, b: NatState): boolean {
 
 /** Whether one can go on as the other, running or not. */
 export function sameService(a: ServiceState, b: ServiceState): boolean {
-  return sameList(a.argv, b.argv);
+  return a.namespace === b.namespace && sameList(a.argv, b.argv);
 }
 
 export function sameFile(a: FileState, b: FileState): boolean {

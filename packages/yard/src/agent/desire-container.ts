@@ -3,6 +3,7 @@ import type { ContainerSpec } from "../model/types.ts";
 import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
+import { bindsResolver } from "./desire-files.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
 import { containerName, hostsFile, nodeNamespace, resolverFile } from "./names.ts";
 import type { ContainerNodeState, ExecState } from "./state.ts";
@@ -67,7 +68,7 @@ function ownBinds(node: NodeEntry, spec: Omit<ContainerSpec, "nics">, facts: Hos
   const taken = new Set(spec.binds.map((bind) => bind.split(":")[1]));
   const binds: string[] = [];
   if (!taken.has("/etc/hosts")) binds.push(`${hostsFile(facts.run, node.lab)}:/etc/hosts:ro`);
-  if (!taken.has("/etc/resolv.conf") && node.nics.some((nic) => nic.dns.length > 0))
+  if (!taken.has("/etc/resolv.conf") && bindsResolver(node))
     binds.push(`${resolverFile(facts.run, node.name)}:/etc/resolv.conf:ro`);
   return binds;
 }

@@ -60,11 +60,14 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
         "--bogus-priv",
         "--leasefile-ro",
         "--dhcp-authoritative",
+        // Who has an address is in the store: to ask the network takes three seconds.
+        "--no-ping",
         ...ranges,
         `--dhcp-hostsdir=${folder}/dhcp`,
         `--hostsdir=${folder}/names`,
       ],
       running: true,
+      namespace: undefined,
       purpose,
     },
     files: new Map([

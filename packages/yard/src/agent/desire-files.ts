@@ -21,7 +21,7 @@ export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: 
   const servers = [...new Set(node.nics.flatMap((nic) => nic.dns))];
   const resolver = servers.map((ip) => `nameserver ${ip}\n`).join("");
   if (node.spec.kind === "container") {
-    if (servers.length > 0)
+    if (bindsResolver(node))
       yield [resolverFile(facts.run, node.name), { type: "text", text: resolver, bound: true, purpose }];
     return;
   }
@@ -29,6 +29,11 @@ export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: 
   const folder = `/etc/netns/${nodeNamespace(facts.yard, node.name)}`;
   yield [`${folder}/hosts`, { type: "symlink", target: hostsFile(facts.run, node.lab), purpose }];
   if (servers.length > 0) yield [`${folder}/resolv.conf`, { type: "text", text: resolver, bound: true, purpose }];
+}
+
+/** Whether a container has our resolv.conf from its start on. A lease may bring servers later, and others. */
+export function bindsResolver(node: NodeEntry): boolean {
+  return node.nics.some(({ dns, dhcp }) => dns.length > 0 || dhcp);
 }
 
 /** hosts(5): the loopback names, then every address of every node; a node's IPv4 addresses stand before its others. */

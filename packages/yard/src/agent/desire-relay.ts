@@ -17,7 +17,7 @@ export function relay(
   return {
     path,
     file: { type: "text", text: `${JSON.stringify(config, undefined, 1)}\n`, bound: false, purpose: "yard" },
-    service: { argv: [...facts.executable, "relay", path], running: true, purpose: "yard" },
+    service: { argv: [...facts.executable, "relay", path], running: true, namespace: undefined, purpose: "yard" },
   };
 }
 

@@ -2,13 +2,19 @@ import { addressOf, contains, family, type Ip, networkOf } from "@switchyard/bas
 import type { Route } from "@switchyard/linux";
 import type { RouteSpec } from "../model/types.ts";
 import type { NetworkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
+import { dhcpClientId } from "./desire-dhcp.ts";
+import type { Lease } from "./leases.ts";
 import { formatRoute } from "./route.ts";
 
 /**
  * The routes of a node, as a State holds them: its own, those of its nics, and a default route a family over the first
- * nic that names a gateway, or failing that over the first whose network has one.
+ * nic that names a gateway, or failing that over the first whose network or lease has one.
  */
-export function nodeRoutes(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): string[] {
+export function nodeRoutes(
+  node: NodeEntry,
+  networks: ReadonlyMap<string, NetworkEntry>,
+  leases: ReadonlyMap<string, Lease>,
+): string[] {
   const own = [
     ...node.spec.routes.map((route) => toRoute(route, route.dev ?? deviceTowards(node, route.via))),
     ...node.nics.flatMap((nic) => nic.routes.map((route) => toRoute(route, nic.name))),
@@ -17,12 +23,17 @@ export function nodeRoutes(node: NodeEntry, networks: ReadonlyMap<string, Networ
     const name = version === 4 ? "default4" : "default6";
     // Whoever writes a default route himself wants no other.
     if (own.some((route) => route.to === name)) return [];
-    return defaultRoutes(node, networks, version);
+    return defaultRoutes(node, networks, leases, version);
   });
   return [...new Set([...own, ...defaults].map(formatRoute))].toSorted();
 }
 
-function defaultRoutes(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>, version: 4 | 6): Route[] {
+function defaultRoutes(
+  node: NodeEntry,
+  networks: ReadonlyMap<string, NetworkEntry>,
+  leases: ReadonlyMap<string, Lease>,
+  version: 4 | 6,
+): Route[] {
   const to = version === 4 ? "default4" : "default6";
   const named = node.nics.flatMap((nic) =>
     (nic.gateway ?? [])
@@ -33,8 +44,10 @@ function defaultRoutes(node: NodeEntry, networks: ReadonlyMap<string, NetworkEnt
   const base = version === 4 ? 0 : 1024;
   if (named.length > 0) return named.map((route, i) => (i === 0 ? route : { ...route, metric: base + i }));
   for (const nic of node.nics) {
-    if (nic.gateway !== undefined || nic.network === undefined) continue;
-    const via = networks.get(nic.network)?.gateway.find((ip) => family(ip) === version && reaches(nic, ip));
+    if (nic.gateway !== undefined) continue;
+    const lease = version === 4 && nic.dhcp ? leases.get(dhcpClientId(node, nic)) : undefined;
+    const offered = lease?.gateway ?? networks.get(nic.network ?? "")?.gateway ?? [];
+    const via = offered.find((ip) => family(ip) === version && reaches(nic, ip));
     if (via !== undefined) return [{ to, via, dev: nic.name }];
   }
   return [];

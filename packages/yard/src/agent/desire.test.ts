@@ -20,6 +20,7 @@ const facts: HostFacts = {
   offloads: true,
   addresses: [],
   uplinks: [],
+  leases: new Map(),
   run: "/run/t",
   executable: ["/bin/yard"],
 };
@@ -247,7 +248,7 @@ describe("what a host shall be like", () => {
     const state = desire(rowsFrom([network("lan")], nodes), facts);
     const path = "/run/t/relay/forwards.json";
     expect([...state.services]).toEqual([
-      ["relay", { argv: ["/bin/yard", "relay", path], running: true, purpose: "yard" }],
+      ["relay", { argv: ["/bin/yard", "relay", path], running: true, namespace: undefined, purpose: "yard" }],
     ]);
     const file = state.files.get(path);
     expect(file?.type === "text" && JSON.parse(file.text)).toEqual({

@@ -3,6 +3,7 @@ import { portName, wireName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
+import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
@@ -10,6 +11,7 @@ import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
+import type { Lease } from "./leases.ts";
 import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
 import type {
   BridgeState,
@@ -37,6 +39,8 @@ export interface HostFacts {
   /** Of the host's own links, and by which of them it reaches the world. */
   readonly addresses: readonly HostAddress[];
   readonly uplinks: readonly Uplink[];
+  /** What nics have been granted by DHCP, by their client's id. */
+  readonly leases: ReadonlyMap<string, Lease>;
   /** The yard's folder of runtime files, absolute. */
   readonly run: string;
   /** How to start ourselves: the argv that `relay <file>` is put behind. */
@@ -47,7 +51,9 @@ export interface HostFacts {
 export function desire(rows: Rows, facts: HostFacts): State {
   const networks = new Map(rows.networks.map((network) => [network.name, network]));
   const own = rows.nodes.filter((node) => node.host === facts.host);
-  const nodes = withResolvers(own, networks);
+  /** With the addresses that networks keep for nics, and with those that nics have. */
+  const declared = withResolvers(own, networks);
+  const nodes = withLeases(declared, facts.leases);
   const wires = wiresOf(nodes);
   const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
 
@@ -64,7 +70,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const files = new Map<string, FileState>(labFiles(nodes, facts));
   for (const node of nodes) {
     const namespace = nodeNamespace(facts.yard, node.name);
-    if (node.spec.kind !== "guest") namespaces.set(namespace, namespaceState(node, networks));
+    if (node.spec.kind !== "guest") namespaces.set(namespace, namespaceState(node, networks, facts));
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
@@ -83,7 +89,8 @@ export function desire(rows: Rows, facts: HostFacts): State {
     if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
     for (const [path, file] of nodeFiles(node, facts)) files.set(path, file);
   }
-  const services = new Map<string, ServiceState>();
+  const services = new Map<string, ServiceState>(dhcpClients(nodes, facts));
+  for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
   const forwarding = relay(nodes, facts);
   if (forwarding) {
     services.set("relay", forwarding.service);
@@ -91,7 +98,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   }
   for (const network of rows.networks) {
     if (!nats.has(gatewayDevice(facts.yard, network.name))) continue;
-    const served = dnsmasq(network, nodes, facts);
+    const served = dnsmasq(network, declared, facts);
     services.set(served.id, served.service);
     for (const [path, file] of served.files) files.set(path, file);
   }
@@ -138,12 +145,16 @@ function vethState(node: NodeEntry, nic: NicEntry, facts: HostFacts): Omit<VethS
   };
 }
 
-function namespaceState(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): NamespaceState {
+function namespaceState(
+  node: NodeEntry,
+  networks: ReadonlyMap<string, NetworkEntry>,
+  facts: HostFacts,
+): NamespaceState {
   const { spec } = node;
   const own = spec.kind === "container" && ownsNamespace(spec);
   return {
     node: node.name,
-    routes: nodeRoutes(node, networks),
+    routes: nodeRoutes(node, networks, facts.leases),
     sysctls: spec.kind === "container" ? networkSysctls(spec.sysctls) : spec.sysctls,
     container: own ? node.name : undefined,
   };

@@ -14,7 +14,15 @@ import { NETNS_ETC, ownFolders } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { parseAlias } from "./mark.ts";
 import { isGatewayDevice, natTablePrefix } from "./names.ts";
-import { DNSMASQ_SUFFIX, runDirectory, SYSTEM_SWITCH, SYSTEM_YARD, stateDirectory, type YardPaths } from "./paths.ts";
+import {
+  DHCP_SUFFIX,
+  DNSMASQ_SUFFIX,
+  runDirectory,
+  SYSTEM_SWITCH,
+  SYSTEM_YARD,
+  stateDirectory,
+  type YardPaths,
+} from "./paths.ts";
 import { Services } from "./services.ts";
 import { systemSwitchAbsence } from "./system-switch.ts";
 
@@ -52,7 +60,8 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
     log.warn({ message: error instanceof Error ? error.message : String(error) }, "source NAT may be left"),
   );
 
-  for (const folder of [...ownFolders(paths), `${paths.run}${DNSMASQ_SUFFIX}`, paths.run, paths.state])
+  const ofServices = [DHCP_SUFFIX, DNSMASQ_SUFFIX].map((suffix) => `${paths.run}${suffix}`);
+  for (const folder of [...ownFolders(paths), ...ofServices, paths.run, paths.state])
     rmSync(folder, { recursive: true, force: true });
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
+import { DHCP_SUFFIX, DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
 import type { FileState } from "./state.ts";
 
 /** The folder in which `ip netns exec` looks for the files of a namespace, one folder each (ip-netns(8)). */
@@ -39,6 +39,7 @@ export function ownFolders(paths: YardPaths): string[] {
   const networks = `${paths.run}${DNSMASQ_SUFFIX}`;
   return [
     join(paths.run, "files"),
+    `${paths.run}${DHCP_SUFFIX}`,
     ...ofNodes.map((name) => join(NETNS_ETC, name)),
     ...entries(networks).flatMap((name) => DNSMASQ_PARTS.map((part) => join(networks, name, part))),
   ];

@@ -68,9 +68,11 @@ class Host {
       case "service-stop":
         this.#services.delete(action.id);
         return;
-      case "service-start":
-        this.#services.set(action.id, action.state);
+      case "service-start": {
+        const { namespace } = action.state;
+        if (namespace === undefined || this.#namespaces.has(namespace)) this.#services.set(action.id, action.state);
         return;
+      }
       case "container-remove":
         this.#containers.delete(action.node);
         this.#endLife(action.node);
@@ -98,6 +100,9 @@ class Host {
         const namespace = this.#namespaces.get(action.namespace);
         this.#namespaces.delete(action.namespace);
         if (namespace) this.#exec.delete(namespace.node);
+        for (const [id, service] of this.#services)
+          if (service.namespace === action.namespace)
+            this.#services.set(id, { ...service, running: false, namespace: "" });
         for (const [name, veth] of this.#veths) if (veth.namespace === action.namespace) this.#veths.delete(name);
         return;
       }

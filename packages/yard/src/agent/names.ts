@@ -5,7 +5,7 @@ import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
-import { DNSMASQ_SUFFIX, NAMESPACE_PREFIX } from "./paths.ts";
+import { DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX } from "./paths.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
@@ -41,6 +41,16 @@ export function guestDevice(yard: string, port: string): string {
 /** The folder of what a nat network's dnsmasq follows: `dhcp` and `names` are in it. */
 export function dnsmasqFolder(run: string, device: string): string {
   return `${run}${DNSMASQ_SUFFIX}/${device}`;
+}
+
+/** The folder of what DHCP clients run at events. */
+export function dhcpFolder(run: string): string {
+  return `${run}${DHCP_SUFFIX}`;
+}
+
+/** Where DHCP clients leave their leases. */
+export function leasesFolder(run: string): string {
+  return `${dhcpFolder(run)}/leases`;
 }
 
 /** Whether it could be the name of a {@link gatewayDevice}. */

@@ -216,7 +216,11 @@ function ours(present: readonly LinkAddress[], wanted: readonly string[]): strin
 
 function services(world: World, desired: State): Map<string, ServiceState> {
   const found = new Map<string, ServiceState>();
-  for (const [id, { argv }] of world.services.running()) found.set(id, { argv, running: true, purpose: "" });
+  for (const [id, { argv, pid }] of world.services.running()) {
+    const name = desired.services.get(id)?.namespace;
+    const there = name === undefined || namespaceId({ name }) === namespaceId({ pid });
+    found.set(id, { argv, running: true, namespace: there ? name : "", purpose: "" });
+  }
   for (const [id, wanted] of desired.services) if (!found.has(id)) found.set(id, { ...wanted, running: false });
   return found;
 }

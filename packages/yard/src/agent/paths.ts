@@ -31,6 +31,8 @@ export const NAMESPACE_PREFIX = "yard_";
 
 /** What follows the path of a yard's runtime files in that of the files of its dnsmasqs, who read them as nobody. */
 export const DNSMASQ_SUFFIX = ".dnsmasq";
+/** The same of what its DHCP clients read and write, as nobody. */
+export const DHCP_SUFFIX = ".dhcp";
 
 /**
  * The paths of a yard. `SWITCHYARD_RUN_DIR` and `SWITCHYARD_STATE_DIR` replace `/run/switchyard` and

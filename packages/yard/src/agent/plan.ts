@@ -5,7 +5,14 @@
 import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
 import { sameBridge, sameContainer, sameFile, sameList, sameNat, samePort, sameService } from "./compare.ts";
 import { routeDevice } from "./route.ts";
-import { type ContainerNodeState, HOST, type NamespaceState, type State, type VethState } from "./state.ts";
+import {
+  type ContainerNodeState,
+  HOST,
+  type NamespaceState,
+  type ServiceState,
+  type State,
+  type VethState,
+} from "./state.ts";
 import { parsePurpose, type Subject } from "./subject.ts";
 
 export interface PlanOptions {
@@ -17,7 +24,7 @@ export interface PlanOptions {
 export function plan(desired: State, actual: State, options: PlanOptions): Action[] {
   const actions: Action[] = [];
   const nodes = planNodes(desired, actual, options, actions);
-  planServices(desired, actual, actions);
+  planServices(desired, actual, nodes, actions);
   planFiles(desired, actual, actions);
   const renewed = planVeths(desired, actual, nodes, actions);
   planSwitch(desired, actual, nodes, renewed, actions);
@@ -127,15 +134,19 @@ function containerFate(
   }
 }
 
-function planServices(desired: State, actual: State, actions: Action[]): void {
+function planServices(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
+  /** In a namespace that is made anew there is nothing of the one before. */
+  const stays = (wanted: ServiceState, present: ServiceState) =>
+    sameService(wanted, present) && !nodes.fresh.has(wanted.namespace ?? "");
   for (const [id, present] of actual.services) {
     const wanted = desired.services.get(id);
     const subject = parsePurpose((wanted ?? present).purpose);
-    if (wanted === undefined || !sameService(wanted, present)) actions.push({ do: "service-stop", id, subject });
+    if (wanted === undefined || !stays(wanted, present)) actions.push({ do: "service-stop", id, subject });
   }
   for (const [id, state] of desired.services) {
     const present = actual.services.get(id);
-    if (present?.running && sameService(state, present)) continue;
+    if (nodes.dormant.has(state.namespace ?? "")) continue;
+    if (present?.running && stays(state, present)) continue;
     actions.push({ do: "service-start", id, state, subject: parsePurpose(state.purpose) });
   }
 }

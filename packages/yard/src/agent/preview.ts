@@ -13,6 +13,7 @@ import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
+import { readLeases } from "./leases.ts";
 import { observe } from "./observe.ts";
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
@@ -44,6 +45,7 @@ export async function previewPlan(
     datapath: host.datapath,
     offloads: finishesPackets(yard, host.datapath),
     ...hostNetwork(),
+    leases: readLeases(paths.run),
     run: paths.run,
     executable: options.executable,
   };

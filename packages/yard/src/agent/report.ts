@@ -6,6 +6,7 @@ import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
+import { dhcpClientId } from "./desire-dhcp.ts";
 import { networkBridge, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
@@ -24,7 +25,7 @@ export interface Findings {
 /** The status of every row of this host. */
 export function reportOf(
   rows: Rows,
-  { host, yard }: Pick<HostFacts, "host" | "yard">,
+  { host, yard, leases }: Pick<HostFacts, "host" | "yard" | "leases">,
   findings: Findings,
 ): Required<Pick<StatusReport, "nodes" | "nics" | "networks">> {
   const failures = new Map(findings.failures.map(({ subject, error }) => [purposeOf(subject), failureOf(error)]));
@@ -36,7 +37,10 @@ export function reportOf(
     if (node.host !== host) continue;
     const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
-    for (const nic of node.nics) nics.set(nic.uuid, nicStatusOf(node, nic, findings, blamed, status));
+    for (const nic of node.nics) {
+      const lease = leases.get(dhcpClientId(node, nic));
+      nics.set(nic.uuid, { ...nicStatusOf(node, nic, findings, blamed, status), lease });
+    }
   }
   for (const network of rows.networks)
     networks.set(network.uuid, networkStatusOf(network, findings, blamed({ kind: "network", network: network.name })));
@@ -84,7 +88,7 @@ function nicStatusOf(
   findings: Findings,
   blamed: (subject: Subject) => Failure | undefined,
   status: NodeStatus,
-): NicStatus {
+): Omit<NicStatus, "lease"> {
   const port = portName(node.objId, nic.index);
   const observed = findings.ports.get(port);
   const failure =

@@ -100,6 +100,8 @@ export interface ContainerNodeState {
 export interface ServiceState {
   readonly argv: readonly string[];
   readonly running: boolean;
+  /** The node's namespace that it lives in; undefined: the host's. Observed: empty where that namespace has gone. */
+  readonly namespace: string | undefined;
   /** What it is for (see subject.ts); empty in an observed state. Not compared. */
   readonly purpose: string;
 }

@@ -8,6 +8,7 @@ import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
 import { dismantle } from "./dismantle.ts";
 import {
+  DHCP_SUFFIX,
   DNSMASQ_SUFFIX,
   runDirectory,
   SYSTEM_SWITCH,
@@ -124,6 +125,6 @@ async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
 function folders(path: string): string[] {
   if (!existsSync(path)) return [];
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() && !entry.name.endsWith(DNSMASQ_SUFFIX) ? [entry.name] : [],
+    entry.isDirectory() && ![DHCP_SUFFIX, DNSMASQ_SUFFIX].some((it) => entry.name.endsWith(it)) ? [entry.name] : [],
   );
 }

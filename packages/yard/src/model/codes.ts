@@ -54,6 +54,7 @@ export const modelCodes = {
   "nic.bad-name": "A nic's name is longer than 15 characters, reserved, or has characters that are refused.",
   "nic.counted-ip": "A node with `count` names an address, which only one of them could have; use slot.",
   "nic.counted-mac": "A node with `count` names a MAC address, which only one of them could have; use slot.",
+  "nic.dhcp-with-address": "A nic asks a DHCP server for an address, and names one itself; write one of the two.",
   "nic.duplicate-ip": "Two nics on one network, or a nic and the network's gateway, have one address; change one.",
   "nic.duplicate-mac": "Two nics on one network have one MAC address; change one, or leave it out.",
   "nic.duplicate-name": "Two nics of a node have one name; name one of them otherwise.",
@@ -67,6 +68,7 @@ export const modelCodes = {
   "nic.slot-without-cidr":
     "A slot fixes an address only on a network that has a cidr; give it one, or name the address.",
   "nic.two-gateways": "A nic has two gateways of one IP version; write other next hops as routes.",
+  "nic.two-spellings": "A nic says a thing twice (mac and hwaddr, ip and config.cidr, …), and not the same; write one.",
   "nic.unattached": "A nic is on no network and no link names it; give it one of the two.",
   "nic.vlan-without-network": "A nic of a link has vlan or trunks, which only a network's port has.",
   "node.bad-name": "A node's name has other characters than letters, digits, -, _ and ., more than 63, or is reserved.",

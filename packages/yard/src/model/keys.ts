@@ -26,7 +26,10 @@ export function keysAt(path: Path, places: Places): string[] {
       if (entry === "nic") return ["mtu", "dns", "spy"];
       return keysOfKind(entry).filter((word) => !["kind", "count", "ports"].includes(word));
     case "nodes":
-      if (key === "nics") return Object.keys(nicMappingSchema.shape);
+      if (key === "nics")
+        return Object.keys(
+          (path.at(-1) === "config" ? nicMappingSchema.shape.config.unwrap() : nicMappingSchema).shape,
+        );
       return keysOfKind(places.node([section, entry ?? "", "kind"])?.value);
     case "checks":
       if (key === "ping" || key === "tcp" || key === "exec") return Object.keys(checkSchema.shape[key].unwrap().shape);

@@ -2,6 +2,7 @@ import { addressOf, type Cidr, family, type Ip, parseIp, parseMac, YardError } f
 import { NIC_NAME } from "./fields.ts";
 import { suggest } from "./nearest.ts";
 import { isHost } from "./networks.ts";
+import { respell, type Spelled } from "./nic-spelling.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
 import { readRoutes } from "./routes.ts";
@@ -38,28 +39,33 @@ export function readNics(written: readonly (string | NicFile)[], path: Path, con
   });
 }
 
-function readNic(file: NicFile, path: Path, index: number, context: NicContext): NicSpec {
+function readNic(written: NicFile, path: Path, index: number, context: NicContext): NicSpec {
   const { reading } = context;
+  const spelled = respell(written, path, reading);
+  const { file, at } = spelled;
   const defaults = reading.data.defaults?.nic;
   const network = file.network === undefined ? undefined : findNetwork(file.network, path, context);
   const name = reading.parse([...path, "name"], file.name ?? `eth${index}`, parseNicName) ?? `eth${index}`;
-  const shared = checkCounted(file, path, context);
+  const shared = checkCounted(spelled, context);
   checkWire(file, path, reading);
-  const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : [...path, "dns"];
+  const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : at("dns");
+  checkDhcp(spelled, network, reading);
   return {
     name,
     network: network?.name,
     link: undefined,
-    mac: file.mac === undefined || shared ? undefined : reading.parse([...path, "mac"], file.mac, parseMac),
-    ip: shared ? [] : readAddresses(file, path, network, context),
+    mac: file.mac === undefined || shared ? undefined : reading.parse(at("mac"), file.mac, parseMac),
+    ip: shared ? [] : readAddresses(spelled, network, context),
     slot: file.slot,
-    gateway: readGateways(file, path, reading),
+    gateway: readGateways(spelled, reading),
     dns: reading.each(dnsPath, file.dns ?? defaults?.dns, parseIp).map(({ value }) => value),
+    dhcp: file.dhcp ?? false,
     mtu: file.mtu ?? defaults?.mtu,
     vlan: file.vlan,
     trunks: [...new Set(file.trunks)],
     routes: readRoutes(file.routes, [...path, "routes"], name, reading).map(({ value }) => value),
     spy: file.spy ?? defaults?.spy ?? false,
+    monitor: file.monitor ?? false,
   };
 }
 
@@ -79,11 +85,13 @@ export function linkNic(
     slot: undefined,
     gateway: undefined,
     dns: [],
+    dhcp: false,
     mtu: mtu ?? defaults?.mtu,
     vlan: undefined,
     trunks: [],
     routes: [],
     spy: defaults?.spy ?? false,
+    monitor: false,
   };
 }
 
@@ -114,18 +122,18 @@ function findNetwork(name: string, path: Path, { reading, networks }: NicContext
 }
 
 /** What only one nic can have is not written for several; whether it is. */
-function checkCounted(file: NicFile, path: Path, { count, reading }: NicContext): boolean {
+function checkCounted({ file, at }: Spelled, { count, reading }: NicContext): boolean {
   if (count === 1) return false;
   const hint = "leave it out, or use `slot`: the nodes take consecutive ones";
   const ip = file.ip !== undefined && file.ip !== "none" && file.ip.length > 0;
   if (ip)
     reading.places.report(
-      [...path, "ip"],
+      at("ip"),
       () => new YardError("nic.counted-ip", `${count} nodes cannot share one address`, { hint }),
     );
   if (file.mac !== undefined)
     reading.places.report(
-      [...path, "mac"],
+      at("mac"),
       () => new YardError("nic.counted-mac", `${count} nodes cannot share one MAC address`, { hint }),
     );
   return ip || file.mac !== undefined;
@@ -147,15 +155,30 @@ function checkWire(file: NicFile, path: Path, reading: Reading): void {
       );
 }
 
+/** A server decides the address, and of a nat that is the network itself, which keeps one for each nic. */
+function checkDhcp({ file, at }: Spelled, network: NetworkSpec | undefined, reading: Reading): void {
+  if (file.dhcp !== true || network?.type === "nat") return;
+  const listed = file.ip === undefined || file.ip === "none" ? [] : [file.ip].flat();
+  const key = listed.some((ip) => !ip.includes(":")) ? "ip" : file.slot === undefined ? undefined : "slot";
+  if (key === undefined) return;
+  reading.places.reportKey(
+    at(key),
+    () =>
+      new YardError("nic.dhcp-with-address", `"${key}" fixes an address, and "dhcp" asks a server for one`, {
+        hint: "write one of the two",
+      }),
+  );
+}
+
 function readAddresses(
-  file: NicFile,
-  path: Path,
+  { file, at: placeOf }: Spelled,
   network: NetworkSpec | undefined,
   { reading }: NicContext,
 ): readonly Cidr[] | undefined {
-  if (file.ip === undefined) return undefined;
-  if (file.ip === "none") return [];
-  const at = [...path, "ip"];
+  const served = file.dhcp === true && network?.type === "nat";
+  if (file.ip === undefined) return file.dhcp === true && !served ? [] : undefined;
+  if (file.ip === "none") return served ? undefined : [];
+  const at = placeOf("ip");
   // Where the network or its subnet is in doubt, so is what could be said of the address.
   if (file.network !== undefined && (network === undefined || reading.unsure(["networks", network.name, "cidr"])))
     return [];
@@ -174,14 +197,14 @@ function readAddresses(
   return [...seen];
 }
 
-function readGateways(file: NicFile, path: Path, reading: Reading): readonly Ip[] | undefined {
+function readGateways({ file, at }: Spelled, reading: Reading): readonly Ip[] | undefined {
   if (file.gateway === undefined) return undefined;
   if (file.gateway === "none") return [];
-  const gateways = reading.each([...path, "gateway"], file.gateway, parseIp);
+  const gateways = reading.each(at("gateway"), file.gateway, parseIp);
   for (const version of [4, 6] as const)
     if (gateways.filter(({ value }) => family(value) === version).length > 1)
       reading.places.report(
-        [...path, "gateway"],
+        at("gateway"),
         () =>
           new YardError("nic.two-gateways", `a nic has at most one IPv${version} gateway`, {
             hint: "write other next hops as `routes`",

@@ -118,6 +118,8 @@ export function reaches(
 ): boolean {
   if (isLinkLocal(ip)) return true;
   return nics.some((nic) => {
+    // What a server will say.
+    if (nic.dhcp) return true;
     if (nic.ip !== undefined) return nic.ip.some((cidr) => contains(cidr, ip) && addressOf(cidr) !== ip);
     if (nic.network === undefined) return false;
     const network = networks.get(nic.network);

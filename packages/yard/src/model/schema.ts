@@ -63,6 +63,25 @@ export const nicMappingSchema = z
       examples: [[10, 20]],
     }).optional(),
     routes: field(routes, "Routes through this nic.", { default: [] }).optional(),
+    dhcp: field(
+      z.boolean(),
+      "Get address, gateway and name servers from a DHCP server, and keep the lease renewed. What is given here wins. On a `nat` the address is the one that `ip`, `slot` or the network fixes.",
+      { default: false },
+    ).optional(),
+    monitor: field(z.boolean(), "Show the counters of its port with it in `yard inspect`.", {
+      default: false,
+    }).optional(),
+    hwaddr: field(text, "The same as `mac`.").optional(),
+    config: field(
+      z.strictObject({
+        cidr: field(oneOrMore, "The same as `ip`.").optional(),
+        dhcp: field(z.boolean(), "The same as `dhcp`.").optional(),
+        gateway: field(oneOrMore, "The same as `gateway`.").optional(),
+        gw: field(oneOrMore, "The same again.").optional(),
+        dns: field(oneOrMore, "The same as `dns`.").optional(),
+      }),
+      "Addresses as Zero-OS writes them.",
+    ).optional(),
     spy: field(z.boolean(), "Mirror its traffic to the interface `s_<port>` for Wireshark and the like.", {
       default: false,
     }).optional(),

@@ -140,12 +140,16 @@ export interface NicSpec {
   /** Next hops of the default route, at most one a family; undefined: the network's; empty: none. */
   readonly gateway: readonly Ip[] | undefined;
   readonly dns: readonly Ip[];
+  /** Its IPv4 address, gateway and name servers come from a DHCP server; what is given here wins. */
+  readonly dhcp: boolean;
   readonly mtu: number | undefined;
   /** Access VLAN, 1..4094. With `trunks` too it is the native VLAN. */
   readonly vlan: number | undefined;
   readonly trunks: readonly number[];
   readonly routes: readonly RouteSpec[];
   readonly spy: boolean;
+  /** Its port's counters are shown with it. */
+  readonly monitor: boolean;
 }
 
 /** A route of a node; of a nic, `dev` is that nic. */

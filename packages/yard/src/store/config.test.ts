@@ -78,6 +78,8 @@ describe("the configuration of a row", () => {
       gateway: maybe(fc.array(ip, { maxLength: 2 })),
       dns: fc.array(ip, { maxLength: 2 }),
       routes: fc.array(route, { maxLength: 2 }),
+      dhcp: fc.boolean(),
+      monitor: fc.boolean(),
     });
     fc.assert(fc.property(nics, (spec) => expect(parseNicConfig(nicConfigText(spec), "")).toEqual(spec)));
   });

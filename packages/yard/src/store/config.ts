@@ -17,7 +17,7 @@ import type {
 import { canonicalJson, type Plain } from "./canonical.ts";
 
 /** What a nic's columns do not hold. */
-export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes">;
+export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor">;
 /** A node less its nics, which are rows of their own. */
 export type NodeConfig = Omit<NetnsSpec, "nics"> | Omit<ContainerSpec, "nics"> | Omit<GuestSpec, "nics">;
 
@@ -56,6 +56,8 @@ export function nicConfigText(spec: NicConfig): string {
     gateway: spec.gateway,
     dns: some(spec.dns),
     routes: some(spec.routes.map(plainRoute)),
+    dhcp: spec.dhcp || undefined,
+    monitor: spec.monitor || undefined,
   });
 }
 
@@ -89,8 +91,8 @@ export function parseNodeConfig(row: {
 
 /** @throws YardError `store.bad-row` */
 export function parseNicConfig(text: string, where: string): NicConfig {
-  const { gateway, dns, routes } = parse(nicSchema, text, where);
-  return { gateway, dns, routes };
+  const { gateway, ...rest } = parse(nicSchema, text, where);
+  return { gateway, ...rest };
 }
 
 /** @throws YardError `store.bad-row` */
@@ -137,7 +139,13 @@ const containerSchema = commonSchema.extend({
   engine: z.string().optional(),
 });
 const guestSchema = commonSchema.extend({ engine: z.string().optional(), container: z.string().optional() });
-const nicSchema = z.object({ gateway: z.array(ip).optional(), dns: z.array(ip).default([]), routes });
+const nicSchema = z.object({
+  gateway: z.array(ip).optional(),
+  dns: z.array(ip).default([]),
+  routes,
+  dhcp: z.boolean().default(false),
+  monitor: z.boolean().default(false),
+});
 const judged = { expect: z.enum(["pass", "fail"]), name: z.string(), timeout: z.number() };
 const checksSchema = z.array(
   z.discriminatedUnion("type", [

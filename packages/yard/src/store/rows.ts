@@ -90,6 +90,8 @@ export interface NicEntry {
   readonly gateway: readonly Ip[] | undefined;
   readonly dns: readonly Ip[];
   readonly routes: readonly RouteSpec[];
+  readonly dhcp: boolean;
+  readonly monitor: boolean;
   readonly status: NicStatus;
 }
 

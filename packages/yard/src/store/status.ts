@@ -2,6 +2,7 @@
  * The `status` columns: what the agent tells about a row. A map of strings, whose keys are defined here alone, for the
  * one who writes them and all who read them.
  */
+import { type Cidr, type Ip, parseCidr, parseIp } from "@switchyard/base";
 import type { Database, Uuid } from "@switchyard/ovsdb";
 import type { SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -32,12 +33,22 @@ export interface NodeStatus {
   readonly commands: string | undefined;
 }
 
+/** What a DHCP server has granted. */
+export interface LeaseStatus {
+  readonly address: Cidr;
+  readonly server: Ip | undefined;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+}
+
 export interface NicStatus {
   readonly state: "pending" | "up" | "failed";
   readonly failure: Failure | undefined;
   /** The name of its port and the number that the switch gave it. */
   readonly port: string | undefined;
   readonly ofport: number | undefined;
+  /** Of a nic that is addressed by DHCP. */
+  readonly lease: LeaseStatus | undefined;
 }
 
 export interface NetworkStatus {
@@ -79,8 +90,13 @@ export function nodeStatus(map: StatusMap): NodeStatus {
 }
 
 export function nicStatusMap(status: NicStatus): StatusMap {
-  const { state, port, ofport } = status;
-  return toMap({ state, ...failureEntries(status.failure), port, ofport });
+  const { state, port, ofport, lease } = status;
+  const granted = lease && {
+    lease_address: lease.address,
+    lease_server: lease.server,
+    lease_expires: new Date(lease.expires).toISOString(),
+  };
+  return toMap({ state, ...failureEntries(status.failure), port, ofport, ...granted });
 }
 
 export function nicStatus(map: StatusMap): NicStatus {
@@ -89,7 +105,16 @@ export function nicStatus(map: StatusMap): NicStatus {
     failure: failureOf(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),
+    lease: leaseOf(map),
   };
+}
+
+function leaseOf(map: StatusMap): LeaseStatus | undefined {
+  const address = map.get("lease_address");
+  const expires = Date.parse(map.get("lease_expires") ?? "");
+  if (address === undefined || Number.isNaN(expires)) return undefined;
+  const server = map.get("lease_server");
+  return { address: parseCidr(address), server: server === undefined ? undefined : parseIp(server), expires };
 }
 
 export function networkStatusMap(status: NetworkStatus): StatusMap {
