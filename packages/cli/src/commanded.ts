@@ -20,7 +20,7 @@ export function parseNicWord(word: string): FilePart {
       throw new YardError("usage.wrong", `"${field}" is no field of a nic`, {
         hint: "write NETWORK[,FIELD=VALUE]…, such as lan01,ip=10.1.0.1/24,name=eth1",
       });
-    const value = numeric.has(name) && /^\d+$/.test(text) ? Number(text) : text;
+    const value = fieldValue(name, text);
     const present = nic[name];
     const list = present === undefined ? value : [...(Array.isArray(present) ? present : [present]), value];
     nic[name] = name === "trunks" && !Array.isArray(list) ? [list] : list;
@@ -28,6 +28,12 @@ export function parseNicWord(word: string): FilePart {
   return nic;
 }
 const numeric = new Set(["slot", "mtu", "vlan", "trunks"]);
+const yesOrNo = new Set(["dhcp", "monitor", "spy"]);
+
+function fieldValue(name: string, text: string): string | number | boolean {
+  if (numeric.has(name) && /^\d+$/.test(text)) return Number(text);
+  return yesOrNo.has(name) && (text === "true" || text === "false") ? text === "true" : text;
+}
 
 /**
  * Writes a command and waits for the agent's word. One that failed is withdrawn, and leaves nothing behind.

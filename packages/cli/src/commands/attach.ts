@@ -13,6 +13,7 @@ import { report } from "./add.ts";
 interface Options extends CommonOptions {
   readonly name?: string;
   readonly ip: readonly string[];
+  readonly dhcp?: boolean;
 }
 
 /** `yard attach NODE NETWORK` */
@@ -26,6 +27,7 @@ export function define(command: Command, session: Session): void {
     .argument("<network>", "NETWORK[,FIELD=VALUE]…, the fields of a nic in a lab file")
     .option("--name <nic>", "name of the nic in the node (default: the next eth<n>)")
     .option("--ip <cidr>", "address (may be repeated; default: one of the network's cidr)", repeated, [])
+    .option("--dhcp", "get address, gateway and name servers from a DHCP server on it")
     .option("--json", JSON_HELP)
     .action(async (node: string, network: string, options: Options) => {
       await attach(session, yardName(command, session.env), node, network, options);
@@ -34,6 +36,7 @@ export function define(command: Command, session: Session): void {
     command,
     ["yard attach web lan02", "one nic more"],
     ["yard attach web lan02 --name eth0", "move eth0 to lan02"],
+    ["yard attach web lan02 --dhcp", "with the address that a server on lan02 gives"],
     ["yard attach web lan02,vlan=5,mtu=9000 --ip 10.2.0.7/24", "with fields of a nic"],
   );
 }
@@ -50,6 +53,7 @@ async function attach(session: Session, yard: string, node: string, network: str
       ...fields,
       ...(options.name === undefined ? {} : { name: options.name }),
       ...(options.ip.length === 0 ? {} : { ip: options.ip }),
+      ...(options.dhcp ? { dhcp: true } : {}),
     },
     { networks: rows.networks, environment: session.env },
   );

@@ -3,6 +3,7 @@ import { examples, JSON_HELP } from "../help.ts";
 import { renderNode } from "../render/inspect.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
 import { findNode } from "../target.ts";
+import { withCounters } from "../view/counters.ts";
 import { readYard } from "../view/open.ts";
 
 /** `yard inspect NODE…` */
@@ -10,13 +11,19 @@ export function define(command: Command, session: Session): void {
   command
     .description(
       "Show all there is to know about nodes: namespace, process, and for every nic its addresses,\n" +
-        "MAC, the port of the switch and the bridge that it is on.",
+        "MAC, the port of the switch and the bridge that it is on, its DHCP lease, and the port's counters\n" +
+        "where it says `monitor: true`.",
     )
     .argument("<node...>", "names of nodes")
     .option("--json", JSON_HELP)
     .action(async (names: readonly string[], options: CommonOptions) => {
-      const view = await readYard(session, yardName(command, session.env));
-      const nodes = names.map((name) => findNode(view, name));
+      const yard = yardName(command, session.env);
+      const view = await readYard(session, yard);
+      const nodes = await withCounters(
+        session,
+        yard,
+        names.map((name) => findNode(view, name)),
+      );
       if (options.json)
         printJson(
           session,

@@ -1,8 +1,9 @@
+import type { Counters } from "@switchyard/vswitch";
 import type { NicView, NodeView, YardView } from "../view/types.ts";
 import { age } from "./duration.ts";
 import { placeText, stateText } from "./ps.ts";
 import type { Style } from "./style.ts";
-import { pairs, table } from "./table.ts";
+import { type Column, pairs, table } from "./table.ts";
 
 /** `yard inspect`: all there is to know about a node. */
 export function renderNode(view: YardView, node: NodeView, now: number, style: Style): string[] {
@@ -31,6 +32,8 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
     ),
     "",
     ...renderNics(node.name, node.nics, style),
+    ...renderLeases(node.nics, now, style),
+    ...renderCounters(node.nics, style),
   ];
 }
 
@@ -57,6 +60,59 @@ function renderNics(node: string, nics: readonly NicView[], style: Style): strin
     nics,
     style,
   );
+}
+
+/** What DHCP servers have granted. */
+function renderLeases(nics: readonly NicView[], now: number, style: Style): string[] {
+  const leased = nics.filter(({ dhcp }) => dhcp);
+  if (leased.length === 0) return [];
+  return [
+    "",
+    ...table(
+      [
+        { heading: "dhcp", cell: ({ name }) => style.bold(name) },
+        { heading: "lease", cell: ({ lease }) => lease?.address ?? style.yellow("none yet") },
+        { heading: "server", cell: ({ lease }) => lease?.server ?? "" },
+        { heading: "expires", cell: ({ lease }) => (lease === null ? "" : expiryText(lease.expires, now)) },
+      ],
+      leased,
+      style,
+    ),
+  ];
+}
+
+function expiryText(expires: string, now: number): string {
+  const left = Date.parse(expires) - now;
+  return left > 0 ? `in ${age(left)}` : "due";
+}
+
+/** Of the ports of monitored nics, as the switch counts: `rx` is what the nic has sent. */
+function renderCounters(nics: readonly NicView[], style: Style): string[] {
+  const monitored = nics.filter(({ monitor }) => monitor);
+  if (monitored.length === 0) return [];
+  const count = (heading: string, of: (counters: Counters) => number): Column<NicView> => ({
+    heading,
+    cell: ({ counters }) => (counters === null ? "-" : String(of(counters))),
+    align: "right",
+  });
+  return [
+    "",
+    ...table(
+      [
+        { heading: "port", cell: ({ name, port }) => `${style.bold(name)} ${port}` },
+        count("rx packets", ({ rxPackets }) => rxPackets),
+        count("bytes", ({ rxBytes }) => rxBytes),
+        count("dropped", ({ rxDropped }) => rxDropped),
+        count("errors", ({ rxErrors }) => rxErrors),
+        count("tx packets", ({ txPackets }) => txPackets),
+        count("bytes", ({ txBytes }) => txBytes),
+        count("dropped", ({ txDropped }) => txDropped),
+        count("errors", ({ txErrors }) => txErrors),
+      ],
+      monitored,
+      style,
+    ),
+  ];
 }
 
 function vlanText({ vlan, trunks }: NicView): string {

@@ -3,6 +3,17 @@ import type { NetworkView, NicView, NodeView, YardView } from "./types.ts";
 
 export const now = Date.UTC(2026, 0, 2, 12, 0, 0);
 
+const counted = {
+  rxPackets: 0,
+  rxBytes: 0,
+  rxDropped: 0,
+  rxErrors: 0,
+  txPackets: 0,
+  txBytes: 0,
+  txDropped: 0,
+  txErrors: 0,
+};
+
 export function nic(
   name: string,
   network: string | null,
@@ -21,6 +32,10 @@ export function nic(
     mtu: null,
     vlan: null,
     trunks: [],
+    dhcp: false,
+    lease: null,
+    monitor: false,
+    counters: null,
     state: "up",
     error: null,
     ...more,
@@ -81,7 +96,16 @@ export const office: YardView = {
     }),
     node("router", [
       nic("eth0", "lan01", ["10.1.0.9/24"]),
-      nic("eth1", "lan02", ["10.2.0.9/24"], { vlan: 5, trunks: [10, 20], mtu: 9000 }),
+      nic("eth1", "lan02", ["10.2.0.9/24"], {
+        vlan: 5,
+        trunks: [10, 20],
+        mtu: 9000,
+        ...{
+          dhcp: true,
+          lease: { address: "10.2.0.9/24", server: "10.2.0.1", expires: new Date(now + 90_000).toISOString() },
+        },
+        ...{ monitor: true, counters: { ...counted, rxPackets: 1200, rxBytes: 98_000, txDropped: 3 } },
+      }),
       nic("eth2", null, [], { link: "router:eth2--pc:eth1" }),
     ]),
     node("pc", [nic("eth0", "lan02", [])], { state: "pending", lab: null }),

@@ -1,6 +1,7 @@
+import { family } from "@switchyard/base";
 import type { PortForward } from "@switchyard/yard/model";
 import type { NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
-import type { Failure, LabView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
+import type { Failure, LabView, LeaseView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
 
 /** When a process began, in milliseconds since the epoch; undefined when it is gone. */
 export type Began = (pid: number) => number | undefined;
@@ -62,16 +63,33 @@ function nicView(nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
     network: nic.network ?? null,
     link: nic.link ?? null,
     mac: nic.mac,
-    addresses: nic.addresses,
+    addresses: addressesOf(nic),
     port: nic.status.port ?? "",
     bridge: nic.network === undefined ? "" : (bridges.get(nic.network) ?? ""),
     ofport: nic.status.ofport ?? null,
     mtu: nic.mtu ?? null,
     vlan: nic.vlan ?? null,
     trunks: nic.trunks,
+    dhcp: nic.dhcp,
+    lease: leaseView(nic),
+    monitor: nic.monitor,
+    counters: null,
     state: nic.status.state,
     error: failure(nic.status.failure),
   };
+}
+
+/** Those that it has. What a network keeps for a nic is not its own before a server has given it. */
+function addressesOf({ dhcp, addresses, status }: NicEntry): readonly string[] {
+  if (!dhcp) return addresses;
+  const others = addresses.filter((address) => family(address) === 6);
+  return status.lease === undefined ? others : [status.lease.address, ...others];
+}
+
+function leaseView({ status: { lease } }: NicEntry): LeaseView | null {
+  return lease === undefined
+    ? null
+    : { address: lease.address, server: lease.server ?? null, expires: new Date(lease.expires).toISOString() };
 }
 
 function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {

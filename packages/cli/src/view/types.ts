@@ -1,3 +1,5 @@
+import type { Counters } from "@switchyard/vswitch";
+
 /** What the yard looks like to people: the store's rows with the references followed. All of it is what `--json` prints. */
 export interface YardView {
   readonly yard: string;
@@ -59,6 +61,13 @@ export interface NodeView {
   readonly nics: readonly NicView[];
 }
 
+export interface LeaseView {
+  readonly address: string;
+  readonly server: string | null;
+  /** ISO 8601. */
+  readonly expires: string;
+}
+
 export interface NicView {
   readonly name: string;
   readonly network: string | null;
@@ -73,6 +82,12 @@ export interface NicView {
   readonly mtu: number | null;
   readonly vlan: number | null;
   readonly trunks: readonly number[];
+  /** Whether it is addressed by DHCP, and what it has been granted. */
+  readonly dhcp: boolean;
+  readonly lease: LeaseView | null;
+  /** Whether its port's counters are shown, and what they are, at most five seconds old. */
+  readonly monitor: boolean;
+  readonly counters: Counters | null;
   readonly state: string;
   readonly error: Failure | null;
 }

@@ -1,6 +1,7 @@
 /** Nics that get their addresses by DHCP: the client of each, and what a lease makes of a nic. */
 import { family, YardError } from "@switchyard/base";
 import { portName } from "@switchyard/vswitch";
+import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
@@ -33,9 +34,13 @@ printf '%s\\n' "address $ip/$mask" "server $serverid" "gateway $router" "dns $dn
   leasefail: ":\n",
 };
 
-/** The id of a nic's client, which is also the name of its lease. */
-export function dhcpClientId(node: Pick<NodeEntry, "objId">, nic: Pick<NicEntry, "index">): string {
-  return `dhcp-${portName(node.objId, nic.index)}`;
+/** The id of a nic's client, which is also the name of its lease. On another segment it is another client. */
+export function dhcpClientId(
+  node: Pick<NodeEntry, "objId">,
+  nic: Pick<NicEntry, "index" | "network" | "link" | "vlan" | "mac">,
+): string {
+  const { index, network, link, vlan, mac } = nic;
+  return `dhcp-${portName(node.objId, index)}-${digest(canonicalJson({ network, link, vlan, mac }), 6)}`;
 }
 
 /** Whether a nic has a client in its node's namespace, which only what we run has. */
@@ -63,9 +68,7 @@ export function dhcpClients(nodes: readonly NodeEntry[], facts: HostFacts): Map<
       ...[`--inh-caps=${CAPABILITIES}`, `--ambient-caps=${CAPABILITIES}`, `--bounding-set=${CAPABILITIES}`],
       ...["env", `--chdir=${dhcpFolder(facts.run)}`, `LEASE=${leasesFolder(facts.run)}/${id}`],
       ...["busybox", "udhcpc", "-f", "-R", "-s", "/bin/sh", "-i", nic.name],
-      ...["-t", "3", "-T", "2", "-A", "3", "-x", `hostname:${node.name}`],
-      // The MAC is its client's identity (RFC 2132, 9.14): with another one it is another client.
-      ...["-C", "-x", `0x3d:01${nic.mac.replaceAll(":", "")}`],
+      ...["-t", "4", "-T", "3", "-A", "2", "-x", `hostname:${node.name}`],
     ];
     const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
     clients.set(id, { argv, running: true, namespace, purpose });

@@ -242,6 +242,37 @@ describe("what a host shall be like", () => {
     ]);
   });
 
+  test("a nic with dhcp has what its lease says, and a container is not made anew for that", () => {
+    const rows = rowsFrom(
+      [network("lan")],
+      [
+        netns("n", [nic("eth0", "lan", { ip: [], dhcp: true })]),
+        container("c", [nic("eth0", "lan", { ip: [], dhcp: true, dns: [parseIp("9.9.9.9")] })]),
+      ],
+    );
+    const without = desire(rows, facts);
+    const grant = (n: number) => ({
+      address: parseCidr(`10.7.0.${n}/24`),
+      server: parseIp("10.7.0.1"),
+      gateway: [parseIp("10.7.0.1")],
+      dns: [parseIp("10.7.0.53")],
+      expires: 0,
+    });
+    const clients = [...without.services.keys()];
+    const leases = new Map(clients.map((id, n) => [id, grant(100 + n)]));
+    const state = desire(rows, { ...facts, leases });
+    expect(clients).toMatchObject([/^dhcp-_k_1_0-/, /^dhcp-_k_2_0-/].map((it) => expect.stringMatching(it)));
+    expect(without.veths.get("_k_1_0")?.addresses).toEqual([]);
+    expect(state.veths.get("_k_1_0")?.addresses).toEqual(["10.7.0.100/24"]);
+    expect(state.namespaces.get("yard_t_n")?.routes).toEqual(["default4 via 10.7.0.1 dev eth0"]);
+    expect(state.files.get("/etc/netns/yard_t_n/resolv.conf")).toMatchObject({ text: "nameserver 10.7.0.53\n" });
+    expect(state.files.get("/run/t/files/resolv-c")).toMatchObject({ text: "nameserver 9.9.9.9\n" });
+    expect(state.containers.get("c")).toEqual(without.containers.get("c"));
+    // On another segment, or with another MAC, it is another client, whose lease is not known yet.
+    const moved = rowsFrom([network("lan"), network("b")], [netns("n", [nic("eth0", "b", { ip: [], dhcp: true })])]);
+    expect(desire(moved, { ...facts, leases }).veths.get("_k_1_0")?.addresses).toEqual([]);
+  });
+
   test("published ports are the relay's, which connects to the node's own address", () => {
     const port = { address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const };
     const nodes = [netns("web", [nic("eth0", "lan", { ip: ips("10.1.0.1/24") })], { ports: [port] })];

@@ -4,7 +4,7 @@ import type { HostFacts } from "./desire.ts";
 import { dhcpNics, noLease } from "./desire-dhcp.ts";
 
 /** Milliseconds that a DHCP server may take to give a nic an address; dnsmasq(8) spends three seconds on a ping first. */
-const LIMIT = 15_000;
+const LIMIT = 20_000;
 
 /** What there is to say of nics that have no lease. */
 export interface Unleased {

@@ -64,6 +64,11 @@ export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process
   };
 }
 
+/** Where the switch of a yard listens, for a client of its database. */
+export function switchRemote({ yard, databaseSocket }: Pick<YardPaths, "yard" | "databaseSocket">): string {
+  return yard === SYSTEM_YARD ? SYSTEM_SWITCH : `unix:${databaseSocket}`;
+}
+
 /** The folder of every yard's runtime files. */
 export function runDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   return environment.SWITCHYARD_RUN_DIR ?? "/run/switchyard";

@@ -15,7 +15,7 @@ import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
 import { readLeases } from "./leases.ts";
 import { observe } from "./observe.ts";
-import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths, yardPaths } from "./paths.ts";
+import { SYSTEM_YARD, switchRemote, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
 import { register } from "./register.ts";
 import { marksOf } from "./report.ts";
@@ -87,7 +87,7 @@ async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ 
   await using agent = await connectSocket(paths.agentSocket);
   if (!agent) return { desired: wanted, actual: EMPTY };
   const system = paths.yard === SYSTEM_YARD;
-  await using vswitch = await openSwitch(system ? SYSTEM_SWITCH : `unix:${paths.databaseSocket}`);
+  await using vswitch = await openSwitch(switchRemote(paths));
   await using engines = new Engines(paths, createLogger("yard", "warn"));
   const services = runningServices(paths.run);
   const seen = await observe(

@@ -178,6 +178,29 @@ const mistakes: Record<string, [text: string, ...told: string[]]> = {
     "4:50 nic.bad-name",
   ],
   "a nic called lo": [base("a: { kind: netns, nics: [{ network: raw, name: lo }] }"), "4:50 nic.bad-name"],
+  "two spellings of one thing that differ": [
+    base(
+      'a: { kind: netns, nics: [{ network: raw, mac: "02:00:00:00:00:0a", hwaddr: "02:00:00:00:00:0b", ip: 10.1.0.9/24, config: { gw: 10.1.0.1, gateway: 10.1.0.2 } }] }',
+    ),
+    "4:70 nic.two-spellings",
+    "4:126 nic.two-spellings",
+  ],
+  "an address of the other spelling that is none": [
+    base("a: { kind: netns, nics: [{ network: raw, config: { cidr: 10.0.0.300/24 } }] }"),
+    "4:60 address.bad-ip",
+  ],
+  "a key that config has not": [
+    base("a: { kind: netns, nics: [{ network: raw, ip: 10.0.0.2/24, config: { gatway: 10.0.0.1 } }] }"),
+    "4:71 lab.unknown-key",
+  ],
+  "an address beside dhcp": [
+    base("a: { kind: netns, nics: [{ network: lan, dhcp: true, config: { cidr: 10.0.0.5/24 } }] }"),
+    "4:66 nic.dhcp-with-address",
+  ],
+  "a slot beside dhcp": [
+    base("a: { kind: netns, nics: [{ network: lan, slot: 5, dhcp: true }] }"),
+    "4:44 nic.dhcp-with-address",
+  ],
   "a nic on nothing": [base("a: { kind: netns, nics: [{ name: x }] }"), "4:28 nic.unattached"],
   "a multicast MAC": [
     base('a: { kind: netns, nics: [{ network: raw, mac: "01:00:00:00:00:00" }] }'),

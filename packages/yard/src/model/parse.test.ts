@@ -57,6 +57,25 @@ describe("a lab file", () => {
     ]);
   });
 
+  test("may say what a nic is in Zero-OS' words, also the same twice", () => {
+    const nics = `[
+      { network: lan01, hwaddr: "02:00:00:00:00:0a", config: { cidr: 10.1.0.5/24, gw: 10.1.0.9, dns: [9.9.9.9] }, monitor: true },
+      { network: lan01, ip: 10.1.0.6/24, config: { cidr: 10.1.0.6/24, dhcp: false } },
+      { network: lan02, config: { dhcp: true } },
+      { network: home, dhcp: true },
+      { network: home, dhcp: true, slot: 9 } ]`;
+    const networks = "lan01: {}, lan02: { cidr: 10.2.0.0/24 }, home: { type: nat, cidr: 10.3.0.0/24 }";
+    const lab = read(`{ name: a, networks: { ${networks} }, nodes: { n: { kind: netns, nics: ${nics} } } }`);
+    expect(node(lab, "n").nics as object).toMatchObject([
+      { mac: "02:00:00:00:00:0a", ip: ["10.1.0.5/24"], gateway: ["10.1.0.9"], dns: ["9.9.9.9"], monitor: true },
+      { ip: ["10.1.0.6/24"], dhcp: false, monitor: false },
+      // A server decides; a nat keeps one for the nic, which its server gives it.
+      { ip: [], dhcp: true },
+      { ip: undefined, dhcp: true },
+      { ip: undefined, slot: 9, dhcp: true },
+    ]);
+  });
+
   test("gives the ends of a link nics where they declare none, with the link's mtu", () => {
     const lab = read(office);
     expect(lab.links).toMatchObject([{ name: "web:eth1--router:eth2", mtu: 9000 }]);
