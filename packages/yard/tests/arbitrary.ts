@@ -162,7 +162,8 @@ function grow(from: Seed): State {
   if (from.relay !== undefined)
     services.set("relay", { argv: [from.relay], running: true, namespace: undefined, purpose: "yard" });
   for (const [port, { namespace, mac, purpose }] of veths)
-    if (namespace !== HOST) services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
+    if (namespaces.has(namespace))
+      services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   return { bridges, ports, namespaces, veths, containers, services, nats, files: new Map(from.files), exec };
 }
 

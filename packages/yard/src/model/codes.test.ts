@@ -9,5 +9,7 @@ test("every error of the lab file is listed with its remedy, and nothing else is
     const text = await Bun.file(file).text();
     for (const [, code] of text.matchAll(/new YardError\(\s*"([^"]+)"/g)) if (code !== undefined) thrown.add(code);
   }
+  // The base room's own.
+  thrown.delete("internal.unexpected");
   expect([...thrown].sort()).toEqual(Object.keys(modelCodes).sort());
 });
