@@ -13,7 +13,7 @@ export function changesText({ added, changed, removed }: Changes): string | unde
 }
 
 function countsOf(list: Changes["added"]): string {
-  const kinds = (["network", "link", "node"] as const).map(
+  const kinds = (["network", "bridge", "link", "node"] as const).map(
     (what) => [what, list.filter((it) => it.what === what).length] as const,
   );
   return kinds.flatMap(([what, count]) => (count === 0 ? [] : [counted(count, what)])).join(", ");

@@ -1,22 +1,24 @@
-/** Source NAT by nftables: one table for each link behind which addresses are hidden. */
+/** Source NAT and isolation by nftables: one table for each link behind which something is. */
 import { tryRun, YardError } from "@switchyard/base";
 import { checkLinkName } from "./names.ts";
 
-/** What leaves the host from `subnets`, other than by `device`, gets an address of the host's. */
+/**
+ * What leaves the host from `subnets`, other than by `device`, gets an address of the host's; what comes in by other
+ * links of `group` never leaves by `device`.
+ */
 export interface Masquerade {
   readonly device: string;
   /** IPv4, as nft(8) writes them, in ascending order. */
   readonly subnets: readonly string[];
+  /** See the operation `set` of links; undefined: whatever the host routes there gets there. */
+  readonly group: number | undefined;
 }
 
-/** How nft writes the one chain of a table, so that what it says can be held against what was asked for. */
-const CHAIN = "type nat hook postrouting priority srcnat; policy accept;";
-const RULE = /^ip saddr (\S+) oifname != "([^"]+)" masquerade$/;
 const TABLE = /^[A-Za-z][A-Za-z0-9_.]*$/;
 
 /**
  * The tables whose names begin with `prefix`, by the rest of their names. One that somebody changed to what no
- * {@link Masquerade} stands for is told without subnets.
+ * {@link Masquerade} stands for is told without subnets and group.
  *
  * @throws YardError `masquerade.refused` when nft(8) fails; where it is not installed there are none
  */
@@ -27,7 +29,7 @@ export async function listMasquerades(prefix: string): Promise<Map<string, Masqu
     if (!name.startsWith(prefix)) continue;
     const { code, stdout } = await tryRun(["nft", "-s", "list", "table", "inet", name]);
     // It may have gone since.
-    if (code === 0) found.set(name.slice(prefix.length), parseTable(stdout));
+    if (code === 0) found.set(name.slice(prefix.length), parseTable(name, stdout));
   }
   return found;
 }
@@ -53,22 +55,27 @@ export async function changeMasquerades(
   if (code !== 0) throw new YardError("masquerade.refused", `nft refused the masquerade: ${stderr.trim()}`);
 }
 
-function tableText(name: string, { device, subnets }: Masquerade): string {
+/** As nft writes a table, so that what it says can be held against what was asked for. */
+function tableText(name: string, { device, subnets, group }: Masquerade): string {
   checkLinkName(device);
-  const rules = subnets.map((subnet) => `\t\tip saddr ${subnet} oifname != "${device}" masquerade\n`);
-  return `table inet ${name} {\n\tchain postrouting {\n\t\t${CHAIN}\n${rules.join("")}\t}\n}\n`;
+  const apart = group === undefined ? [] : [`oifname "${device}" iifname != "${device}" iifgroup ${group} drop`];
+  const hidden = subnets.map((subnet) => `ip saddr ${subnet} oifname != "${device}" masquerade`);
+  const forward = chainText("forward", "type filter hook forward priority filter; policy accept;", apart);
+  const postrouting = chainText("postrouting", "type nat hook postrouting priority srcnat; policy accept;", hidden);
+  return `table inet ${name} {\n${[forward, postrouting].filter((text) => text !== "").join("\n")}}\n`;
 }
 
-function parseTable(text: string): Masquerade {
-  const lines = text.split("\n").map((line) => line.trim());
-  const [table, chain, hook, ...rest] = lines.filter((line) => line !== "" && line !== "}");
-  const rules = rest.map((line) => RULE.exec(line));
-  const devices = new Set(rules.map((rule) => rule?.[2] ?? ""));
-  const [device = ""] = devices;
-  const known = table?.startsWith("table inet ") && chain === "chain postrouting {" && hook === CHAIN;
-  const subnets = rules.flatMap((rule) => rule?.[1] ?? []);
-  if (!known || devices.size !== 1 || subnets.length !== rules.length) return { device, subnets: [] };
-  return { device, subnets: subnets.toSorted() };
+function chainText(name: string, hook: string, rules: readonly string[]): string {
+  if (rules.length === 0) return "";
+  return `\tchain ${name} {\n${[hook, ...rules].map((line) => `\t\t${line}\n`).join("")}\t}\n`;
+}
+
+function parseTable(name: string, text: string): Masquerade {
+  const device = /oifname (?:!= )?"([^"]+)"/.exec(text)?.[1] ?? "";
+  const subnets = [...text.matchAll(/ip saddr (\S+)/g)].map(([, subnet = ""]) => subnet).toSorted();
+  const group = /iifgroup (\d+)/.exec(text)?.[1];
+  const told = { device, subnets, group: group === undefined ? undefined : Number(group) };
+  return device !== "" && tableText(name, told) === text ? told : { device, subnets: [], group: undefined };
 }
 
 async function nft(args: readonly string[]): Promise<string> {

@@ -97,6 +97,7 @@ export const storeRows: fc.Arbitrary<Rows> = fc
       yard: { name: "t", nextCfg: 1 },
       hosts: [],
       labs: [],
+      bridges: [],
       links: [{ uuid: uuid(900), name: "wire", lab: "one", mtu: undefined }],
       networks: [
         networkEntry(MASTER, 9, { type: "lan" }, undefined, false),

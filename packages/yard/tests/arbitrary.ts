@@ -8,6 +8,8 @@ import {
   type ExecState,
   type FileState,
   HOST,
+  type HostBridgeState,
+  type MemberState,
   type NamespaceState,
   type NatState,
   type PortState,
@@ -37,10 +39,19 @@ interface NodeSeed {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly exec: string | undefined;
 }
+interface BridgeSeed {
+  readonly name: string;
+  readonly mac: string;
+  readonly address: string | undefined;
+  readonly nat: boolean;
+  readonly nics: readonly string[];
+}
 interface Seed {
   readonly lans: readonly string[];
   /** The lans that are hidden behind the host, by their gateway's subnet. */
   readonly hidden: Readonly<Record<string, string>>;
+  /** Of the kernel's own. */
+  readonly bridges: readonly BridgeSeed[];
   readonly datapath: string;
   readonly offloads: boolean;
   readonly nodes: readonly NodeSeed[];
@@ -77,7 +88,15 @@ const file: fc.Arbitrary<FileState> = fc.oneof(
   }),
   fc.record({ type: fc.constant("symlink" as const), target: fc.constantFrom("/x", "/y"), purpose: fc.constant("") }),
 );
+const bridgeSeed: fc.Arbitrary<BridgeSeed> = fc.record({
+  name: fc.constantFrom("br0", "br1"),
+  mac: fc.constantFrom("02:00:00:00:05:01", "02:00:00:00:05:02"),
+  address: fc.constantFrom(undefined, "10.5.0.1/24", "10.6.0.1/24"),
+  nat: fc.boolean(),
+  nics: fc.uniqueArray(fc.constantFrom("nic0", "nic1")),
+});
 const seed: fc.Arbitrary<Seed> = fc.record({
+  bridges: fc.uniqueArray(bridgeSeed, { selector: (bridge) => bridge.name }),
   lans: fc.uniqueArray(fc.constantFrom(...LANS)),
   hidden: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom("10.0.0.0/24", "10.0.0.0/16"), {
     noNullPrototype: true,
@@ -115,7 +134,16 @@ function grow(from: Seed): State {
     veths.set(port, link);
     const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
     ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
-    nats.set(name, { subnets: [subnet], forwarding: true, purpose });
+    nats.set(name, { subnets: [subnet], forwarding: true, apart: false, purpose });
+  }
+  const hostBridges = new Map<string, HostBridgeState>();
+  const members = new Map<string, MemberState>();
+  for (const bridge of from.bridges) {
+    const { name, mac, address, nat, nics } = bridge;
+    const purpose = purposeOf({ kind: "bridge", bridge: name });
+    hostBridges.set(name, { mac, up: true, group: 7, addresses: address === undefined ? [] : [address], purpose });
+    nats.set(name, { subnets: nat ? ["10.5.0.0/24"] : [], forwarding: nat, apart: true, purpose });
+    for (const nic of nics) if (!members.has(nic)) members.set(nic, { bridge: name, purpose });
   }
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;
@@ -164,7 +192,8 @@ function grow(from: Seed): State {
   for (const [port, { namespace, mac, purpose }] of veths)
     if (namespaces.has(namespace))
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
-  return { bridges, ports, namespaces, veths, containers, services, nats, files: new Map(from.files), exec };
+  const files = new Map(from.files);
+  return { bridges, ports, namespaces, veths, containers, services, nats, hostBridges, members, files, exec };
 }
 
 function damage(state: State, unlucky: () => boolean): State {
@@ -196,6 +225,16 @@ function damage(state: State, unlucky: () => boolean): State {
       bridges.has(port.bridge),
     ),
   );
+  const hostBridges = keep(state.hostBridges, (it) => ({
+    ...it,
+    up: !unlucky(),
+    group: unlucky() ? 0 : it.group,
+    addresses: it.addresses.filter(() => !unlucky()),
+  }));
+  const devices = new Set([
+    ...[...veths.values()].filter((veth) => veth.namespace === HOST).map(({ name }) => name),
+    ...hostBridges.keys(),
+  ]);
   const living = (node: string, namespace: string) => {
     const container = containers.get(node);
     const whole = container === undefined || container.status === "running";
@@ -216,14 +255,21 @@ function damage(state: State, unlucky: () => boolean): State {
       running: !unlucky(),
       namespace: it.namespace === undefined || namespaces.has(it.namespace) ? it.namespace : "",
     })),
+    hostBridges,
+    members: keep(state.members, (it) => ({
+      ...it,
+      bridge: hostBridges.has(it.bridge) && !unlucky() ? it.bridge : "",
+    })),
     nats: keep(
       new Map(
-        [...state.nats].map(([name, it]): [string, NatState] => [
-          name,
-          { ...it, forwarding: [...veths.values()].some((veth) => veth.namespace === HOST && veth.name === name) },
-        ]),
+        [...state.nats].map(([name, it]): [string, NatState] => [name, { ...it, forwarding: devices.has(name) }]),
       ),
-      (it) => ({ ...it, subnets: unlucky() ? [] : it.subnets, forwarding: it.forwarding && !unlucky() }),
+      (it) => ({
+        ...it,
+        subnets: unlucky() ? [] : it.subnets,
+        forwarding: it.forwarding && !unlucky(),
+        apart: it.apart && !unlucky(),
+      }),
     ),
     files: keep(state.files, (it) => it),
     exec: new Map(

@@ -7,6 +7,7 @@ import type {
   ContainerNodeState,
   ExecState,
   FileState,
+  HostBridgeState,
   NatState,
   PortState,
   ServiceState,
@@ -79,6 +80,19 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   /** Hide a gateway's subnets behind the host's addresses, and have the kernel pass on what comes in by its link. */
   | { readonly do: "nat-set"; readonly device: string; readonly state: NatState }
   | { readonly do: "nat-delete"; readonly device: string }
+  /** Make a bridge of the kernel's own, or change the one that is `there`, and take addresses away from it. */
+  | {
+      readonly do: "host-bridge-set";
+      readonly bridge: string;
+      readonly state: HostBridgeState;
+      readonly there: boolean;
+      readonly gone: readonly string[];
+    }
+  | { readonly do: "host-bridge-delete"; readonly bridge: string }
+  /** Put a NIC of the host into a bridge, marked; refused where the host needs it otherwise. */
+  | { readonly do: "member-add"; readonly nic: string; readonly bridge: string }
+  /** Take a NIC out of its bridge, and the mark off it. */
+  | { readonly do: "member-remove"; readonly nic: string }
   /** Start a supervised process. */
   | { readonly do: "service-start"; readonly id: string; readonly state: ServiceState }
   /** Drop the mark that says which commands a node has run. Deleting its namespace or container drops it too. */
@@ -103,6 +117,8 @@ export const PHASES = [
   /** Those whose runtime makes the namespace: it is there only once they run. */
   "start containers with a namespace of their own",
   "adopt namespaces",
+  /** The kernel's own, before what becomes a member of them. */
+  "bridges",
   /** Ports whose device is made anew. */
   "unplug",
   "links",
@@ -126,7 +142,12 @@ export function phaseOf(action: Action): Phase {
     case "namespace-delete":
       return "delete namespaces";
     case "veth-delete":
+    case "host-bridge-delete":
+    case "member-remove":
       return "delete links";
+    case "host-bridge-set":
+    case "member-add":
+      return "bridges";
     case "file-delete":
     case "file-write":
     case "exec-forget":

@@ -12,6 +12,7 @@ import type { Failure } from "./blame.ts";
 import { absentBridges } from "./bridge-check.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
+import { bridgeFailures } from "./desire-bridges.ts";
 import { natFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -263,7 +264,8 @@ class Agent implements AsyncDisposable {
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
     const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
-    const all = [...ofHost, ...failures, ...natFailures(rows, facts), ...leaseless, ...outcome.failures, ...absent];
+    const unreachable = [...natFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
+    const all = [...ofHost, ...failures, ...unreachable, ...outcome.failures, ...absent];
     this.#applied = cfg;
     for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);
     await writeStatus(

@@ -19,10 +19,10 @@ export class Blame {
     if (subject.kind === "node") this.#nodes.add(subject.node);
   }
 
-  /** Whether what an action needs has failed already: its node, or the nic itself. */
+  /** Whether what an action needs has failed already: its node, or the nic or bridge itself. */
   blocks(subject: Subject): boolean {
     if ((subject.kind === "node" || subject.kind === "nic") && this.#nodes.has(subject.node)) return true;
-    return subject.kind === "nic" && this.#failures.has(purposeOf(subject));
+    return (subject.kind === "nic" || subject.kind === "bridge") && this.#failures.has(purposeOf(subject));
   }
 
   failures(): Failure[] {

@@ -8,6 +8,11 @@ export const agentCodes = {
   "agent.not-started": "The agent ended as it started. Its log, which the hint names, says why.",
   "agent.start-timeout": "The agent did not answer in time after it was started. Its log says what it waits for.",
   "agent.unreachable": "The agent's socket refuses the connection. Start the agent again, or look into its log.",
+  "bridge.foreign": "The host has a link of the bridge's name that is not the yard's. Remove it, or rename the bridge.",
+  "bridge.nic-absent": "The host has no NIC of that name to put into a bridge. Correct the name, or plug it in.",
+  "bridge.nic-in-use":
+    "The NIC has an address, a default route or a bridge already, which the host would lose. Take another one.",
+  "bridge.refused": "The kernel refused a bridge, its address or a member of it; the message is the kernel's own.",
   "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":

@@ -1,5 +1,13 @@
 /** Whether parts of two states are alike, so far as the plan goes: what is only for people is left out. */
-import type { BridgeState, ContainerNodeState, FileState, NatState, PortState, ServiceState } from "./state.ts";
+import type {
+  BridgeState,
+  ContainerNodeState,
+  FileState,
+  HostBridgeState,
+  NatState,
+  PortState,
+  ServiceState,
+} from "./state.ts";
 
 export function sameBridge(a: BridgeState, b: BridgeState): boolean {
   return a.datapath === b.datapath && a.hub === b.hub && sameRecord(a.otherConfig, b.otherConfig);
@@ -24,8 +32,13 @@ export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boo
   );
 }
 
+/** @param a the desired one */
 export function sameNat(a: NatState, b: NatState): boolean {
-  return a.forwarding === b.forwarding && sameList(a.subnets, b.subnets);
+  return (b.forwarding || !a.forwarding) && a.apart === b.apart && sameList(a.subnets, b.subnets);
+}
+
+export function sameHostBridge(a: HostBridgeState, b: HostBridgeState): boolean {
+  return a.mac === b.mac && a.up === b.up && a.group === b.group && sameList(a.addresses, b.addresses);
 }
 
 /** Whether one can go on as the other, running or not. */

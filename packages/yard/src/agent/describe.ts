@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import { HOST } from "./state.ts";
+import { HOST, type NatState } from "./state.ts";
 import { subjectText } from "./subject.ts";
 
 /** An action as one line for people, `+` for what is made, `-` for what goes, `~` for what changes. */
@@ -32,6 +32,10 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "route-add": "+",
   "nat-set": "+",
   "nat-delete": "-",
+  "host-bridge-set": "+",
+  "host-bridge-delete": "-",
+  "member-add": "+",
+  "member-remove": "-",
   "service-start": "+",
   exec: "+",
 };
@@ -90,12 +94,28 @@ function what(action: Action): string {
     case "address-add":
       return `address ${action.address} on ${action.name}`;
     case "nat-set":
-      return `masquerade ${action.state.subnets.join(", ")} behind ${action.device}`;
+      return natText(action.device, action.state);
     case "nat-delete":
       return `no longer masquerade behind ${action.device}`;
+    case "host-bridge-set":
+      return `bridge ${action.bridge} of the kernel's own${action.state.addresses.length === 0 ? "" : ` with ${action.state.addresses.join(", ")}`}`;
+    case "host-bridge-delete":
+      return `delete bridge ${action.bridge}`;
+    case "member-add":
+      return `put ${action.nic} into bridge ${action.bridge}`;
+    case "member-remove":
+      return `take ${action.nic} out of its bridge`;
     case "exec":
       return `run ${action.state.commands.length === 1 ? "1 command" : `${action.state.commands.length} commands`}`;
   }
+}
+
+function natText(device: string, { subnets, apart }: NatState): string {
+  const parts = [
+    ...(subnets.length === 0 ? [] : [`masquerade ${subnets.join(", ")}`]),
+    ...(apart ? ["route nothing from other bridges"] : []),
+  ];
+  return `${parts.join(", ")} behind ${device}`;
 }
 
 function sourceOf(

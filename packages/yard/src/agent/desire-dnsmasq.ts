@@ -1,5 +1,5 @@
-/** The process that gives out addresses and resolves names on a network of type nat. */
-import { addressOf, family, networkOf, prefixOf } from "@switchyard/base";
+/** The processes that give out addresses and resolve names: on networks of type nat, and on bridges of the kernel's own. */
+import { addressOf, type Cidr, family, type Ip, type Mac, networkOf, prefixOf } from "@switchyard/base";
 import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { dnsmasqFolder, gatewayDevice } from "./names.ts";
@@ -13,16 +13,21 @@ export interface Dnsmasq {
   readonly files: ReadonlyMap<string, FileState>;
 }
 
+/** An address on the network: whose it is, and what it is called. */
+export interface Host {
+  /** Who is leased it, and nobody else. */
+  readonly mac?: Mac | undefined;
+  readonly ip: Ip;
+  readonly name: string | undefined;
+}
+
 /**
- * dnsmasq(8) on the gateway's device and nowhere else, without its privileges once it has its sockets. It gives a nic
- * the address that the store has for its MAC, and no other; the host's own resolv.conf tells it whom to ask for names
- * that are not the nodes'.
+ * dnsmasq(8) on the gateway's device of a nat. It gives a nic the address that the store has for its MAC, and no other.
  */
 export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], facts: HostFacts): Dnsmasq {
   const device = gatewayDevice(facts.yard, network.name);
   const purpose = purposeOf({ kind: "network", network: network.name });
-  const folder = dnsmasqFolder(facts.run, device);
-  const nics = nodes.flatMap((node) =>
+  const hosts = nodes.flatMap((node) =>
     node.nics.flatMap((nic) =>
       nic.network !== network.name
         ? []
@@ -31,6 +36,40 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
             .map((address) => ({ mac: nic.mac, ip: addressOf(address), name: node.name })),
     ),
   );
+  const ranges = network.cidr.flatMap((cidr) =>
+    family(cidr) === 4 ? [`--dhcp-range=${addressOf(networkOf(cidr))},static,${netmask(prefixOf(cidr))}`] : [],
+  );
+  // Who has an address is in the store: to ask the network takes three seconds.
+  return dnsmasqOn({ device, key: device, purpose }, ["--leasefile-ro", "--no-ping", ...ranges], hosts, facts);
+}
+
+/** Leases from `start` to `end`. */
+export function dynamicRange({
+  cidr,
+  start,
+  end,
+}: {
+  readonly cidr: Cidr;
+  readonly start: Ip;
+  readonly end: Ip;
+}): string {
+  return `--dhcp-range=${start},${end},${netmask(prefixOf(cidr))}`;
+}
+
+/**
+ * dnsmasq(8) on one link and nowhere else, without its privileges once it has its sockets; the host's own resolv.conf
+ * tells it whom to ask for names that are not the nodes'.
+ *
+ * @param on the link, what its process and files are called by, and what they are for
+ * @param leasing what it is told of leases
+ */
+export function dnsmasqOn(
+  { device, key, purpose }: { readonly device: string; readonly key: string; readonly purpose: string },
+  leasing: readonly string[],
+  hosts: readonly Host[],
+  facts: HostFacts,
+): Dnsmasq {
+  const folder = dnsmasqFolder(facts.run, key);
   const text = (lines: readonly string[]): FileState => ({
     type: "text",
     text: lines.map((line) => `${line}\n`).join(""),
@@ -38,11 +77,8 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
     bound: true,
     purpose,
   });
-  const ranges = network.cidr.flatMap((cidr) =>
-    family(cidr) === 4 ? [`--dhcp-range=${addressOf(networkOf(cidr))},static,${netmask(prefixOf(cidr))}`] : [],
-  );
   return {
-    id: `dnsmasq-${device}`,
+    id: `dnsmasq-${key}`,
     service: {
       argv: [
         "dnsmasq",
@@ -58,11 +94,8 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
         "--no-hosts",
         "--domain-needed",
         "--bogus-priv",
-        "--leasefile-ro",
         "--dhcp-authoritative",
-        // Who has an address is in the store: to ask the network takes three seconds.
-        "--no-ping",
-        ...ranges,
+        ...leasing,
         `--dhcp-hostsdir=${folder}/dhcp`,
         `--hostsdir=${folder}/names`,
       ],
@@ -71,8 +104,8 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
       purpose,
     },
     files: new Map([
-      [`${folder}/dhcp/nics`, text(nics.map(({ mac, ip }) => `${mac},${ip}`))],
-      [`${folder}/names/nodes`, text(nics.map(({ ip, name }) => `${ip} ${name}`))],
+      [`${folder}/dhcp/nics`, text(hosts.flatMap(({ mac, ip }) => (mac === undefined ? [] : [`${mac},${ip}`])))],
+      [`${folder}/names/nodes`, text(hosts.flatMap(({ ip, name }) => (name === undefined ? [] : [`${ip} ${name}`])))],
     ]),
   };
 }

@@ -5,7 +5,7 @@ import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { gatewayDevice } from "./names.ts";
 import type { NatState } from "./state.ts";
-import { purposeOf } from "./subject.ts";
+import { purposeOf, type Subject, subjectText } from "./subject.ts";
 
 /** An address of the host's own. */
 export interface HostAddress {
@@ -47,6 +47,7 @@ export function natState(network: NetworkEntry): NatState {
   return {
     subnets: network.cidr.filter((cidr) => family(cidr) === 4).toSorted(),
     forwarding: true,
+    apart: false,
     purpose: purposeOf({ kind: "network", network: network.name }),
   };
 }
@@ -74,10 +75,15 @@ export function natFailures(rows: Rows, facts: HostFacts): Failure[] {
       const hint = "give the network another cidr; it is not on the host until then";
       return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
     }
-    const closed = facts.uplinks.find(({ forwarding }) => !forwarding);
-    if (closed === undefined) return [];
-    const message = `the host does not pass on what comes in by ${closed.device}, so no answer comes back to network ${network.name}`;
-    const hint = `allow it: sysctl -w net.ipv4.conf.${closed.device}.forwarding=1`;
-    return [{ subject, error: new YardError("network.not-forwarding", message, { hint }) }];
+    return notForwarding(subject, facts);
   });
+}
+
+/** What keeps source NAT for a network or a bridge from being of use. */
+export function notForwarding(subject: Subject, facts: HostFacts): Failure[] {
+  const closed = facts.uplinks.find(({ forwarding }) => !forwarding);
+  if (closed === undefined) return [];
+  const message = `the host does not pass on what comes in by ${closed.device}, so no answer comes back to ${subjectText(subject)}`;
+  const hint = `allow it: sysctl -w net.ipv4.conf.${closed.device}.forwarding=1`;
+  return [{ subject, error: new YardError("network.not-forwarding", message, { hint }) }];
 }

@@ -38,6 +38,7 @@ function rowsFrom(
     hosts: [],
     labs: [],
     links,
+    bridges: [],
     networks: networks.map((it, i) => ({ ...it, uuid: uuid(i), lab: "one", status: networkStatus(new Map()) })),
     nodes: nodes.map(({ nics, ...spec }, i) => ({
       uuid: uuid(100 + i),

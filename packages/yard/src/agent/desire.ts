@@ -2,6 +2,7 @@
 import { portName, wireName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
+import { addBridge, bridgeDnsmasq, ownBridges } from "./desire-bridges.ts";
 import { containerState, execState, networkSysctls } from "./desire-container.ts";
 import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
@@ -18,6 +19,8 @@ import type {
   ContainerNodeState,
   ExecState,
   FileState,
+  HostBridgeState,
+  MemberState,
   NamespaceState,
   NatState,
   PortState,
@@ -62,6 +65,10 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const veths = new Map<string, VethState>();
   const nats = new Map<string, NatState>();
   for (const network of rows.networks) addNetwork(network, networks, facts, { bridges, ports, veths, nats });
+  const hostBridges = new Map<string, HostBridgeState>();
+  const members = new Map<string, MemberState>();
+  const made = ownBridges(rows, facts);
+  for (const bridge of made) addBridge(bridge, facts, { hostBridges, members, nats });
   for (const [link, bridge] of wires) bridges.set(bridge, wireState(link, facts));
 
   const namespaces = new Map<string, NamespaceState>();
@@ -96,13 +103,16 @@ export function desire(rows: Rows, facts: HostFacts): State {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
   }
-  for (const network of rows.networks) {
-    if (!nats.has(gatewayDevice(facts.yard, network.name))) continue;
-    const served = dnsmasq(network, declared, facts);
-    services.set(served.id, served.service);
-    for (const [path, file] of served.files) files.set(path, file);
+  const hidden = rows.networks.filter(({ name }) => nats.has(gatewayDevice(facts.yard, name)));
+  const served = [
+    ...hidden.map((network) => dnsmasq(network, declared, facts)),
+    ...made.flatMap((bridge) => bridgeDnsmasq(bridge, rows.networks, declared, facts) ?? []),
+  ];
+  for (const { id, service, files: followed } of served) {
+    services.set(id, service);
+    for (const [path, file] of followed) files.set(path, file);
   }
-  return { bridges, ports, namespaces, veths, containers, services, nats, files, exec };
+  return { bridges, ports, namespaces, veths, containers, services, nats, hostBridges, members, files, exec };
 }
 
 /** The bridge of each link, by the link's name: it is that of the link's first nic. */

@@ -4,6 +4,7 @@ import {
   applyLinks,
   changeMasquerades,
   deleteNamespaces,
+  type LinkOp,
   listMasquerades,
   listNamespaces,
   viewNamespace,
@@ -13,7 +14,8 @@ import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { parseAlias } from "./mark.ts";
-import { isGatewayDevice, natTablePrefix } from "./names.ts";
+import { isNatTable, natTablePrefix } from "./names.ts";
+import { parseMember } from "./observe-host.ts";
 import {
   DHCP_SUFFIX,
   DNSMASQ_SUFFIX,
@@ -50,10 +52,7 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   const own = listNamespaces().filter((name) => name === paths.namespace || name.startsWith(`${paths.namespace}_`));
   await endProcessesIn(own, GRACE);
   // Before the namespaces go: the kernel is busy with those for a while, and any question about links waits for it.
-  const links = [...viewNamespace("self").links.values()].filter(
-    (it) => parseAlias(paths.yard, it.alias) !== undefined,
-  );
-  applyLinks([{ namespace: "self", ops: links.map(({ name }) => ({ op: "delete", name })) }]);
+  leaveHost(paths.yard);
   for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
   await removeMasquerades(paths.yard).catch((error) =>
@@ -66,6 +65,16 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])
     removeIfEmpty(folder);
+}
+
+/** Removes our links from the host's namespace; NICs of the host's that we have put into bridges only leave these. */
+function leaveHost(yard: string): void {
+  const ops = [...viewNamespace("self").links.values()].flatMap(({ name, alias }): LinkOp[] => {
+    const member = parseMember(yard, alias);
+    if (member) return [{ op: "set", name, master: "", alias: member.alias }];
+    return parseAlias(yard, alias) === undefined ? [] : [{ op: "delete", name }];
+  });
+  applyLinks([{ namespace: "self", ops }]);
 }
 
 /** Takes what is ours out of the host's switch. One that does not run or hangs keeps nothing else from going. */
@@ -82,10 +91,10 @@ async function leaveSystemSwitch(log: Logger): Promise<void> {
 
 async function removeMasquerades(yard: string): Promise<void> {
   const prefix = natTablePrefix(yard);
-  const devices = [...(await listMasquerades(prefix)).keys()].filter(isGatewayDevice);
+  const tables = [...(await listMasquerades(prefix)).keys()].filter(isNatTable);
   await changeMasquerades(
     new Map(),
-    devices.map((device) => `${prefix}${device}`),
+    tables.map((table) => `${prefix}${table}`),
   );
 }
 

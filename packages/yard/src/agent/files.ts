@@ -82,6 +82,7 @@ export function removeEmpty(folder: string): void {
     if (dirname(folder) === NETNS_ETC) rmdirSync(NETNS_ETC);
     const above = dirname(folder);
     if (!dirname(above).endsWith(DNSMASQ_SUFFIX)) return;
+    if (!DNSMASQ_PARTS.some((part) => existsSync(join(above, part)))) rmSync(join(above, "leases"), { force: true });
     rmdirSync(above);
     rmdirSync(dirname(above));
   } catch {

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { parseCidr } from "@switchyard/base";
 import { readSysctls } from "@switchyard/linux";
@@ -9,14 +9,30 @@ export function hostNetwork(): { readonly addresses: readonly HostAddress[]; rea
   const addresses = Object.entries(networkInterfaces()).flatMap(([device, list]) =>
     (list ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [{ device, address: parseCidr(cidr) }])),
   );
-  const devices = defaultRouteDevices();
+  const devices = defaultRouteDevices4();
   const name = (device: string) => `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
   const values = devices.length === 0 ? {} : readSysctls("self", devices.map(name));
   return { addresses, uplinks: devices.map((device) => ({ device, forwarding: values[name(device)] !== "0" })) };
 }
 
+/** The links that a default route of the host leaves by, of either family. */
+export function defaultRouteDevices(): string[] {
+  return [...new Set([...defaultRouteDevices4(), ...defaultRouteDevices6()])];
+}
+
+/** Destination and its prefix length stand first, the link last (proc(5), ipv6_route); `lo` has one that refuses all. */
+function defaultRouteDevices6(): string[] {
+  const path = "/proc/net/ipv6_route";
+  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+  return lines.flatMap((line) => {
+    const [to, prefix, ...rest] = line.split(/ +/);
+    const device = rest.at(-1);
+    return to === "0".repeat(32) && prefix === "00" && device && device !== "lo" ? [device] : [];
+  });
+}
+
 /** The first column is the link, the second the destination in hexadecimal, the eighth its mask (proc(5), route). */
-function defaultRouteDevices(): string[] {
+function defaultRouteDevices4(): string[] {
   const lines = readFileSync("/proc/net/route", "utf8").split("\n").slice(1);
   const routes = lines.map((line) => line.split("\t"));
   return [

@@ -34,7 +34,10 @@ export class LinkWork {
       const subject = this.#subjects.get(failure.op);
       if (subject && !alreadySo(failure)) {
         const message = `${describeOp(failure.op)} was refused: ${failure.message}`;
-        blame.add(subject, new YardError("nic.refused", message, { where: failure.errno }), "nic.refused");
+        const where = failure.errno;
+        if (subject.kind === "bridge")
+          blame.add(subject, new YardError("bridge.refused", message, { where }), "bridge.refused");
+        else blame.add(subject, new YardError("nic.refused", message, { where }), "nic.refused");
       }
     }
   }

@@ -12,6 +12,11 @@ export function formatAlias(yard: string, text: string): string {
   return `switchyard:${yard}:${text}`;
 }
 
+/** Whether a link is any yard's. */
+export function isMarked(alias: string): boolean {
+  return alias.startsWith("switchyard:");
+}
+
 /** The text of an alias of this yard; undefined for any other link. */
 export function parseAlias(yard: string, alias: string): string | undefined {
   const mark = `switchyard:${yard}:`;

@@ -10,6 +10,8 @@ import type {
   ContainerNodeState,
   ExecState,
   FileState,
+  HostBridgeState,
+  MemberState,
   NamespaceState,
   NatState,
   PortState,
@@ -18,6 +20,7 @@ import type {
   VethState,
 } from "./state.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
+import { purposeOf } from "./subject.ts";
 
 /** The state that `actions`, in their order, lead to from `state`. */
 export function applyToModel(state: State, actions: readonly Action[]): State {
@@ -34,6 +37,8 @@ class Host {
   readonly #containers: Map<string, ContainerNodeState>;
   readonly #services: Map<string, ServiceState>;
   readonly #nats: Map<string, NatState>;
+  readonly #hostBridges: Map<string, HostBridgeState>;
+  readonly #members: Map<string, MemberState>;
   readonly #files: Map<string, FileState>;
   readonly #exec: Map<string, ExecState>;
 
@@ -45,6 +50,8 @@ class Host {
     this.#containers = new Map(state.containers);
     this.#services = new Map(state.services);
     this.#nats = new Map(state.nats);
+    this.#hostBridges = new Map(state.hostBridges);
+    this.#members = new Map(state.members);
     this.#files = new Map(state.files);
     this.#exec = new Map(state.exec);
   }
@@ -58,6 +65,8 @@ class Host {
       containers: this.#containers,
       services: this.#services,
       nats: this.#nats,
+      hostBridges: this.#hostBridges,
+      members: this.#members,
       files: this.#files,
       exec: this.#exec,
     };
@@ -159,10 +168,31 @@ class Host {
         return;
       }
       case "nat-set":
-        this.#nats.set(action.device, { ...action.state, forwarding: this.#hasDevice(HOST, action.device) });
+        this.#nats.set(action.device, {
+          ...action.state,
+          forwarding: action.state.forwarding && this.#hasDevice(HOST, action.device),
+        });
         return;
       case "nat-delete":
         this.#nats.delete(action.device);
+        return;
+      case "host-bridge-set":
+        if (action.there !== this.#hostBridges.has(action.bridge)) return;
+        this.#hostBridges.set(action.bridge, action.state);
+        if (!action.there) this.#forgetForwarding(action.bridge);
+        return;
+      case "host-bridge-delete":
+        this.#hostBridges.delete(action.bridge);
+        this.#forgetForwarding(action.bridge);
+        for (const [nic, member] of this.#members)
+          if (member.bridge === action.bridge) this.#members.set(nic, { ...member, bridge: "" });
+        return;
+      case "member-add":
+        if (this.#hostBridges.has(action.bridge))
+          this.#members.set(action.nic, { bridge: action.bridge, purpose: purposeOf(action.subject) });
+        return;
+      case "member-remove":
+        this.#members.delete(action.nic);
         return;
       case "file-delete":
         this.#files.delete(action.path);
@@ -225,6 +255,7 @@ class Host {
   }
 
   #hasDevice(namespace: string, device: string | undefined): boolean {
+    if (namespace === HOST && device !== undefined && this.#hostBridges.has(device)) return true;
     for (const veth of this.#veths.values()) if (veth.namespace === namespace && veth.name === device) return true;
     return false;
   }

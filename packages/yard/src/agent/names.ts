@@ -38,7 +38,7 @@ export function guestDevice(yard: string, port: string): string {
   return `yk${digest(`${yard}/${port}`, 12)}`;
 }
 
-/** The folder of what a nat network's dnsmasq follows: `dhcp` and `names` are in it. */
+/** The folder of what the dnsmasq on a link follows: `dhcp` and `names` are in it. */
 export function dnsmasqFolder(run: string, device: string): string {
   return `${run}${DNSMASQ_SUFFIX}/${device}`;
 }
@@ -53,12 +53,36 @@ export function leasesFolder(run: string): string {
   return `${dhcpFolder(run)}/leases`;
 }
 
+/** The MAC of a bridge that asks for none: the same each time, whoever its members are. */
+export function bridgeMac(yard: string, bridge: string): string {
+  return gatewayMac(yard, `bridge ${bridge}`);
+}
+
 /** Whether it could be the name of a {@link gatewayDevice}. */
 export function isGatewayDevice(name: string): boolean {
   return /^y[0-9a-f]{12}$/.test(name);
 }
 
-/** How the tables in nftables of a yard's nat networks begin; the gateway's device follows. No yard has an underscore. */
+/** The table in nftables of a link, less its prefix: a gateway's name as it is, a bridge's as a hash, as it may hold anything. */
+export function natTable(device: string): string {
+  return isNatTable(device) ? device : `b${digest(device, 12)}`;
+}
+
+/** Whether it could come from {@link natTable}. */
+export function isNatTable(name: string): boolean {
+  return /^[by][0-9a-f]{12}$/.test(name);
+}
+
+/** The group of the links between which the host routes nothing: the bridges that yards have made. */
+export const APART = 22_871;
+
+/** The kernel parameter that says whether it passes on what comes in by a link. */
+export function forwardingSysctl(device: string): string {
+  // A slash stands for a dot within a part, see `sysctlPath` of linux.
+  return `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
+}
+
+/** How the tables in nftables of a yard begin; {@link natTable} follows. No yard has an underscore. */
 export function natTablePrefix(yard: string): string {
   return `${NAMESPACE_PREFIX}${yard.replaceAll("-", "_")}_`;
 }

@@ -6,7 +6,7 @@ import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
-import { namespaceRef, natTablePrefix } from "./names.ts";
+import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { FAR_END } from "./observe.ts";
 import { parseRoute } from "./route.ts";
 import { ELSEWHERE, type VethState } from "./state.ts";
@@ -131,15 +131,19 @@ async function setNats(yard: string, actions: readonly Action[], blame: Blame): 
   const prefix = natTablePrefix(yard);
   const wanted = only(actions, "nat-set");
   const gone = only(actions, "nat-delete");
-  for (const { device, subject } of wanted) {
-    for (const { message } of setSysctls("self", { [`net.ipv4.conf.${device}.forwarding`]: "1" }))
+  for (const { device, state, subject } of wanted) {
+    if (!state.forwarding) continue;
+    for (const { message } of setSysctls("self", { [forwardingSysctl(device)]: "1" }))
       blame.add(subject, new YardError("network.nat-failed", message), "network.nat-failed");
   }
-  const tables = wanted.map(({ device, state }) => [`${prefix}${device}`, { device, subnets: state.subnets }] as const);
+  const tables = wanted.map(({ device, state: { subnets, apart } }) => {
+    const group = apart ? APART : undefined;
+    return [`${prefix}${natTable(device)}`, { device, subnets, group }] as const;
+  });
   try {
     await changeMasquerades(
       new Map(tables),
-      gone.map(({ device }) => `${prefix}${device}`),
+      gone.map(({ device }) => `${prefix}${natTable(device)}`),
     );
   } catch (error) {
     for (const { subject } of [...wanted, ...gone]) blame.add(subject, natError(error), "network.nat-failed");

@@ -1,7 +1,6 @@
 import type { YardError } from "@switchyard/base";
 import {
   type Link,
-  type LinkAddress,
   listMasquerades,
   listNamespaces,
   type Masquerade,
@@ -16,7 +15,9 @@ import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switc
 import { type EngineKey, type Engines, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
-import { isGatewayDevice, natTablePrefix } from "./names.ts";
+import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
+import { ours } from "./observe-addresses.ts";
+import { hostBridges, hostMembers } from "./observe-host.ts";
 import type { YardPaths } from "./paths.ts";
 import { formatRoute } from "./route.ts";
 import type { Service } from "./services.ts";
@@ -85,6 +86,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
   const views = await world.views.read(names, [world.namespace, "self"]);
+  const host = views.get("self");
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
     const wanted = desired.namespaces.get(name);
@@ -108,6 +110,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       containers,
       services: services(world, desired),
       nats: await nats,
+      hostBridges: host ? hostBridges(paths.yard, host, desired) : new Map(),
+      members: host ? hostMembers(paths.yard, host) : new Map(),
       files: readFiles(paths, desired.files.keys()),
       exec: execStates(desired, marks, world.boot, engines.containers),
     },
@@ -188,31 +192,26 @@ function elsewhere(near: Link, wanted: VethState, purpose: string): VethState {
 }
 
 /**
- * The source NAT that is ours, by the device in the table's name. Where the tables cannot be read there is none: a
+ * The rules that are ours, by the device that they are about, or the name of the table where they do not say. Where the tables cannot be read there is none: a
  * network that needs one will say why, and no other is kept from being made.
  */
 async function natStates(yard: string): Promise<Map<string, NatState>> {
   const states = new Map<string, NatState>();
   const tables = await listMasquerades(natTablePrefix(yard)).catch(() => new Map<string, Masquerade>());
-  for (const [device, found] of tables) {
-    if (!isGatewayDevice(device)) continue;
-    const name = `net.ipv4.conf.${device}.forwarding`;
+  for (const [table, found] of tables) {
+    if (!isNatTable(table)) continue;
+    const whole = found.device !== "" && natTable(found.device) === table;
+    const device = whole ? found.device : table;
+    const name = forwardingSysctl(device);
     const forwarding = readSysctls("self", [name])[name] === "1";
-    states.set(device, { subnets: found.device === device ? found.subnets : [], forwarding, purpose: "" });
+    const apart = whole && found.group === APART;
+    states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
   }
   return states;
 }
 
 /** How the alias of a far end begins; the port's name follows. */
 export const FAR_END = "end ";
-
-/** Addresses that we made, and those that somebody made as we would have. */
-function ours(present: readonly LinkAddress[], wanted: readonly string[]): string[] {
-  return present
-    .filter((it) => it.ours || wanted.includes(it.address))
-    .map((it) => String(it.address))
-    .sort();
-}
 
 function services(world: World, desired: State): Map<string, ServiceState> {
   const found = new Map<string, ServiceState>();

@@ -27,7 +27,12 @@ function plain(state: State, like: State) {
     }),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
     services: sorted(state.services, ({ purpose: _, ...it }) => it),
-    nats: sorted(state.nats, ({ purpose: _, ...it }) => it),
+    nats: sorted(state.nats, ({ purpose: _, ...it }, key) => {
+      const asked = like.nats.get(key)?.forwarding ?? true;
+      return { ...it, forwarding: it.forwarding && asked };
+    }),
+    hostBridges: sorted(state.hostBridges, ({ purpose: _, ...it }) => it),
+    members: sorted(state.members, ({ bridge }) => bridge),
     files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
     exec: sorted(state.exec, (it) => [it.hash, it.failed]),
   };
@@ -141,6 +146,12 @@ function target(action: Action): [kind: keyof State, name: string] {
     case "nat-set":
     case "nat-delete":
       return ["nats", action.device];
+    case "host-bridge-set":
+    case "host-bridge-delete":
+      return ["hostBridges", action.bridge];
+    case "member-add":
+    case "member-remove":
+      return ["members", action.nic];
     case "file-delete":
     case "file-write":
       return ["files", action.path];

@@ -4,6 +4,7 @@
  */
 import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
 import { sameBridge, sameContainer, sameFile, sameList, sameNat, samePort, sameService } from "./compare.ts";
+import { planBridges } from "./plan-bridges.ts";
 import { routeDevice } from "./route.ts";
 import {
   type ContainerNodeState,
@@ -27,6 +28,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   planServices(desired, actual, nodes, actions);
   planFiles(desired, actual, actions);
   const renewed = planVeths(desired, actual, nodes, actions);
+  planBridges(desired, actual, actions);
   planSwitch(desired, actual, nodes, renewed, actions);
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
@@ -306,7 +308,10 @@ function planNats(desired: State, actual: State, actions: Action[]): void {
   }
   // A new link does not know what the one before it was told.
   const made = new Set(
-    actions.flatMap((it) => (it.do === "veth-create" && it.state.namespace === HOST ? [it.state.name] : [])),
+    actions.flatMap((it) => {
+      if (it.do === "host-bridge-set") return it.there ? [] : [it.bridge];
+      return it.do === "veth-create" && it.state.namespace === HOST ? [it.state.name] : [];
+    }),
   );
   for (const [device, state] of desired.nats) {
     const present = actual.nats.get(device);

@@ -3,7 +3,7 @@ import type { Uuid } from "@switchyard/ovsdb";
 import type { ContainerState } from "@switchyard/runtime";
 import { type ObservedPort, portName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
-import type { Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
+import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
@@ -27,7 +27,7 @@ export function reportOf(
   rows: Rows,
   { host, yard, leases }: Pick<HostFacts, "host" | "yard" | "leases">,
   findings: Findings,
-): Required<Pick<StatusReport, "nodes" | "nics" | "networks">> {
+): Required<Pick<StatusReport, "nodes" | "nics" | "networks" | "bridges">> {
   const failures = new Map(findings.failures.map(({ subject, error }) => [purposeOf(subject), failureOf(error)]));
   const blamed = (subject: Subject) => failures.get(purposeOf(subject));
   const nodes = new Map<Uuid, NodeStatus>();
@@ -44,7 +44,13 @@ export function reportOf(
   }
   for (const network of rows.networks)
     networks.set(network.uuid, networkStatusOf(network, findings, blamed({ kind: "network", network: network.name })));
-  return { nodes, nics, networks };
+  const bridges = new Map<Uuid, BridgeStatus>();
+  for (const bridge of rows.bridges) {
+    if (bridge.host !== host) continue;
+    const failure = blamed({ kind: "bridge", bridge: bridge.name });
+    bridges.set(bridge.uuid, { state: failure ? "failed" : "up", failure });
+  }
+  return { nodes, nics, networks, bridges };
 }
 
 /** What keeps the whole host from being as desired: failures that concern no row. */

@@ -25,8 +25,12 @@ export interface State {
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
-  /** By the name of the link in the host's namespace behind which addresses are hidden: a gateway's. */
+  /** By the name of the link in the host's namespace behind which addresses are hidden: a gateway's, or a bridge's. */
   readonly nats: ReadonlyMap<string, NatState>;
+  /** By name: bridges of the kernel's own, in the host's namespace. */
+  readonly hostBridges: ReadonlyMap<string, HostBridgeState>;
+  /** By name: NICs of the host that we have made members of bridges of the kernel's own. */
+  readonly members: ReadonlyMap<string, MemberState>;
   /** By absolute path: hosts and resolv.conf files, configurations of services. */
   readonly files: ReadonlyMap<string, FileState>;
   /** By node name: its commands that have been run in its present life. */
@@ -106,13 +110,38 @@ export interface ServiceState {
   readonly purpose: string;
 }
 
-/** Source NAT for what comes from a gateway's link and leaves the host. */
+/** What the host does with packets of a link: source NAT for what leaves it from there, and isolation. */
 export interface NatState {
   /** IPv4, ascending; none where somebody has changed the rules. */
   readonly subnets: readonly string[];
-  /** The kernel passes on what comes in by that link. A new link does as the host does by default. */
+  /**
+   * The kernel passes on what comes in by that link. A new link does as the host does by default; desired false leaves
+   * it so.
+   */
   readonly forwarding: boolean;
+  /** Nothing is routed to it from the bridges that yards have made. */
+  readonly apart: boolean;
   /** What it is for (see subject.ts); empty in an observed state. Not compared. */
+  readonly purpose: string;
+}
+
+/** A bridge of the kernel's own. */
+export interface HostBridgeState {
+  readonly mac: string;
+  readonly up: boolean;
+  /** By which the rules of {@link NatState} know it. */
+  readonly group: number;
+  /** Ours, in canonical form, sorted. */
+  readonly addresses: readonly string[];
+  /** What it is for (see subject.ts), in its alias. Not compared. */
+  readonly purpose: string;
+}
+
+/** A NIC of the host in a bridge; the mark of ours is before its own alias as long as it is there. */
+export interface MemberState {
+  /** Observed: empty when it bears our mark and is in none. */
+  readonly bridge: string;
+  /** What it is for (see subject.ts). Not compared. */
   readonly purpose: string;
 }
 
@@ -154,6 +183,8 @@ export const EMPTY: State = {
   containers: new Map(),
   services: new Map(),
   nats: new Map(),
+  hostBridges: new Map(),
+  members: new Map(),
   files: new Map(),
   exec: new Map(),
 };

@@ -2,6 +2,8 @@
 export type Subject =
   | { readonly kind: "network"; readonly network: string }
   | { readonly kind: "link"; readonly link: string }
+  /** Of the kernel's own. */
+  | { readonly kind: "bridge"; readonly bridge: string }
   | { readonly kind: "node"; readonly node: string }
   | { readonly kind: "nic"; readonly node: string; readonly nic: string }
   | { readonly kind: "lab"; readonly lab: string }
@@ -17,6 +19,8 @@ export function purposeOf(subject: Subject): string {
       return `network ${subject.network}`;
     case "link":
       return `link ${subject.link}`;
+    case "bridge":
+      return `bridge ${subject.bridge}`;
     case "node":
       return `node ${subject.node}`;
     case "nic":
@@ -36,6 +40,8 @@ export function parsePurpose(purpose: string): Subject {
       return { kind, network: first };
     case "link":
       return { kind, link: first };
+    case "bridge":
+      return { kind, bridge: first };
     case "node":
       return { kind, node: first };
     case "nic":
@@ -54,6 +60,8 @@ export function subjectText(subject: Subject): string {
       return `network ${subject.network}`;
     case "link":
       return `link ${subject.link}`;
+    case "bridge":
+      return `bridge ${subject.bridge}`;
     case "node":
       return `node ${subject.node}`;
     case "nic":

@@ -4,6 +4,7 @@ import type { ContainerState } from "@switchyard/runtime";
 import { type Action, type ActionOf, only, type Phase } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { Blame, subjectOf } from "./blame.ts";
+import { applyBridges } from "./bridge-work.ts";
 import { runCommands } from "./commands.ts";
 import { deleteFile, writeFile } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
@@ -41,6 +42,10 @@ export class Work {
       case "delete namespaces":
         return await this.deleteNamespaces(only(actions, "namespace-delete"));
       case "delete links":
+        await applyVeths(this.site, actions, this.blame);
+        return await applyBridges(this.site, actions, this.blame);
+      case "bridges":
+        return await applyBridges(this.site, actions, this.blame);
       case "links":
         return await applyVeths(this.site, actions, this.blame);
       case "files":

@@ -2,6 +2,12 @@
 export const modelCodes = {
   "bind.bad-mount":
     "A bind of a container is not source:target[:ro|rw]; write the folder, a colon, and an absolute path.",
+  "bridge.bad-cidr": "The cidr of a bridge is no IPv4 address of a host with a prefix length; write 10.5.0.1/24.",
+  "bridge.bad-mode": "The mode of a bridge is none, static or dnsmasq.",
+  "bridge.bad-name": "The name of a bridge is longer than 15 characters, reserved, or has characters that are refused.",
+  "bridge.nat-without-address": "A bridge with NAT has no address of the host; give it a cidr.",
+  "bridge.other-mode": "A bridge is told what only another mode has; take it out, or change the mode.",
+  "bridge.range-outside": "The range of a bridge's leases is missing, in the wrong order, or outside its cidr.",
   "capability.unknown": "A name in cap_add is no capability of Linux; see capabilities(7).",
   "check.node-unknown": "A check names a node that the lab does not have; correct the name.",
   "check.not-one": "A check tries none or several things; give it exactly one of ping, tcp and exec.",

@@ -1,3 +1,4 @@
+export { type BridgeFile, type BridgeService, type BridgeSpec, parseBridgeName, readBridge } from "./bridges.ts";
 export { modelCodes } from "./codes.ts";
 export { initialLab } from "./init.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";

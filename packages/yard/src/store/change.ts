@@ -14,7 +14,7 @@ import { difference } from "./difference.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
 import { chooseSubnet } from "./subnet.ts";
-import type { NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+import type { BridgeRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Where new nodes go. */
 export interface Place {
@@ -183,6 +183,20 @@ export class Change {
     );
     const nodes = [...this.#db.table("Node")].filter((node) => [...node.nics].some((uuid) => nics.has(uuid)));
     return nodes.length > 0 && nodes.every(({ _uuid }) => this.#leaving.has(_uuid));
+  }
+
+  /** Declares a bridge of the kernel's own. */
+  insertBridge(row: Pick<BridgeRow, "name" | "mac" | "host" | "service" | "nat">): Uuid {
+    return this.#inserted(this.#tx.insert("Bridge", row));
+  }
+
+  updateBridge(row: BridgeRow, wanted: Partial<Pick<BridgeRow, "pins" | "members">>): void {
+    this.#diff(row, wanted, (changed) => this.#tx.update("Bridge", row._uuid, changed));
+  }
+
+  deleteBridge(uuid: Uuid): void {
+    this.#tx.delete("Bridge", uuid);
+    this.changed = true;
   }
 
   /** Must come before others are placed: what it leaves is free then. */

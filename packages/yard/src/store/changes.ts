@@ -9,7 +9,7 @@ export interface Changes {
 }
 
 export interface Changed {
-  readonly what: "network" | "node" | "link";
+  readonly what: "network" | "node" | "link" | "bridge";
   readonly name: string;
 }
 
@@ -22,6 +22,7 @@ export function declarationOf(db: Database<SwitchyardTables>): Declaration {
   const add = (what: Changed["what"], name: string, rows: readonly object[]) =>
     found.set(`${what} ${name}`, { what: { what, name }, rows });
   for (const row of db.table("Network")) add("network", row.name, [row]);
+  for (const row of db.table("Bridge")) add("bridge", row.name, [row]);
   for (const row of db.table("Link")) add("link", row.name, [row]);
   const nics = db.table("Nic");
   const nic = (uuid: Uuid): NicRow[] => {

@@ -1,5 +1,15 @@
 /** What the store refuses. */
 export const storeCodes = {
+  "bridge.host-outside": "An address that a bridge shall keep for a MAC is no host's of its network. Take another.",
+  "bridge.host-taken":
+    "The address is kept for another MAC already, or the MAC has another address. Choose one of the two.",
+  "bridge.in-use": "A nic of a node is still on the bridge. Detach it, or remove its node, first.",
+  "bridge.name-taken": "The yard or the host has a bridge or another link of that name. Choose another name.",
+  "bridge.nic-taken": "The NIC is a member of another bridge. Remove it there first.",
+  "bridge.nic-unknown": "The bridge has no member of that name. `yard bridge list` shows them.",
+  "bridge.no-leases": "The bridge gives out no addresses, so none can be kept for anybody. Make it with mode dnsmasq.",
+  "bridge.overlaps-host": "The subnet of a bridge overlaps an address of the host's or of a network's. Take another.",
+  "bridge.unknown": "The yard has no bridge of that name. `yard bridge list` shows those there are.",
   "link.name-taken":
     "Another lab has a link of that name; link names are unique in a yard. Use another yard or rename.",
   "network.addresses-exhausted": "The network's subnet has no free host address left. Give the network a wider cidr.",

@@ -119,9 +119,11 @@ function nodeRow(store: Store, name: string): NodeRow {
   return row;
 }
 
-type Undo = (change: Change) => void;
+/** Takes back what a command has written. */
+export type Undo = (change: Change) => void;
 
-async function command(
+/** One command as one transaction; what `body` returns takes it back. */
+export async function command(
   store: Store,
   comment: string,
   place: Place | undefined,

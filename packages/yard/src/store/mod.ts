@@ -1,3 +1,11 @@
+export type { BridgeEntry } from "./bridge-rows.ts";
+export {
+  addBridgeHost,
+  addBridgeNic,
+  createBridge,
+  deleteBridge,
+  removeBridgeNic,
+} from "./bridges.ts";
 export { carryOut, type Settled } from "./carry-out.ts";
 export type { ChangeOptions, Note, Place } from "./change.ts";
 export { type Changed, type Changes, changesBetween, type Declaration, declarationOf } from "./changes.ts";

@@ -5,6 +5,7 @@
 import { type Cidr, type Ip, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
 import type { Database, Uuid } from "@switchyard/ovsdb";
 import type { CheckSpec, NetworkMaking, RouteSpec } from "../model/types.ts";
+import { type BridgeEntry, bridgeEntry } from "./bridge-rows.ts";
 import { type NodeConfig, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
 import { parseMaking } from "./making.ts";
 import {
@@ -29,6 +30,8 @@ export interface Rows {
   /** By obj_id, which is file order within a lab. */
   readonly nodes: readonly NodeEntry[];
   readonly links: readonly LinkEntry[];
+  /** Of the kernel's own, of every host. */
+  readonly bridges: readonly BridgeEntry[];
 }
 
 export interface HostEntry {
@@ -122,6 +125,7 @@ export function rowsOf(db: Database<SwitchyardTables>): Rows {
     networks: byName(
       [...db.table("Network")].map((row) => ({ ...cached(networkParts, row, networkPart), lab: labOf(row.lab) })),
     ),
+    bridges: byName([...db.table("Bridge")].map((row) => bridgeEntry(row, hosts.get(row.host) ?? ""))),
     links: byName([...db.table("Link")].map((row) => ({ ...linkPart(row), lab: labOf(row.lab) }))),
     nodes: [...db.table("Node")]
       .map((row) => ({

@@ -57,6 +57,11 @@ export interface NetworkStatus {
   readonly bridge: string | undefined;
 }
 
+export interface BridgeStatus {
+  readonly state: "pending" | "up" | "failed";
+  readonly failure: Failure | undefined;
+}
+
 export interface HostStatus {
   /** What keeps the agent from applying anything. */
   readonly failure: Failure | undefined;
@@ -125,6 +130,14 @@ export function networkStatus(map: StatusMap): NetworkStatus {
   return { state: upOrFailed(map), failure: failureOf(map), bridge: map.get("bridge") };
 }
 
+export function bridgeStatusMap({ state, failure }: BridgeStatus): StatusMap {
+  return toMap({ state, ...failureEntries(failure) });
+}
+
+export function bridgeStatus(map: StatusMap): BridgeStatus {
+  return { state: upOrFailed(map), failure: failureOf(map) };
+}
+
 export function hostStatusMap(status: HostStatus): StatusMap {
   return toMap(failureEntries(status.failure));
 }
@@ -138,6 +151,7 @@ export interface StatusReport {
   readonly nodes?: ReadonlyMap<Uuid, NodeStatus>;
   readonly nics?: ReadonlyMap<Uuid, NicStatus>;
   readonly networks?: ReadonlyMap<Uuid, NetworkStatus>;
+  readonly bridges?: ReadonlyMap<Uuid, BridgeStatus>;
   readonly host?: {
     readonly uuid: Uuid;
     readonly status: HostStatus;
@@ -163,6 +177,7 @@ export async function writeStatus(
     ...changed(db, "Node", report.nodes, nodeStatusMap),
     ...changed(db, "Nic", report.nics, nicStatusMap),
     ...changed(db, "Network", report.networks, networkStatusMap),
+    ...changed(db, "Bridge", report.bridges, bridgeStatusMap),
   ];
   const host = report.host && hostChange(db, report.host);
   if (changes.length === 0 && host === undefined) return false;
@@ -178,7 +193,7 @@ export async function writeStatus(
 
 function* changed<S>(
   db: Database<SwitchyardTables>,
-  table: "Node" | "Nic" | "Network",
+  table: "Node" | "Nic" | "Network" | "Bridge",
   statuses: ReadonlyMap<Uuid, S> | undefined,
   encode: (status: S) => StatusMap,
 ) {

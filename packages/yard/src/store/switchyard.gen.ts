@@ -1,4 +1,4 @@
-// Generated from switchyard.ovsschema (Switchyard 1.0.0) by ovsdb's generate.ts; do not edit.
+// Generated from switchyard.ovsschema (Switchyard 1.1.0) by ovsdb's generate.ts; do not edit.
 import { defineSchema, type Schema, type Uuid } from "@switchyard/ovsdb";
 
 /** A row of Yard. */
@@ -69,6 +69,21 @@ export interface NodeRow {
   readonly external_ids: ReadonlyMap<string, string>;
 }
 
+/** A row of Bridge. */
+export interface BridgeRow {
+  readonly _uuid: Uuid;
+  readonly name: string;
+  /** refers to Host */
+  readonly host: Uuid;
+  readonly mac: string;
+  readonly service: ReadonlyMap<string, string>;
+  readonly nat: boolean;
+  readonly pins: ReadonlyMap<string, string>;
+  readonly members: ReadonlySet<string>;
+  readonly status: ReadonlyMap<string, string>;
+  readonly external_ids: ReadonlyMap<string, string>;
+}
+
 /** A row of Nic, which lives as long as another refers to it. */
 export interface NicRow {
   readonly _uuid: Uuid;
@@ -106,20 +121,21 @@ export interface LinkRow {
   readonly external_ids: ReadonlyMap<string, string>;
 }
 
-/** The tables of Switchyard 1.0.0. */
+/** The tables of Switchyard 1.1.0. */
 export interface SwitchyardTables {
   Yard: YardRow;
   Host: HostRow;
   Lab: LabRow;
   Network: NetworkRow;
   Node: NodeRow;
+  Bridge: BridgeRow;
   Nic: NicRow;
   Link: LinkRow;
 }
 
 export const schema: Schema<SwitchyardTables> = defineSchema({
   "name": "Switchyard",
-  "version": "1.0.0",
+  "version": "1.1.0",
   "tables": {
     "Yard": {
       "columns": {
@@ -183,6 +199,21 @@ export const schema: Schema<SwitchyardTables> = defineSchema({
       },
       "isRoot": true,
       "indexes": [["name"],["obj_id"]]
+    },
+    "Bridge": {
+      "columns": {
+        "name": {"type":"string"},
+        "host": {"type":{"key":{"type":"uuid","refTable":"Host","refType":"strong"}}},
+        "mac": {"type":"string"},
+        "service": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
+        "nat": {"type":"boolean"},
+        "pins": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
+        "members": {"type":{"key":"string","min":0,"max":"unlimited"}},
+        "status": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
+        "external_ids": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}}
+      },
+      "isRoot": true,
+      "indexes": [["name"]]
     },
     "Nic": {
       "columns": {

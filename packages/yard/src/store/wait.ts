@@ -1,6 +1,6 @@
 import type { Database } from "@switchyard/ovsdb";
 import type { Subject } from "../agent/subject.ts";
-import { type Failure, hostStatus, networkStatus, nicStatus, nodeStatus } from "./status.ts";
+import { bridgeStatus, type Failure, hostStatus, networkStatus, nicStatus, nodeStatus } from "./status.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -10,6 +10,8 @@ export interface Scope {
   readonly labs?: readonly string[];
   readonly nodes?: readonly string[];
   readonly networks?: readonly string[];
+  /** Of the kernel's own. */
+  readonly bridges?: readonly string[];
 }
 
 export interface WaitOptions extends Scope {
@@ -69,6 +71,10 @@ export function failuresIn(db: Database<SwitchyardTables>, scope: Scope = {}): R
     if (inScope("networks", network))
       note({ kind: "network", network: network.name }, networkStatus(network.status).failure);
   }
+  for (const { name, status } of db.table("Bridge")) {
+    if (isWhole(scope) || scope.bridges?.includes(name))
+      note({ kind: "bridge", bridge: name }, bridgeStatus(status).failure);
+  }
   const nics = db.table("Nic");
   for (const node of nodesIn(db, scope)) {
     note({ kind: "node", node: node.name }, nodeStatus(node.status).failure);
@@ -84,11 +90,15 @@ function nodesIn(db: Database<SwitchyardTables>, scope: Scope): NodeRow[] {
 }
 
 function scopeOf(db: Database<SwitchyardTables>, scope: Scope) {
-  const { labs, nodes, networks } = scope;
-  const all = labs === undefined && nodes === undefined && networks === undefined;
+  const { labs } = scope;
+  const all = isWhole(scope);
   const uuids = new Set([...db.table("Lab")].filter((lab) => labs?.includes(lab.name)).map((lab) => lab._uuid));
   return (kind: "nodes" | "networks", row: { readonly name: string; readonly lab: NodeRow["lab"] }): boolean =>
     all || scope[kind]?.includes(row.name) === true || (row.lab !== undefined && uuids.has(row.lab));
+}
+
+function isWhole({ labs, nodes, networks, bridges }: Scope): boolean {
+  return labs === undefined && nodes === undefined && networks === undefined && bridges === undefined;
 }
 
 function isSettled(node: NodeRow): boolean {
