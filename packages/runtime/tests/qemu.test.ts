@@ -38,7 +38,7 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
   });
   afterAll(async () => {
     await world[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: /tvm|syvm|syruntime-guest/ });
+    await expectSameMachine(before, { ours: /tvm|syvm|syguest/ });
   });
 
   test("two of them reach each other over a private switch, with ping and TCP", async () => {

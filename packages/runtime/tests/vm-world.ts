@@ -5,9 +5,8 @@ import { PassThrough } from "node:stream";
 import { type Mac, parseMac, run } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { applyLinks, createNamespaces, deleteNamespaces, endProcess, identify } from "@switchyard/linux";
-import { temporaryFolder } from "@switchyard/testing";
+import { ensureGuest, type Guest, temporaryFolder } from "@switchyard/testing";
 import { openVmEngine, type VmConfig, type VmEngine, type VmEvent, type VmNic, vmUser } from "../src/mod.ts";
-import { ensureGuest, type Guest } from "./guest.ts";
 import { Captured } from "./world.ts";
 
 export const LABELS = { "switchyard.owner": `tvm${process.pid}` };

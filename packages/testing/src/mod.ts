@@ -1,6 +1,7 @@
 /** What the tests of every room share: prerequisites, the machine before and after, engines of their own. */
 export * from "./engine.ts";
 export * from "./folder.ts";
+export * from "./guest.ts";
 export * from "./machine.ts";
 export * from "./mark.ts";
 export * from "./requires.ts";

@@ -39,7 +39,7 @@ const nic = fc.record({
 });
 const node = fc.record({
   lab: fc.constantFrom("one", undefined),
-  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest"),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest", "vm"),
   image: fc.constantFrom("busybox", "other"),
   sysctls: fc.constantFrom<Record<string, string>>({}, { "net.ipv4.ip_forward": "1" }),
   ports: fc.constantFrom<PortForward[]>([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" }]),
@@ -131,6 +131,22 @@ function specOf(name: string, it: NodeSeed): NodeConfig {
   const common = { name, routes: [], sysctls: it.sysctls, env: {}, ports: it.ports, exec: it.exec };
   if (it.kind === "guest")
     return { ...common, exec: [], sysctls: {}, kind: "guest", runtime: "docker", engine: undefined, container: "c1" };
+  if (it.kind === "vm")
+    return {
+      ...common,
+      kind: "vm",
+      sysctls: {},
+      exec: [],
+      disks: [{ file: `/images/${it.image}`, format: "qcow2", persistent: it.image === "other" }],
+      isos: [],
+      kernel: undefined,
+      memory: 512 * 1024 * 1024,
+      cpus: 1,
+      cloudInit: { userData: "#cloud-config\n{}\n", metaData: {}, network: "nics" },
+      guestAgent: true,
+      rebootEnds: false,
+      maxNics: 21,
+    };
   if (it.kind !== "docker" && it.kind !== "podman" && it.kind !== "oci") return { ...common, kind: "netns" };
   return {
     ...common,

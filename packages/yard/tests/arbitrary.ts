@@ -1,4 +1,6 @@
 /** Arbitrary states of a host for property tests: small worlds, in which names meet often. */
+import { parseMac } from "@switchyard/base";
+import type { VmNic } from "@switchyard/runtime";
 import fc from "fast-check";
 import { ownsNamespace } from "../src/agent/action.ts";
 import {
@@ -9,12 +11,14 @@ import {
   type FileState,
   HOST,
   type HostBridgeState,
+  type MachineState,
   type MemberState,
   type NamespaceState,
   type NatState,
   type PortState,
   type ServiceState,
   type State,
+  type TapState,
   type VethState,
 } from "../src/agent/state.ts";
 import { purposeOf } from "../src/agent/subject.ts";
@@ -33,7 +37,7 @@ interface NicSeed {
 }
 interface NodeSeed {
   readonly name: string;
-  readonly kind: "netns" | "docker" | "podman" | "oci" | "guest";
+  readonly kind: "netns" | "docker" | "podman" | "oci" | "guest" | "vm";
   readonly fingerprint: string;
   readonly nics: readonly NicSeed[];
   readonly sysctls: Readonly<Record<string, string>>;
@@ -73,7 +77,7 @@ const nicSeed: fc.Arbitrary<NicSeed> = fc.record({
 });
 const nodeSeed: fc.Arbitrary<NodeSeed> = fc.record({
   name: fc.constantFrom(...NODES),
-  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest"),
+  kind: fc.constantFrom("netns", "docker", "podman", "oci", "guest", "vm"),
   fingerprint: fc.constantFrom("f1", "f2"),
   nics: fc.uniqueArray(nicSeed, { maxLength: 3, selector: (nic) => nic.name }),
   sysctls: fc.dictionary(fc.constantFrom("net.a", "net.b"), fc.constantFrom("0", "1"), { noNullPrototype: true }),
@@ -122,6 +126,8 @@ function grow(from: Seed): State {
   const namespaces = new Map<string, NamespaceState>();
   const veths = new Map<string, VethState>();
   const containers = new Map<string, ContainerNodeState>();
+  const taps = new Map<string, TapState>();
+  const machines = new Map<string, MachineState>();
   const exec = new Map<string, ExecState>();
   for (const lan of from.lans)
     bridges.set(`_b_${lan}`, { datapath: from.datapath, otherConfig: {}, hub: false, purpose: `network ${lan}` });
@@ -149,7 +155,15 @@ function grow(from: Seed): State {
     const namespace = `yard_t_${node.name}`;
     const nics = node.nics.filter((nic) => from.lans.includes(nic.lan));
     const guest = node.kind === "guest";
-    if (node.kind !== "netns" && node.kind !== "guest")
+    const plugged: VmNic[] = [];
+    if (node.kind === "vm")
+      machines.set(node.name, {
+        fingerprint: node.fingerprint,
+        status: "running",
+        nics: plugged,
+        config: undefined,
+      });
+    else if (node.kind !== "netns" && node.kind !== "guest")
       containers.set(node.name, {
         runtime: node.kind,
         engine: undefined,
@@ -158,7 +172,7 @@ function grow(from: Seed): State {
         namespace,
         config: undefined,
       });
-    if (!guest)
+    if (!guest && node.kind !== "vm")
       namespaces.set(namespace, {
         node: node.name,
         container: node.kind === "docker" ? node.name : undefined,
@@ -171,7 +185,12 @@ function grow(from: Seed): State {
       const { mac, mtu } = nic;
       const [where, name] = guest ? [ELSEWHERE, `yk${port}`] : [namespace, nic.name];
       const addresses = guest ? [] : nic.addresses;
-      veths.set(port, { namespace: where, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
+      if (node.kind === "vm") {
+        taps.set(port, { mtu, up: true, purpose });
+        const address = parseMac(mac === "" ? "02:00:00:00:00:09" : mac);
+        plugged.push({ index: n, tap: port, mac: address, offloads: from.offloads, mtu });
+      } else
+        veths.set(port, { namespace: where, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
       ports.set(port, {
         bridge: `_b_${nic.lan}`,
         type: "",
@@ -183,7 +202,7 @@ function grow(from: Seed): State {
         purpose,
       });
     }
-    if (node.exec !== undefined && !guest)
+    if (node.exec !== undefined && !guest && node.kind !== "vm")
       exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
   }
   const services = new Map<string, ServiceState>();
@@ -193,7 +212,10 @@ function grow(from: Seed): State {
     if (namespaces.has(namespace))
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   const files = new Map(from.files);
-  return { bridges, ports, namespaces, veths, containers, services, nats, hostBridges, members, files, exec };
+  return {
+    ...{ bridges, ports, namespaces, veths, containers, taps, machines },
+    ...{ services, nats, hostBridges, members, files, exec },
+  };
 }
 
 function damage(state: State, unlucky: () => boolean): State {
@@ -250,6 +272,15 @@ function damage(state: State, unlucky: () => boolean): State {
     namespaces,
     veths,
     containers,
+    taps: keep(state.taps, (it) => ({ ...it, up: !unlucky(), mtu: unlucky() ? 1280 : it.mtu })),
+    machines: keep(
+      state.machines,
+      (it): MachineState => ({
+        ...it,
+        nics: it.nics.filter(() => !unlucky()),
+        status: unlucky() ? (unlucky() ? "created" : "exited") : it.status,
+      }),
+    ),
     services: keep(state.services, (it) => ({
       ...it,
       running: !unlucky(),

@@ -336,6 +336,8 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       failure: undefined,
       pid: 7,
       exitCode: undefined,
+      reason: undefined,
+      accelerator: undefined,
       namespace: "s",
       container: undefined,
       commands: undefined,
@@ -368,6 +370,8 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       failure: undefined,
       pid: undefined,
       exitCode: undefined,
+      reason: undefined,
+      accelerator: undefined,
       namespace: undefined,
     };
     const nodes = new Map([[uuid, { ...status, container: undefined, commands: undefined }]]);

@@ -42,7 +42,7 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     name: row.name,
     lab: row.lab ?? null,
     kind: spec.kind,
-    runtime: spec.kind === "netns" ? null : spec.runtime,
+    runtime: "runtime" in spec ? spec.runtime : null,
     state: status.state,
     error: failure(status.failure),
     pid: status.pid ?? null,

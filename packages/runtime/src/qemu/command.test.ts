@@ -4,12 +4,12 @@ import {
   bridgesFor,
   checkConfig,
   type Descriptors,
-  MOST_NICS,
   nicDevice,
   pciAddress,
   qemuArguments,
   roomForNics,
 } from "./command.ts";
+import { MOST_NICS } from "./limits.ts";
 import { machinePaths, machineUuid, vmPaths } from "./paths.ts";
 import type { VmConfig } from "./types.ts";
 import { unprivileged, vmUser } from "./user.ts";

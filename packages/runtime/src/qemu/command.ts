@@ -1,19 +1,11 @@
 /** What QEMU is told of a machine, on its command line and by QMP. Pure. */
 import { YardError } from "@switchyard/base";
 import type { ImageLayer } from "./images.ts";
+import { DIRECT_NICS, MOST_CPUS, MOST_DISKS, MOST_ISOS, MOST_MEMORY, MOST_NICS, NICS_A_BRIDGE } from "./limits.ts";
 import type { Accelerator, VmConfig, VmNic } from "./types.ts";
 
-/** Nics in slots of the first bus, and in those of each bridge (its own slot 0 is not to be had). */
 const FIRST_NIC_SLOT = 5;
-export const DIRECT_NICS = 21;
 const FIRST_BRIDGE_SLOT = FIRST_NIC_SLOT + DIRECT_NICS;
-const NICS_A_BRIDGE = 31;
-const BRIDGES = 4;
-/** How many nics a machine can have. */
-export const MOST_NICS = DIRECT_NICS + BRIDGES * NICS_A_BRIDGE;
-/** Functions of one PCI slot. */
-const MOST_DISKS = 8;
-const MOST_ISOS = 3;
 
 /** Where a nic is plugged in: nic n at slot n + 5, as cloonix has it, beyond the 21st on bridges. */
 export function pciAddress(index: number): { readonly bus: string; readonly addr: string } {
@@ -45,9 +37,10 @@ export function checkConfig(config: VmConfig): void {
 
 function problemOf(config: VmConfig): string | undefined {
   const { memory, cpus, disks, isos, seed, nics, kernel } = config;
-  if (!(Number.isInteger(memory) && memory >= 1 && memory <= 500_000))
-    return `${memory} MiB of memory are not 1 to 500000`;
-  if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= 128)) return `${cpus} processors are not 1 to 128`;
+  if (!(Number.isInteger(memory) && memory >= 1 && memory <= MOST_MEMORY))
+    return `${memory} MiB of memory are not 1 to ${MOST_MEMORY}`;
+  if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= MOST_CPUS))
+    return `${cpus} processors are not 1 to ${MOST_CPUS}`;
   if (disks.length > MOST_DISKS) return `${disks.length} disks are more than ${MOST_DISKS}`;
   if (isos.length + (seed === undefined ? 0 : 1) > MOST_ISOS)
     return `more than ${MOST_ISOS} optical media, the seed among them`;
@@ -78,9 +71,21 @@ export function nicIds(index: number): { readonly device: string; readonly netde
 export function nicDevice(nic: VmNic): Readonly<Record<string, unknown>> {
   const { device, netdev } = nicIds(nic.index);
   const off = nic.offloads ? {} : Object.fromEntries(OFFLOADS.map((name) => [name, false]));
+  const mtu = nic.mtu === undefined || nic.mtu === ETHERNET_MTU ? {} : { host_mtu: nic.mtu };
   // Without a boot ROM, which would be the only one and cost a second at each boot.
-  return { driver: "virtio-net-pci", id: device, netdev, mac: nic.mac, romfile: "", ...pciAddress(nic.index), ...off };
+  return {
+    driver: "virtio-net-pci",
+    id: device,
+    netdev,
+    mac: nic.mac,
+    romfile: "",
+    ...pciAddress(nic.index),
+    ...mtu,
+    ...off,
+  };
 }
+
+const ETHERNET_MTU = 1500;
 
 /** What virtio-net leaves to the other side, each direction. */
 const OFFLOADS = [

@@ -52,6 +52,8 @@ export interface VmNic {
   readonly mac: Mac;
   /** Whether checksums and segmentation are left to whoever takes the packets; a switch must know how to do that. */
   readonly offloads: boolean;
+  /** Bytes that the guest is told its packets may have; 1500 where nothing is said. */
+  readonly mtu?: number;
 }
 
 /** What cloud-init is told by its NoCloud data source; each is a file's text. */

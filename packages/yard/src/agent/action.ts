@@ -2,15 +2,18 @@
  * What the agent can do to a host: a closed set of small steps. All are idempotent for whoever carries them out: what
  * is already so (a namespace that exists, a route that is gone) is success.
  */
+import type { VmNic } from "@switchyard/runtime";
 import type {
   BridgeState,
   ContainerNodeState,
   ExecState,
   FileState,
   HostBridgeState,
+  MachineState,
   NatState,
   PortState,
   ServiceState,
+  TapState,
   VethState,
 } from "./state.ts";
 import type { Subject } from "./subject.ts";
@@ -19,10 +22,15 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "service-stop"; readonly id: string }
   /** Kill and remove a container; its docker namespace dies with it, but a name in `/run/netns` keeps it alive. */
   | { readonly do: "container-remove"; readonly node: string; readonly container: ContainerNodeState }
+  /** Switch a virtual machine off and delete what was kept of it; its tap devices stay. */
+  | { readonly do: "machine-remove"; readonly node: string }
+  /** Have a machine give a nic back, and unplug it. */
+  | { readonly do: "machine-unplug"; readonly node: string; readonly index: number }
   /** End what runs in a namespace, unmount and remove its name. The veths that end in it die with it. */
   | { readonly do: "namespace-delete"; readonly namespace: string }
   /** Remove a veth by its near end. */
   | { readonly do: "veth-delete"; readonly veth: string }
+  | { readonly do: "tap-delete"; readonly tap: string }
   | { readonly do: "file-delete"; readonly path: string }
   /** Write a text, in place where containers bind it; or make a symbolic link. Folders on the way are made. */
   | { readonly do: "file-write"; readonly path: string; readonly file: FileState }
@@ -30,12 +38,18 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "namespace-create"; readonly namespace: string; readonly node: string }
   /** Make a container, not started. Its namespace is there unless its runtime makes its own. */
   | { readonly do: "container-create"; readonly node: string; readonly container: ContainerNodeState }
+  /** Make a virtual machine with all its nics, not started. */
+  | { readonly do: "machine-create"; readonly node: string; readonly machine: MachineState }
   /** Start a container that is made or has exited. */
   | { readonly do: "container-start"; readonly node: string; readonly container: ContainerNodeState }
   /** Give the namespace of a running container its name in `/run/netns`. */
   | { readonly do: "namespace-adopt"; readonly namespace: string; readonly node: string }
   /** Make a veth with both ends' MTU and the far end's MAC and offloads, move the far end, set both up. Addresses come apart. */
   | { readonly do: "veth-create"; readonly veth: string; readonly state: VethState }
+  /** Make a tap device in the switch's namespace. */
+  | { readonly do: "tap-create"; readonly tap: string; readonly state: TapState }
+  /** Change a tap device to this. */
+  | { readonly do: "tap-set"; readonly tap: string; readonly state: TapState }
   /** Change of a veth only what is given. */
   | {
       readonly do: "veth-set";
@@ -93,6 +107,10 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "member-add"; readonly nic: string; readonly bridge: string }
   /** Take a NIC out of its bridge, and the mark off it. */
   | { readonly do: "member-remove"; readonly nic: string }
+  /** Plug a nic into a machine, whether it runs or not. Its tap device is there. */
+  | { readonly do: "machine-plug"; readonly node: string; readonly nic: VmNic }
+  /** Start a machine that is made or has exited. The tap devices of its nics are there. */
+  | { readonly do: "machine-start"; readonly node: string }
   /** Start a supervised process. */
   | { readonly do: "service-start"; readonly id: string; readonly state: ServiceState }
   /** Drop the mark that says which commands a node has run. Deleting its namespace or container drops it too. */
@@ -109,6 +127,8 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
 export const PHASES = [
   "stop services",
   "remove containers",
+  /** Nics that virtual machines are to lose, while their tap devices are still there. */
+  "unplug nics",
   "delete namespaces",
   "delete links",
   "files",
@@ -125,6 +145,8 @@ export const PHASES = [
   "switch",
   /** Kernel parameters, source NAT, addresses, routes. */
   "configure",
+  /** Nics that virtual machines are to have more. */
+  "plug nics in",
   /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
   "start containers",
   "services",
@@ -138,12 +160,16 @@ export function phaseOf(action: Action): Phase {
     case "service-stop":
       return "stop services";
     case "container-remove":
+    case "machine-remove":
       return "remove containers";
+    case "machine-unplug":
+      return "unplug nics";
     case "namespace-delete":
       return "delete namespaces";
     case "veth-delete":
     case "host-bridge-delete":
     case "member-remove":
+    case "tap-delete":
       return "delete links";
     case "host-bridge-set":
     case "member-add":
@@ -155,6 +181,7 @@ export function phaseOf(action: Action): Phase {
     case "namespace-create":
       return "namespaces";
     case "container-create":
+    case "machine-create":
       return "create containers";
     case "container-start":
       return ownsNamespace(action.container) ? "start containers with a namespace of their own" : "start containers";
@@ -162,6 +189,8 @@ export function phaseOf(action: Action): Phase {
       return "adopt namespaces";
     case "veth-create":
     case "veth-set":
+    case "tap-create":
+    case "tap-set":
       return "links";
     case "port-delete":
       return action.renewed ? "unplug" : "switch";
@@ -177,6 +206,10 @@ export function phaseOf(action: Action): Phase {
     case "address-add":
     case "route-add":
       return "configure";
+    case "machine-plug":
+      return "plug nics in";
+    case "machine-start":
+      return "start containers";
     case "service-start":
       return "services";
     case "exec":

@@ -17,6 +17,7 @@ import { natFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
+import { Hypervisor } from "./hypervisor.ts";
 import { LeaseDeadlines } from "./lease-deadlines.ts";
 import { forgetLeases, readLeases, watchLeases } from "./leases.ts";
 import { relayFile } from "./names.ts";
@@ -141,6 +142,7 @@ class Agent implements AsyncDisposable {
     const services = stack.use(new Services(paths.run, log, changed));
     const engines = stack.use(new Engines(paths, log, changed));
     for (const key of recordedEngines(store.db, host)) engines.get(key).catch(() => {});
+    const hypervisor = stack.use(new Hypervisor(paths, log, group, changed));
     const namespace = switchHost.namespace;
     const views = new NamespaceViews(namespace, paths.namespace, changed, signal);
     const site: Site = {
@@ -150,6 +152,7 @@ class Agent implements AsyncDisposable {
       views,
       vswitch,
       engines,
+      hypervisor,
       services,
       log,
       signal,
@@ -260,7 +263,7 @@ class Agent implements AsyncDisposable {
     // Commands find their node's addresses there.
     const actions = plan(desired, actual, { revive: asked }).filter((it) => it.do !== "exec" || !waiting.has(it.node));
     const planned = performance.now();
-    const outcome = await apply(site, desired, actions, seen.containers, asked);
+    const outcome = await apply(site, desired, actions, seen, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
     const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
@@ -275,6 +278,7 @@ class Agent implements AsyncDisposable {
           desired: wanted,
           failures: all,
           containers: new Map([...seen.containers, ...outcome.started]),
+          machines: new Map([...seen.machines, ...outcome.booted]),
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
           marks: new Map([...marks, ...outcome.marks]),
         }),

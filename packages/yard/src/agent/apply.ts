@@ -1,5 +1,5 @@
 import type { Logger } from "@switchyard/base";
-import type { ContainerState } from "@switchyard/runtime";
+import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type Action, only, PHASES, type Phase, phaseOf } from "./action.ts";
 import type { Failure } from "./blame.ts";
 import { applyToSwitch } from "./network-work.ts";
@@ -8,7 +8,7 @@ import type { Services } from "./services.ts";
 import type { State } from "./state.ts";
 import { checkSwitch } from "./switch-check.ts";
 import type { NamespaceViews } from "./views.ts";
-import { Work } from "./work.ts";
+import { type Inhabitants, Work } from "./work.ts";
 
 /** What the executor works on, beside what the observer looks at. */
 export interface Site extends World {
@@ -29,6 +29,8 @@ export interface Outcome {
   readonly failures: readonly Failure[];
   /** The containers that were started, by node. */
   readonly started: ReadonlyMap<string, ContainerState>;
+  /** The virtual machines that were started, by node. */
+  readonly booted: ReadonlyMap<string, VmState>;
   /** The marks of the nodes whose commands were run. */
   readonly marks: ReadonlyMap<string, ExecMark>;
 }
@@ -37,17 +39,17 @@ export interface Outcome {
  * Carries a plan out, phase by phase, each as one batch. A failure is told with whom it was for and spares everybody
  * else: only what hangs on the thing that failed is left undone.
  *
- * @param containers the yard's containers as observed, by node
+ * @param seen the yard's containers and virtual machines as observed, by node
  * @param asked whether somebody waits for this state, and shall hear of all that is not so
  */
 export async function apply(
   site: Site,
   desired: State,
   actions: readonly Action[],
-  containers: ReadonlyMap<string, ContainerState>,
+  seen: Inhabitants,
   asked: boolean,
 ): Promise<Outcome> {
-  const work = new Work(site, desired, containers);
+  const work = new Work(site, desired, seen);
   const phases = Map.groupBy(actions, phaseOf);
   const run = async (phase: Phase) => {
     site.signal.throwIfAborted();
@@ -65,7 +67,13 @@ export async function apply(
     : PHASES.toSpliced(PHASES.indexOf("files"), 1).toSpliced(PHASES.indexOf("switch"), 0, "files");
   const doomed = [...only(actions, "port-delete"), ...only(actions, "bridge-delete")];
   if (site.bounce && worthBouncing(doomed.length, site)) {
-    const deletions: readonly Phase[] = ["stop services", "remove containers", "delete namespaces", "delete links"];
+    const deletions: readonly Phase[] = [
+      "stop services",
+      "remove containers",
+      "unplug nics",
+      "delete namespaces",
+      "delete links",
+    ];
     await site.bounce(async () => {
       for (const phase of deletions) await run(phase);
       await applyToSwitch(site, doomed, work.blame, false);
@@ -88,7 +96,7 @@ export async function apply(
   }
   await work.published();
   await checkSwitch(site, desired, (node) => work.lives(node), work.blame, asked || actions.length > 0);
-  return { failures: work.blame.failures(), started: work.started, marks: work.marks };
+  return { failures: work.blame.failures(), started: work.started, booted: work.booted, marks: work.marks };
 }
 
 /**

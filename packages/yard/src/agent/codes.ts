@@ -24,6 +24,7 @@ export const agentCodes = {
   "node.container-failed": "A container could not be made, started or removed; the message is its engine's own.",
   "node.exec-failed": "A command of the node's `exec` failed; the hint holds the end of what it printed.",
   "node.exited": "The container ended before it could be wired. `yard logs NODE` shows what it printed.",
+  "node.machine-failed": "A virtual machine could not be made, started, changed or removed; the message says why.",
   "node.namespace-failed":
     "The node's network namespace could not be made or removed; the message is the kernel's own.",
   "node.port-taken": "A port of the host that the node publishes is in use by another program. Choose another.",

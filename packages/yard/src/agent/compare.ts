@@ -1,4 +1,5 @@
 /** Whether parts of two states are alike, so far as the plan goes: what is only for people is left out. */
+import type { VmNic } from "@switchyard/runtime";
 import type {
   BridgeState,
   ContainerNodeState,
@@ -7,6 +8,7 @@ import type {
   NatState,
   PortState,
   ServiceState,
+  TapState,
 } from "./state.ts";
 
 export function sameBridge(a: BridgeState, b: BridgeState): boolean {
@@ -30,6 +32,15 @@ export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boo
   return (
     a.runtime === b.runtime && a.engine === b.engine && a.fingerprint === b.fingerprint && a.namespace === b.namespace
   );
+}
+
+export function sameTap(a: TapState, b: TapState): boolean {
+  return a.mtu === b.mtu && a.up === b.up;
+}
+
+/** Whether a guest could tell one from the other. */
+export function sameVmNic(a: VmNic, b: VmNic): boolean {
+  return a.index === b.index && a.tap === b.tap && a.mac === b.mac && a.offloads === b.offloads && a.mtu === b.mtu;
 }
 
 /** @param a the desired one */

@@ -10,17 +10,25 @@ export function describe(action: Action): string {
 const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "service-stop": "-",
   "container-remove": "-",
+  "machine-remove": "-",
+  "machine-unplug": "-",
   "namespace-delete": "-",
   "veth-delete": "-",
+  "tap-delete": "-",
   "file-delete": "-",
   "file-write": "+",
   "exec-forget": "-",
   "namespace-create": "+",
   "container-create": "+",
   "container-start": "+",
+  "machine-create": "+",
+  "machine-plug": "+",
+  "machine-start": "+",
   "namespace-adopt": "+",
   "veth-create": "+",
   "veth-set": "~",
+  "tap-create": "+",
+  "tap-set": "~",
   "port-delete": "-",
   "bridge-delete": "-",
   "bridge-set": "+",
@@ -52,6 +60,22 @@ function what(action: Action): string {
       return `create ${action.container.runtime === "oci" ? "an" : "a"} ${action.container.runtime} container from ${sourceOf(action.container.config)}`;
     case "container-start":
       return "start the container";
+    case "machine-remove":
+      return "remove the virtual machine";
+    case "machine-unplug":
+      return `unplug nic ${action.index} of the virtual machine`;
+    case "machine-create":
+      return "create a virtual machine";
+    case "machine-plug":
+      return `plug ${action.nic.tap} into the virtual machine`;
+    case "machine-start":
+      return "start the virtual machine";
+    case "tap-delete":
+      return `delete tap ${action.tap}`;
+    case "tap-create":
+      return `create tap ${action.tap}`;
+    case "tap-set":
+      return `set mtu ${action.state.mtu}, up on ${action.tap}`;
     case "namespace-delete":
       return `delete namespace ${action.namespace}`;
     case "namespace-create":

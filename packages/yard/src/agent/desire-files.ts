@@ -17,6 +17,8 @@ export function* labFiles(nodes: readonly NodeEntry[], facts: HostFacts): Genera
  * A node's own files. A bare namespace finds them where `ip netns exec` looks (ip-netns(8)); a container binds them.
  */
 export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: string, file: FileState]> {
+  // It has files of its own; cloud-init tells it of names.
+  if (node.spec.kind === "vm") return;
   const purpose = purposeOf({ kind: "node", node: node.name });
   const servers = [...new Set(node.nics.flatMap((nic) => nic.dns))];
   const resolver = servers.map((ip) => `nameserver ${ip}\n`).join("");

@@ -1,5 +1,5 @@
 import { addressOf } from "@switchyard/base";
-import type { NodeEntry } from "../store/rows.ts";
+import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { nodeNamespace, relayFile } from "./names.ts";
 import type { Forward, RelayConfig } from "./relay.ts";
@@ -8,9 +8,10 @@ import { type FileState, HOST, type ServiceState } from "./state.ts";
 /** The process that serves published ports, and what it is told; undefined where no node publishes any. */
 export function relay(
   nodes: readonly NodeEntry[],
+  networks: ReadonlyMap<string, NetworkEntry>,
   facts: HostFacts,
 ): { readonly path: string; readonly file: FileState; readonly service: ServiceState } | undefined {
-  const forwards = nodes.flatMap((node) => forwardsOf(node, facts));
+  const forwards = nodes.flatMap((node) => forwardsOf(node, networks, facts));
   if (forwards.length === 0) return undefined;
   const path = relayFile(facts.run);
   const config: RelayConfig = { forwards };
@@ -21,17 +22,26 @@ export function relay(
   };
 }
 
-function forwardsOf(node: NodeEntry, facts: HostFacts): Forward[] {
+function forwardsOf(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>, facts: HostFacts): Forward[] {
+  // A virtual machine has no namespace that one could connect in: it is reached from the host, by a network of both.
+  const reached = node.spec.kind === "vm" ? sharedWithHost(node, networks) : mainAddress(node);
+  if (reached === undefined) return [];
   return node.spec.ports.map((port) => ({
     node: node.name,
     protocol: port.protocol,
     address: port.address ?? "0.0.0.0",
     port: port.hostPort,
-    // A guest is reached over its network's gateway.
-    namespace: node.spec.kind === "guest" ? HOST : nodeNamespace(facts.yard, node.name),
-    targetAddress: mainAddress(node),
+    // A guest and a virtual machine are reached over their network's gateway.
+    namespace: node.spec.kind === "guest" || node.spec.kind === "vm" ? HOST : nodeNamespace(facts.yard, node.name),
+    targetAddress: reached,
     targetPort: port.nodePort,
   }));
+}
+
+/** The node's address on a network that the host is on too. */
+function sharedWithHost(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): string | undefined {
+  const shared = node.nics.filter(({ network }) => (networks.get(network ?? "")?.gateway.length ?? 0) > 0);
+  return shared.flatMap((nic) => nic.addresses.map(addressOf))[0];
 }
 
 /** The node's own address, as programs listen on it that are reached from the network; loopback where it has none. */

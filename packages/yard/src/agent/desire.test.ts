@@ -73,19 +73,21 @@ describe("what a host shall be like", () => {
     );
   });
 
-  test("has no name that the kernel would refuse, and no port without its bridge and its veth", () => {
+  test("has no name that the kernel would refuse, and no port without its bridge and its device", () => {
     fc.assert(
       fc.property(storeRows, (rows) => {
         const state = desire(rows, facts);
         for (const [name, port] of state.ports) {
           expect(state.bridges.has(port.bridge)).toBe(true);
-          expect(state.veths.has(name)).toBe(port.type === "");
+          expect(state.veths.has(name) || state.taps.has(name)).toBe(port.type === "");
+          expect(state.veths.has(name) && state.taps.has(name)).toBe(false);
         }
         const far = [...state.veths.values()].map((it) => `${it.namespace} ${it.name}`);
         expect(new Set(far).size).toBe(far.length);
         const links = [
           ...state.bridges.keys(),
           ...state.veths.keys(),
+          ...state.taps.keys(),
           ...[...state.veths.values()].map((it) => it.name),
         ];
         for (const name of links) expect(name.length).toBeLessThanOrEqual(15);

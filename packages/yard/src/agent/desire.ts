@@ -8,6 +8,7 @@ import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
+import { machineState, type Plugged } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { relay } from "./desire-relay.ts";
@@ -20,12 +21,14 @@ import type {
   ExecState,
   FileState,
   HostBridgeState,
+  MachineState,
   MemberState,
   NamespaceState,
   NatState,
   PortState,
   ServiceState,
   State,
+  TapState,
   VethState,
 } from "./state.ts";
 import { purposeOf } from "./subject.ts";
@@ -73,32 +76,38 @@ export function desire(rows: Rows, facts: HostFacts): State {
 
   const namespaces = new Map<string, NamespaceState>();
   const containers = new Map<string, ContainerNodeState>();
+  const taps = new Map<string, TapState>();
+  const machines = new Map<string, MachineState>();
   const exec = new Map<string, ExecState>();
   const files = new Map<string, FileState>(labFiles(nodes, facts));
   for (const node of nodes) {
     const namespace = nodeNamespace(facts.yard, node.name);
-    if (node.spec.kind !== "guest") namespaces.set(namespace, namespaceState(node, networks, facts));
+    const { kind } = node.spec;
+    if (kind !== "guest" && kind !== "vm") namespaces.set(namespace, namespaceState(node, networks, facts));
+    const plugged: Plugged[] = [];
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
       const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
-      veths.set(near, {
-        ...vethState(node, nic, facts),
-        ...(node.spec.kind === "guest" ? guestEnd(facts.yard, near) : {}),
-        mtu: nic.mtu ?? inherited ?? networkMtu(network, networks),
-        offloads: networkOffloads(network, networks, facts),
-      });
+      const mtu = nic.mtu ?? inherited ?? networkMtu(network, networks);
+      const offloads = networkOffloads(network, networks, facts);
+      const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
+      if (kind === "vm") {
+        taps.set(near, { mtu, up: true, purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }) });
+        plugged.push({ nic, tap: near, mtu, offloads });
+      } else veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic.link ?? "") : networkBridge(network);
       if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
     }
     if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
+    if (node.spec.kind === "vm") machines.set(node.name, machineState(node, node.spec, plugged, networks, facts));
     if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
     for (const [path, file] of nodeFiles(node, facts)) files.set(path, file);
   }
   const services = new Map<string, ServiceState>(dhcpClients(nodes, facts));
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
-  const forwarding = relay(nodes, facts);
+  const forwarding = relay(nodes, networks, facts);
   if (forwarding) {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
@@ -112,7 +121,10 @@ export function desire(rows: Rows, facts: HostFacts): State {
     services.set(id, service);
     for (const [path, file] of followed) files.set(path, file);
   }
-  return { bridges, ports, namespaces, veths, containers, services, nats, hostBridges, members, files, exec };
+  return {
+    ...{ bridges, ports, namespaces, veths, containers, taps, machines },
+    ...{ services, nats, hostBridges, members, files, exec },
+  };
 }
 
 /** The bridge of each link, by the link's name: it is that of the link's first nic. */

@@ -12,7 +12,9 @@ import {
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders } from "./files.ts";
+import { Hypervisor } from "./hypervisor.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
+import { graceOf } from "./machine-work.ts";
 import { parseAlias } from "./mark.ts";
 import { isNatTable, natTablePrefix } from "./names.ts";
 import { parseMember } from "./observe-host.ts";
@@ -42,7 +44,10 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const services = stack.use(new Services(paths.run, log, () => {}));
   await Promise.all([...services.running().keys()].map((id) => services.stop(id)));
-  await removeContainers(stack.use(new Engines(paths, log)), engines);
+  await Promise.all([
+    removeContainers(stack.use(new Engines(paths, log)), engines),
+    removeMachines(stack.use(new Hypervisor(paths, log))),
+  ]);
 
   // The switch goes first: removing its ports one by one would take it 20 ms each.
   if (paths.yard === SYSTEM_YARD) await leaveSystemSwitch(log);
@@ -108,6 +113,13 @@ async function removeContainers(engines: Engines, keys: readonly EngineKey[]): P
   );
   // What is left on an engine that does not answer would never be found again without the yard's database.
   for (const { error } of failures) throw error;
+}
+
+async function removeMachines(hypervisor: Hypervisor): Promise<void> {
+  const machines = await hypervisor.list(false);
+  if (machines.size === 0) return;
+  const engine = await hypervisor.get();
+  await Promise.all([...machines.values()].map((machine) => engine.remove(machine.name, graceOf(machine))));
 }
 
 /** The engines that the yard has used, read from the database file itself, as no server may run. */

@@ -3,6 +3,8 @@
 /** Labels of engine containers. */
 export const LABEL_OWNER = "switchyard.owner";
 export const LABEL_NODE = "switchyard.node";
+/** Of a virtual machine: the milliseconds that it gets for shutting down before it is switched off. */
+export const LABEL_GRACE = "switchyard.grace";
 export const LABEL_FINGERPRINT = "switchyard.fingerprint";
 /** The name in `/run/netns` that the container's namespace has. */
 export const LABEL_NAMESPACE = "switchyard.namespace";

@@ -11,12 +11,14 @@ import type {
   ExecState,
   FileState,
   HostBridgeState,
+  MachineState,
   MemberState,
   NamespaceState,
   NatState,
   PortState,
   ServiceState,
   State,
+  TapState,
   VethState,
 } from "./state.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
@@ -35,6 +37,8 @@ class Host {
   readonly #namespaces: Map<string, NamespaceState>;
   readonly #veths: Map<string, VethState>;
   readonly #containers: Map<string, ContainerNodeState>;
+  readonly #taps: Map<string, TapState>;
+  readonly #machines: Map<string, MachineState>;
   readonly #services: Map<string, ServiceState>;
   readonly #nats: Map<string, NatState>;
   readonly #hostBridges: Map<string, HostBridgeState>;
@@ -48,6 +52,8 @@ class Host {
     this.#namespaces = new Map(state.namespaces);
     this.#veths = new Map(state.veths);
     this.#containers = new Map(state.containers);
+    this.#taps = new Map(state.taps);
+    this.#machines = new Map(state.machines);
     this.#services = new Map(state.services);
     this.#nats = new Map(state.nats);
     this.#hostBridges = new Map(state.hostBridges);
@@ -63,6 +69,8 @@ class Host {
       namespaces: this.#namespaces,
       veths: this.#veths,
       containers: this.#containers,
+      taps: this.#taps,
+      machines: this.#machines,
       services: this.#services,
       nats: this.#nats,
       hostBridges: this.#hostBridges,
@@ -98,6 +106,40 @@ class Host {
         this.#containers.set(action.node, { ...container, status: "running" });
         return;
       }
+      case "machine-remove":
+        this.#machines.delete(action.node);
+        return;
+      case "machine-create":
+        if (!this.#machines.has(action.node)) this.#machines.set(action.node, { ...action.machine, status: "created" });
+        return;
+      case "machine-start": {
+        const machine = this.#machines.get(action.node);
+        // QEMU opens all of them.
+        if (machine?.nics.every(({ tap }) => this.#taps.has(tap)))
+          this.#machines.set(action.node, { ...machine, status: "running" });
+        return;
+      }
+      case "machine-unplug":
+      case "machine-plug": {
+        const machine = this.#machines.get(action.node);
+        if (machine === undefined) return;
+        const index = action.do === "machine-plug" ? action.nic.index : action.index;
+        const others = machine.nics.filter((nic) => nic.index !== index);
+        if (action.do === "machine-plug" && (others.length < machine.nics.length || !this.#taps.has(action.nic.tap)))
+          return;
+        const nics = action.do === "machine-plug" ? [...others, action.nic] : others;
+        this.#machines.set(action.node, { ...machine, nics: nics.toSorted((a, b) => a.index - b.index) });
+        return;
+      }
+      case "tap-delete":
+        this.#taps.delete(action.tap);
+        return;
+      case "tap-create":
+        if (!this.#taps.has(action.tap) && !this.#veths.has(action.tap)) this.#taps.set(action.tap, action.state);
+        return;
+      case "tap-set":
+        if (this.#taps.has(action.tap)) this.#taps.set(action.tap, action.state);
+        return;
       case "namespace-create":
         if (!this.#namespaces.has(action.namespace)) this.#addNamespace(action.namespace, action.node, undefined);
         return;
@@ -121,7 +163,7 @@ class Host {
       case "veth-create": {
         const { namespace } = action.state;
         const made = namespace === HOST || namespace === ELSEWHERE || this.#namespaces.has(namespace);
-        if (this.#veths.has(action.veth) || !made) return;
+        if (this.#taps.has(action.veth) || this.#veths.has(action.veth) || !made) return;
         for (const veth of this.#veths.values())
           if (veth.namespace === namespace && veth.name === action.state.name) return;
         this.#veths.set(action.veth, { ...action.state, addresses: [] });

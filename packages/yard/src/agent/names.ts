@@ -5,7 +5,7 @@ import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
-import { DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX } from "./paths.ts";
+import { DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX, SYSTEM_YARD } from "./paths.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
@@ -13,7 +13,12 @@ export function nodeNamespace(yard: string, node: string): string {
   return `${NAMESPACE_PREFIX}${yard}_${node}`;
 }
 
-/** The name of a node's container at its engine. */
+/** The namespace of a yard's switch and of its ports; undefined: the host's own. */
+export function switchNamespace(yard: string): string | undefined {
+  return yard === SYSTEM_YARD ? undefined : `${NAMESPACE_PREFIX}${yard}`;
+}
+
+/** The name of a node's container at its engine, or of its virtual machine. */
 export function containerName(yard: string, node: string): string {
   return `${yard}_${node}`;
 }

@@ -1,5 +1,6 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
 import { changeMasquerades, type LinkOp, setSysctls } from "@switchyard/linux";
+import { vmUser } from "@switchyard/runtime";
 import { applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
@@ -9,17 +10,22 @@ import { formatAlias } from "./mark.ts";
 import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { FAR_END } from "./observe.ts";
 import { parseRoute } from "./route.ts";
-import { ELSEWHERE, type VethState } from "./state.ts";
+import { ELSEWHERE, type TapState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
-/** Makes, changes and removes veths. */
-export async function applyVeths(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
+/** Makes, changes and removes veths and tap devices. */
+export async function applyDevices(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
   const batch = new LinkWork(site);
   for (const action of actions) {
     const { subject } = action;
     if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
     else if (action.do === "veth-create") batch.near(subject, vethOp(site.paths.yard, action.veth, action.state));
-    else if (action.do === "veth-set") {
+    else if (action.do === "tap-delete") batch.near(subject, { op: "delete", name: action.tap });
+    else if (action.do === "tap-create") batch.near(subject, tapOp(site.paths.yard, action.tap, action.state));
+    else if (action.do === "tap-set") {
+      const { mtu, up, purpose } = action.state;
+      batch.near(subject, { op: "set", name: action.tap, mtu, up, alias: formatAlias(site.paths.yard, purpose) });
+    } else if (action.do === "veth-set") {
       const { mac, mtu, up, offloads } = action;
       const both = { ...(mtu === undefined ? {} : { mtu }), ...(up === undefined ? {} : { up }) };
       batch.near(subject, { op: "set", name: action.veth, ...both });
@@ -35,6 +41,11 @@ export async function applyVeths(site: Site, actions: readonly Action[], blame: 
     }
   }
   await batch.run(blame);
+}
+
+function tapOp(yard: string, name: string, { mtu, up, purpose }: TapState): LinkOp {
+  const owner = vmUser().uid;
+  return { op: "tap", name, owner, alias: formatAlias(yard, purpose), mtu, up, port: true };
 }
 
 function vethOp(yard: string, name: string, state: VethState): LinkOp {

@@ -10,10 +10,11 @@ import {
   readSysctls,
 } from "@switchyard/linux";
 import type { Database } from "@switchyard/ovsdb";
-import type { ContainerState } from "@switchyard/runtime";
+import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switchyard/vswitch";
 import { type EngineKey, type Engines, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
+import type { Hypervisor } from "./hypervisor.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
 import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
 import { ours } from "./observe-addresses.ts";
@@ -26,10 +27,12 @@ import {
   ELSEWHERE,
   type ExecState,
   HOST,
+  type MachineState,
   type NamespaceState,
   type NatState,
   type ServiceState,
   type State,
+  type TapState,
   type VethState,
 } from "./state.ts";
 import type { NamespaceViews } from "./views.ts";
@@ -43,6 +46,7 @@ export interface World {
   readonly namespace: NamespaceRef;
   readonly vswitch: Database<OpenVSwitchTables>;
   readonly engines: Engines;
+  readonly hypervisor: Pick<Hypervisor, "get" | "list">;
   /** Reads namespaces, the named ones maybe from memory that events keep true. */
   readonly views: Pick<NamespaceViews, "read">;
   readonly services: { running(): ReadonlyMap<string, Service> };
@@ -62,6 +66,8 @@ export interface Observation {
   readonly state: State;
   /** By node. */
   readonly containers: ReadonlyMap<string, ContainerState>;
+  /** By node. */
+  readonly machines: ReadonlyMap<string, VmState>;
   /** With ofport and error. */
   readonly ports: ReadonlyMap<string, ObservedPort>;
   /** Engines that did not answer: what is on them is unknown. */
@@ -78,7 +84,10 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const { bridges, ports } = observeSwitch(world.vswitch, paths.yard);
   const nats = natStates(paths.yard);
   const wantedEngines = [...desired.containers.values()];
-  const engines = await world.engines.list(wantedEngines);
+  const [engines, machines] = await Promise.all([
+    world.engines.list(wantedEngines),
+    world.hypervisor.list(desired.machines.size > 0),
+  ]);
 
   const containers = new Map<string, ContainerNodeState>();
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
@@ -108,6 +117,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       namespaces,
       veths: veths(world, views, desired),
       containers,
+      taps: taps(world, views, desired),
+      machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
       services: services(world, desired),
       nats: await nats,
       hostBridges: host ? hostBridges(paths.yard, host, desired) : new Map(),
@@ -116,6 +127,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       exec: execStates(desired, marks, world.boot, engines.containers),
     },
     containers: new Map([...engines.containers].map(([node, { state }]) => [node, state])),
+    machines,
     ports,
     failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
   };
@@ -129,6 +141,15 @@ function containerState(key: EngineKey, state: ContainerState): ContainerNodeSta
     fingerprint: state.labels[LABEL_FINGERPRINT] ?? "",
     status,
     namespace: state.labels[LABEL_NAMESPACE] ?? "",
+    config: undefined,
+  };
+}
+
+function machineState(state: VmState): MachineState {
+  return {
+    fingerprint: state.labels[LABEL_FINGERPRINT] ?? "",
+    status: state.status === "paused" ? "running" : state.status,
+    nics: state.nics,
     config: undefined,
   };
 }
@@ -161,8 +182,7 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
     }
   }
   const found = new Map<string, VethState>();
-  const near = views.get(world.namespace === "self" ? "self" : world.paths.namespace);
-  for (const link of near?.links.values() ?? []) {
+  for (const link of nearLinks(world, views)) {
     const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
     if (purpose === undefined || purpose.startsWith(FAR_END)) continue;
     const end = far.get(link.name);
@@ -189,6 +209,26 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
 /** A veth whose far end is another's to look after. While there is a near end, there is the other. */
 function elsewhere(near: Link, wanted: VethState, purpose: string): VethState {
   return { ...wanted, mtu: near.mtu, up: near.up, purpose };
+}
+
+/**
+ * The tap devices in the switch's namespace that bear this yard's mark, and those that somebody was killed over before
+ * he had marked them.
+ */
+function taps(world: World, views: ReadonlyMap<string, NamespaceView>, desired: State): Map<string, TapState> {
+  const found = new Map<string, TapState>();
+  for (const { name, kind, alias, mtu, up } of nearLinks(world, views)) {
+    if (kind !== "tun") continue;
+    const purpose = parseAlias(world.paths.yard, alias);
+    if (purpose !== undefined) found.set(name, { mtu, up, purpose });
+    else if (alias === "" && desired.taps.has(name)) found.set(name, { mtu, up: false, purpose: "" });
+  }
+  return found;
+}
+
+/** The links in the switch's namespace. */
+function nearLinks(world: World, views: ReadonlyMap<string, NamespaceView>): Iterable<Link> {
+  return views.get(world.namespace === "self" ? "self" : world.paths.namespace)?.links.values() ?? [];
 }
 
 /**

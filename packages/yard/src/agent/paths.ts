@@ -60,7 +60,7 @@ export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process
     agentSocket: join(run, "agent.sock"),
     agentLog: join(run, "agent.log"),
     lock: join(runDirectory(environment), `${name}.lock`),
-    images: join(stateDirectory(environment), "images"),
+    images: imageDirectory(environment),
   };
 }
 
@@ -77,4 +77,9 @@ export function runDirectory(environment: NodeJS.ProcessEnv = process.env): stri
 /** The folder of what survives a reboot. */
 export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   return environment.SWITCHYARD_STATE_DIR ?? "/var/lib/switchyard";
+}
+
+/** The folder of images, which all yards of the host share. */
+export function imageDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(stateDirectory(environment), "images");
 }

@@ -26,6 +26,8 @@ function plain(state: State, like: State) {
       return { ...it, mac: asked?.mac === "" ? "" : it.mac, offloads: asked?.offloads || it.offloads };
     }),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
+    taps: sorted(state.taps, ({ purpose: _, ...it }) => it),
+    machines: sorted(state.machines, ({ config: _, ...it }) => it),
     services: sorted(state.services, ({ purpose: _, ...it }) => it),
     nats: sorted(state.nats, ({ purpose: _, ...it }, key) => {
       const asked = like.nats.get(key)?.forwarding ?? true;
@@ -103,19 +105,23 @@ describe("the plan", () => {
     );
   });
 
-  test("leaves a container that has exited, and all that hangs on it, alone unless asked to revive", () => {
+  test("leaves a container or virtual machine that has exited, and all that hangs on it, alone unless asked to revive", () => {
     fc.assert(
       fc.property(desiredState, fc.constantFrom("created" as const, "exited" as const), (desired, status) => {
         // A whole host on which all containers have ended by themselves.
         const actual: State = {
           ...desired,
           containers: new Map([...desired.containers].map(([node, it]) => [node, { ...it, status }])),
+          machines: new Map([...desired.machines].map(([node, it]) => [node, { ...it, status }])),
           namespaces: new Map([...desired.namespaces].map(([name, it]) => [name, { ...it, container: undefined }])),
           exec: new Map([...desired.exec].filter(([node]) => !desired.containers.has(node))),
         };
         const actions = plan(desired, actual, { revive: false });
         if (status === "exited") expect(actions).toEqual([]);
-        else expect(actions.filter((it) => it.do === "container-start")).toHaveLength(desired.containers.size);
+        else {
+          expect(actions.filter((it) => it.do === "container-start")).toHaveLength(desired.containers.size);
+          expect(actions.filter((it) => it.do === "machine-start")).toHaveLength(desired.machines.size);
+        }
       }),
     );
   });
@@ -130,6 +136,16 @@ function target(action: Action): [kind: keyof State, name: string] {
     case "container-create":
     case "container-start":
       return ["containers", action.node];
+    case "machine-remove":
+    case "machine-create":
+    case "machine-start":
+    case "machine-plug":
+    case "machine-unplug":
+      return ["machines", action.node];
+    case "tap-create":
+    case "tap-delete":
+    case "tap-set":
+      return ["taps", action.tap];
     case "namespace-create":
     case "namespace-adopt":
     case "namespace-delete":

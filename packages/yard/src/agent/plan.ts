@@ -5,6 +5,7 @@
 import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
 import { sameBridge, sameContainer, sameFile, sameList, sameNat, samePort, sameService } from "./compare.ts";
 import { planBridges } from "./plan-bridges.ts";
+import { planMachines, planTaps } from "./plan-machines.ts";
 import { routeDevice } from "./route.ts";
 import {
   type ContainerNodeState,
@@ -25,10 +26,12 @@ export interface PlanOptions {
 export function plan(desired: State, actual: State, options: PlanOptions): Action[] {
   const actions: Action[] = [];
   const nodes = planNodes(desired, actual, options, actions);
+  planMachines(desired, actual, options, actions);
   planServices(desired, actual, nodes, actions);
   planFiles(desired, actual, actions);
   const renewed = planVeths(desired, actual, nodes, actions);
   planBridges(desired, actual, actions);
+  for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
   planSwitch(desired, actual, nodes, renewed, actions);
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
@@ -167,8 +170,9 @@ function planFiles(desired: State, actual: State, actions: Action[]): void {
 /** @returns the ports whose device is made anew, and so they too */
 function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[]): Set<string> {
   for (const [veth, present] of actual.veths) {
-    // The far end's namespace takes it along.
-    if (desired.veths.has(veth) || nodes.lost.has(present.namespace)) continue;
+    // The far end's namespace takes it along, in its own time: where a tap device is to have its name, that is too late.
+    const goes = nodes.lost.has(present.namespace) && !desired.taps.has(veth);
+    if (desired.veths.has(veth) || goes) continue;
     actions.push({ do: "veth-delete", veth, subject: parsePurpose(present.purpose) });
   }
   /** Of each namespace, the nics whose routes are gone once the plan's earlier actions are done. */

@@ -13,6 +13,7 @@ import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
+import { Hypervisor } from "./hypervisor.ts";
 import { readLeases } from "./leases.ts";
 import { observe } from "./observe.ts";
 import { SYSTEM_YARD, switchRemote, type YardPaths, yardPaths } from "./paths.ts";
@@ -89,6 +90,7 @@ async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ 
   const system = paths.yard === SYSTEM_YARD;
   await using vswitch = await openSwitch(switchRemote(paths));
   await using engines = new Engines(paths, createLogger("yard", "warn"));
+  await using hypervisor = new Hypervisor(paths, createLogger("yard", "warn"));
   const services = runningServices(paths.run);
   const seen = await observe(
     {
@@ -98,6 +100,7 @@ async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ 
       views: { read: async (names, beside) => viewNamespaces([...names.map((name) => ({ name })), ...beside]) },
       vswitch,
       engines,
+      hypervisor,
       services: { running: () => services },
     },
     wanted,

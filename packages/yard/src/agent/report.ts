@@ -1,6 +1,6 @@
 import type { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
-import type { ContainerState } from "@switchyard/runtime";
+import type { Accelerator, ContainerState, VmState } from "@switchyard/runtime";
 import { type ObservedPort, portName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
@@ -18,6 +18,8 @@ export interface Findings {
   readonly failures: readonly Blamed[];
   /** By node: those that run or have ended. */
   readonly containers: ReadonlyMap<string, ContainerState>;
+  /** By node, as containers. */
+  readonly machines: ReadonlyMap<string, VmState>;
   readonly ports: ReadonlyMap<string, ObservedPort>;
   readonly marks: ReadonlyMap<string, ExecMark>;
 }
@@ -71,21 +73,29 @@ function commandFailure(node: NodeEntry, mark: ExecMark | undefined): Failure | 
 
 function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: Failure | undefined): NodeStatus {
   const container = findings.containers.get(node.name);
-  const exited = container?.status === "exited" || container?.status === "dead";
+  const machine = findings.machines.get(node.name);
+  const { status } = container ?? machine ?? {};
+  const exited = status === "exited" || status === "dead";
   const { kind } = node.spec;
-  const running =
-    kind === "netns" || kind === "guest" || container?.status === "running" || container?.status === "paused";
+  const running = kind === "netns" || kind === "guest" || status === "running" || status === "paused";
   const mark = findings.marks.get(node.name);
   const failure = told ?? commandFailure(node, mark);
   return {
     state: failure ? "failed" : exited ? "exited" : running ? "running" : "pending",
     failure,
-    pid: container?.pid,
+    pid: container?.pid ?? machine?.pid,
     exitCode: container?.exitCode,
-    namespace: node.spec.kind === "guest" ? undefined : nodeNamespace(yard, node.name),
+    reason: machine?.reason,
+    accelerator: machine?.accelerator && acceleratorText(machine.accelerator),
+    namespace: kind === "guest" || kind === "vm" ? undefined : nodeNamespace(yard, node.name),
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
   };
+}
+
+/** `kvm`, or `tcg` and why. */
+function acceleratorText({ name, reason }: Accelerator): string {
+  return reason === "" ? name : `${name}: ${reason}`;
 }
 
 function nicStatusOf(

@@ -5,7 +5,7 @@
  * Only what is ours is ever in a State: the observer leaves out what bears no mark of this yard, and the plan knows
  * nothing else.
  */
-import type { ContainerConfig } from "@switchyard/runtime";
+import type { ContainerConfig, VmConfig, VmNic } from "@switchyard/runtime";
 import type { BridgeState, PortState } from "@switchyard/vswitch";
 import type { ContainerRuntime } from "../model/types.ts";
 
@@ -23,6 +23,10 @@ export interface State {
   readonly veths: ReadonlyMap<string, VethState>;
   /** By node name. */
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
+  /** By name, which is its port's: the tap devices of virtual machines, in the switch's namespace. */
+  readonly taps: ReadonlyMap<string, TapState>;
+  /** By node name. */
+  readonly machines: ReadonlyMap<string, MachineState>;
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
   /** By the name of the link in the host's namespace behind which addresses are hidden: a gateway's, or a bridge's. */
@@ -99,6 +103,27 @@ export interface ContainerNodeState {
   readonly namespace: string;
   /** What to make it from; undefined in an observed state, where the fingerprint stands for it. Not compared. */
   readonly config: ContainerConfig | undefined;
+}
+
+/** A tap device, whose far end is a nic of a virtual machine. */
+export interface TapState {
+  /** Bytes. */
+  readonly mtu: number;
+  readonly up: boolean;
+  /** What it is for (see subject.ts), in the alias behind the owner's mark. Not compared. */
+  readonly purpose: string;
+}
+
+/** A virtual machine. */
+export interface MachineState {
+  /** Hash of all that can only be changed by making it anew: not of its nics. Also a label of it. */
+  readonly fingerprint: string;
+  /** `created`: made but never started. `exited`: its QEMU has ended. */
+  readonly status: "created" | "running" | "exited";
+  /** Those plugged in, by index. */
+  readonly nics: readonly VmNic[];
+  /** What to make it from, with its nics; undefined in an observed state. Not compared. */
+  readonly config: VmConfig | undefined;
 }
 
 export interface ServiceState {
@@ -181,6 +206,8 @@ export const EMPTY: State = {
   namespaces: new Map(),
   veths: new Map(),
   containers: new Map(),
+  taps: new Map(),
+  machines: new Map(),
   services: new Map(),
   nats: new Map(),
   hostBridges: new Map(),

@@ -1,6 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { adoptNamespace, createNamespacesInSlices, deleteNamespacesInSlices } from "@switchyard/linux";
-import type { ContainerState } from "@switchyard/runtime";
+import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type Action, type ActionOf, only, type Phase } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { Blame, subjectOf } from "./blame.ts";
@@ -8,8 +8,9 @@ import { applyBridges } from "./bridge-work.ts";
 import { runCommands } from "./commands.ts";
 import { deleteFile, writeFile } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
+import { MachineWork } from "./machine-work.ts";
 import { relayFile } from "./names.ts";
-import { applyToSwitch, applyVeths, configure } from "./network-work.ts";
+import { applyDevices, applyToSwitch, configure } from "./network-work.ts";
 import { type ExecMark, lifeOf } from "./observe.ts";
 import { relayReport } from "./relay-report.ts";
 import type { State } from "./state.ts";
@@ -20,16 +21,23 @@ const RELAY = "relay";
 /** Milliseconds between SIGTERM and SIGKILL for a container's first process and for what runs in a namespace. */
 const GRACE = 5_000;
 
+/** What lives in the nodes, as observed. */
+export interface Inhabitants {
+  readonly containers: ReadonlyMap<string, ContainerState>;
+  readonly machines: ReadonlyMap<string, VmState>;
+}
+
 /** Carries out the phases of one plan, and keeps what came of them. */
 export class Work {
   readonly blame = new Blame();
   readonly marks = new Map<string, ExecMark>();
   readonly started = new Map<string, ContainerState>();
+  readonly booted = new Map<string, VmState>();
 
   constructor(
     private readonly site: Site,
     private readonly desired: State,
-    private readonly containers: ReadonlyMap<string, ContainerState>,
+    private readonly seen: Inhabitants,
   ) {}
 
   /** Does all actions of a phase; what fails is blamed on its subject. */
@@ -38,28 +46,49 @@ export class Work {
       case "stop services":
         return await this.each(actions, "service-stop", "service.not-stopped", ({ id }) => this.site.services.stop(id));
       case "remove containers":
-        return await this.each(actions, "container-remove", "node.container-failed", (action) => this.remove(action));
+        return await both(
+          this.each(actions, "container-remove", "node.container-failed", (action) => this.remove(action)),
+          this.each(actions, "machine-remove", "node.machine-failed", ({ node }) => this.machines.remove(node)),
+        );
+      case "unplug nics":
+        return await this.each(actions, "machine-unplug", "node.machine-failed", ({ node, index }) =>
+          this.machines.unplug(node, index),
+        );
+      case "plug nics in":
+        return await this.each(actions, "machine-plug", "node.machine-failed", ({ node, nic }) =>
+          this.machines.plug(node, nic),
+        );
       case "delete namespaces":
         return await this.deleteNamespaces(only(actions, "namespace-delete"));
       case "delete links":
-        await applyVeths(this.site, actions, this.blame);
+        await applyDevices(this.site, actions, this.blame);
         return await applyBridges(this.site, actions, this.blame);
       case "bridges":
         return await applyBridges(this.site, actions, this.blame);
       case "links":
-        return await applyVeths(this.site, actions, this.blame);
+        return await applyDevices(this.site, actions, this.blame);
       case "files":
         return this.files(actions);
       case "namespaces":
         return await this.createNamespaces(only(actions, "namespace-create"));
       case "create containers":
-        return await this.each(actions, "container-create", "node.container-failed", (action) => this.create(action));
+        return await both(
+          this.each(actions, "container-create", "node.container-failed", (action) => this.create(action)),
+          this.each(actions, "machine-create", "node.machine-failed", ({ node, machine }) =>
+            this.machines.create(node, machine),
+          ),
+        );
       case "start containers with a namespace of their own":
       case "start containers":
-        return await this.each(actions, "container-start", "node.container-failed", async ({ node, container }) => {
-          const engine = await this.site.engines.get(container);
-          this.started.set(node, await engine.start(this.containerName(node), this.site.signal));
-        });
+        return await both(
+          this.each(actions, "container-start", "node.container-failed", async ({ node, container }) => {
+            const engine = await this.site.engines.get(container);
+            this.started.set(node, await engine.start(this.containerName(node), this.site.signal));
+          }),
+          this.each(actions, "machine-start", "node.machine-failed", async ({ node }) => {
+            this.booted.set(node, await this.machines.start(node));
+          }),
+        );
       case "adopt namespaces":
         return await this.each(actions, "namespace-adopt", "node.namespace-failed", async ({ namespace, node }) => {
           const pid = this.containerOf(node)?.pid;
@@ -92,6 +121,10 @@ export class Work {
     );
   }
 
+  private get machines(): MachineWork {
+    return new MachineWork(this.site, this.desired, this.seen.machines);
+  }
+
   private async deleteNamespaces(actions: readonly ActionOf<"namespace-delete">[]): Promise<void> {
     const subjects = new Map(actions.map(({ namespace, subject }) => [namespace, subject]));
     await endProcessesIn([...subjects.keys()], GRACE);
@@ -114,7 +147,7 @@ export class Work {
   }
 
   private async remove({ node, container }: ActionOf<"container-remove">): Promise<void> {
-    const pid = this.containers.get(node)?.pid;
+    const pid = this.seen.containers.get(node)?.pid;
     const grace = pid !== undefined && handlesTermination(pid) ? GRACE : 0;
     await (await this.site.engines.get(container)).remove(this.containerName(node), grace, this.site.signal);
   }
@@ -172,10 +205,14 @@ export class Work {
   }
 
   private containerOf(node: string): ContainerState | undefined {
-    return this.started.get(node) ?? this.containers.get(node);
+    return this.started.get(node) ?? this.seen.containers.get(node);
   }
 
   private containerName(node: string): string {
-    return this.containers.get(node)?.name ?? this.desired.containers.get(node)?.config?.name ?? node;
+    return this.seen.containers.get(node)?.name ?? this.desired.containers.get(node)?.config?.name ?? node;
   }
+}
+
+async function both(a: Promise<void>, b: Promise<void>): Promise<void> {
+  await Promise.all([a, b]);
 }

@@ -18,7 +18,12 @@ export const modelCodes = {
   "device.bad-path": "A device of a container is not a path below /dev; write /dev/x[:/dev/y[:rwm]].",
   "env.bad-name": "An environment variable has a name with other characters than letters, digits, _, . and -.",
   "hostname.bad-name": "A host name has other characters than letters, digits and inner dashes, or is too long.",
+  "image.absent":
+    "An image, kernel or other file of a vm is neither beside the lab file nor among the host's images; correct its name.",
   "image.bad-name": "The name of an image or rootfs is empty or has characters that no image's name has.",
+  "image.shared":
+    "A vm writes into an image that another vm has too; leave `persistent` away, or give it a copy of its own.",
+  "image.wrong-format": "An image of a vm is not of the format that is named, or of qcow2 where none is; name its own.",
   "lab.bad-name": "The lab's name has other characters than letters, digits, -, _ and ., or more than 63.",
   "lab.bad-yaml": "The lab file is not YAML 1.2; the message says what the reader met.",
   "lab.duplicate-key": "A key stands twice in one mapping; remove or rename one.",
@@ -84,6 +89,8 @@ export const modelCodes = {
   "port.bad-forward": "A published port is not [address:]host-port:node-port[/tcp|udp].",
   "port.counted": "A node with `count` publishes a port, which only one of them could have.",
   "port.taken": "Two nodes publish one port of the host; take another port or address for one of them.",
+  "port.no-way":
+    "A vm publishes a port and the host is on none of its networks; give one a gateway, or attach it to `default`.",
   "route.host-bits": "The destination of a route is the address of a host with a prefix length; write the network's.",
   "route.mixed-families": "A route's destination and next hop are of different IP versions.",
   "route.nic-unknown": "A route leaves by a nic that the node does not have; correct the name.",
@@ -95,4 +102,12 @@ export const modelCodes = {
   "sysctl.not-namespaced":
     "A kernel parameter belongs to the whole host; a node may set only those of its own namespaces.",
   "user.bad-name": "The user of a container is not name, uid or user:group.",
+  "vm.key-of-image":
+    "A vm has `format` or `persistent` and no `image` that they would be of; write them with the disk.",
+  "vm.key-of-kernel": "A vm has `initrd` or `append` and no `kernel`; name that, or take them out.",
+  "vm.nothing-to-boot": "A vm has neither image, disk, kernel nor iso; name one.",
+  "vm.too-many-disks": "A vm has more than 8 disks, its image among them; make one of several.",
+  "vm.too-many-isos": "A vm has more than 3 optical media, the volume for cloud-init among them; leave some out.",
+  "vm.two-user-data": "cloud_init has both user_data and user_data_file; take one out.",
+  "vm.user-data-too-large": "The file with user data is larger than 256 KiB; have it fetch the rest.",
 } as const;

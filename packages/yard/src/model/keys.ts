@@ -3,13 +3,23 @@ import {
   checkSchema,
   containerSchema,
   defaultsSchema,
+  KINDS,
   labSchema,
   linkSchema,
   netnsSchema,
   networkMappingSchema,
   nicMappingSchema,
   routeSchema,
+  vmSchema,
 } from "./schema.ts";
+import { cloudInitSchema, diskSchema } from "./schema-vm.ts";
+
+/** The keys of each kind of node. */
+const KEYS: Readonly<Record<(typeof KINDS)[number], Readonly<Record<string, unknown>>>> = {
+  netns: netnsSchema.shape,
+  container: containerSchema.shape,
+  vm: vmSchema.shape,
+};
 
 /** The keys that the mapping at a path may have. */
 export function keysAt(path: Path, places: Places): string[] {
@@ -24,12 +34,16 @@ export function keysAt(path: Path, places: Places): string[] {
     case "defaults":
       if (entry === undefined) return Object.keys(defaultsSchema.shape);
       if (entry === "nic") return ["mtu", "dns", "spy"];
+      if (key === "cloud_init") return Object.keys(cloudInitSchema.shape);
+      if (key === "disks") return Object.keys(diskSchema.shape);
       return keysOfKind(entry).filter((word) => !["kind", "count", "ports"].includes(word));
     case "nodes":
       if (key === "nics")
         return Object.keys(
           (path.at(-1) === "config" ? nicMappingSchema.shape.config.unwrap() : nicMappingSchema).shape,
         );
+      if (key === "cloud_init") return Object.keys(cloudInitSchema.shape);
+      if (key === "disks") return Object.keys(diskSchema.shape);
       return keysOfKind(places.node([section, entry ?? "", "kind"])?.value);
     case "checks":
       if (key === "ping" || key === "tcp" || key === "exec") return Object.keys(checkSchema.shape[key].unwrap().shape);
@@ -40,14 +54,15 @@ export function keysAt(path: Path, places: Places): string[] {
 }
 
 function keysOfKind(kind: unknown): string[] {
-  return Object.keys(kind === "netns" ? netnsSchema.shape : containerSchema.shape);
+  return Object.keys(KEYS[KINDS.find((one) => one === kind) ?? "container"]);
 }
 
-/** A key of the other kind of node. */
+/** Of which other kinds of node a key is. */
 export function elsewhere(key: string, path: Path, places: Places): string | undefined {
   if (path[0] !== "nodes" || path.length !== 2) return undefined;
   const kind = places.node([...path, "kind"])?.value;
-  return kind === "netns" && key in containerSchema.shape
-    ? `"${key}" is for nodes of kind container; this one is of kind netns`
-    : undefined;
+  const others = KINDS.filter((one) => one !== kind && Object.hasOwn(KEYS[one], key));
+  if (others.length === 0 || !KINDS.some((one) => one === kind)) return undefined;
+  const inside = kind === "vm" ? "; what runs in a vm is told by `cloud_init`" : "";
+  return `"${key}" is for nodes of kind ${others.join(" and ")}; this one is of kind ${kind}${inside}`;
 }

@@ -1,5 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { readContainer } from "./containers.ts";
+import { checkWay, readMachine, Writers } from "./machines.ts";
 import { nearest } from "./nearest.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
@@ -71,10 +72,12 @@ export class Nodes {
 /** Reads and expands the nodes in file order. */
 export function readNodes(networks: ReadonlyMap<string, NetworkSpec>, reading: Reading): Nodes {
   const nodes = new Nodes(reading);
-  const published = new Map<string, Written<PortForward>[]>();
+  const seen: Seen = { published: new Map(), writers: new Writers(reading) };
   let room = MOST_NODES;
   for (const name of reading.places.keys(["nodes"])) {
-    const file = reading.data.nodes?.[name];
+    const files = reading.data.nodes;
+    // One that was left out, for it is broken, may be called as something that every object has.
+    const file = files !== undefined && Object.hasOwn(files, name) ? files[name] : undefined;
     if (file === undefined) continue;
     room -= file.count ?? 1;
     if (room < 0) {
@@ -84,9 +87,15 @@ export function readNodes(networks: ReadonlyMap<string, NetworkSpec>, reading: R
       );
       break;
     }
-    readNode(name, file, networks, nodes, published, reading);
+    readNode(name, file, networks, nodes, seen, reading);
   }
   return nodes;
+}
+
+/** What nodes must not have in common. */
+interface Seen {
+  readonly published: Map<string, Written<PortForward>[]>;
+  readonly writers: Writers;
 }
 
 function readNode(
@@ -94,7 +103,7 @@ function readNode(
   file: NodeFile,
   networks: ReadonlyMap<string, NetworkSpec>,
   nodes: Nodes,
-  published: Map<string, Written<PortForward>[]>,
+  seen: Seen,
   reading: Reading,
 ): void {
   const path = ["nodes", name];
@@ -104,20 +113,31 @@ function readNode(
       path,
       () => new YardError("node.bad-name", 'a node cannot be called "localhost": to every node that is itself'),
     );
-  const given = new Given<CommonFile>(file, path, reading.data.defaults?.[file.kind], ["defaults", file.kind]);
+  const given = new Given<Partial<CommonFile>>(file, path, reading.data.defaults?.[file.kind], ["defaults", file.kind]);
   const nics = readNics(given.get("nics") ?? [], given.path("nics"), { reading, networks, count });
   const routes = readRoutes(given.get("routes"), given.path("routes"), undefined, reading);
   const common = {
     routes: routes.map(({ value }) => value),
     sysctls: readSettings("sysctls", name, file, reading),
     env: readSettings("env", name, file, reading),
-    ports: readPorts(file, path, published, reading),
+    ports: readPorts(file, path, seen.published, reading),
     exec: (given.get("exec") ?? []).flatMap((words, index) => {
       const argv = readCommand(words, [...given.path("exec"), index], reading);
       return argv === undefined ? [] : [argv];
     }),
   };
-  const container = file.kind === "container" ? readContainer(file, path, reading) : undefined;
+  const part = readKind(file, path, nics.length, reading);
+  if (part.kind === "vm") {
+    seen.writers.add(name, part.disks, count, path);
+    if (common.ports.length > 0)
+      checkWay(
+        name,
+        nics.map(({ value }) => value),
+        networks,
+        path,
+        reading,
+      );
+  }
   const nicRoutes = nics.flatMap(({ value, path: at }) =>
     value.routes.map((route, index) => ({ value: route, path: [...at, "routes", index] })),
   );
@@ -127,10 +147,7 @@ function readNode(
     const ownNics = nics.map(({ value }) =>
       value.slot === undefined || n === 0 ? value : { ...value, slot: value.slot + n },
     );
-    const spec: NodeSpec =
-      container === undefined
-        ? { kind: "netns", name: own, nics: ownNics, ...common }
-        : { ...container, name: own, nics: ownNics, ...common };
+    const spec: NodeSpec = { ...part, name: own, nics: ownNics, ...common };
     if (own.length > 63) {
       reading.places.reportKey(
         path,
@@ -158,6 +175,18 @@ function readNode(
       routes: [...routes, ...nicRoutes],
       first: n === 0,
     });
+  }
+}
+
+/** What only nodes of its kind have. */
+function readKind(file: NodeFile, path: Path, nics: number, reading: Reading) {
+  switch (file.kind) {
+    case "netns":
+      return { kind: file.kind };
+    case "container":
+      return readContainer(file, path, reading);
+    case "vm":
+      return readMachine(file, path, nics, reading);
   }
 }
 

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { contains, type Ip, YardError } from "@switchyard/base";
+import { imageDirectory } from "../agent/paths.ts";
 import { readChecks } from "./checks.ts";
 import { readLinks } from "./links.ts";
 import { DEFAULT_NETWORK } from "./making.ts";
@@ -22,6 +23,8 @@ export interface LabSource {
   readonly shown?: string;
   /** The caller's environment: `DOCKER_HOST` and `CONTAINER_HOST` say which engine is meant. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where images of virtual machines are looked for beside the lab file's folder; the host's folder of images without it. */
+  readonly images?: string;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface LabSource {
  * @throws YardErrors with everything that is wrong, in the file's order, each with `where` (file:line:column) and an
  *   excerpt; nothing has been touched then
  */
-export function parseLab(text: string, { file, shown, environment }: LabSource): { lab: Lab } {
+export function parseLab(text: string, { file, shown, environment, images }: LabSource): { lab: Lab } {
   const problems = new Problems(text, shown ?? (file === "" ? "<input>" : file));
   const root = readSource(text, problems);
   if (root === undefined) return problems.refuse();
@@ -38,7 +41,7 @@ export function parseLab(text: string, { file, shown, environment }: LabSource):
   const structure = readStructure(places);
   if (structure === undefined) return problems.refuse();
   const folder = file === "" ? process.cwd() : dirname(resolve(file));
-  const reading = new Reading(places, structure, folder, environment);
+  const reading = new Reading(places, structure, folder, environment, images ?? imageDirectory());
   const declared = readNetworks(reading);
   const networks = new Map([[DEFAULT_NETWORK.name, DEFAULT_NETWORK], ...declared]);
   const nodes = readNodes(networks, reading);

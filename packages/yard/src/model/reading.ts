@@ -17,12 +17,14 @@ export class Reading {
   /**
    * @param folder what relative paths are relative to, absolute
    * @param environment the caller's
+   * @param images the folder of this host's images, absolute
    */
   constructor(
     readonly places: Places,
     private readonly structure: Structure,
     readonly folder: string,
     readonly environment: Readonly<Record<string, string | undefined>>,
+    readonly images: string,
   ) {
     this.data = structure.data;
   }

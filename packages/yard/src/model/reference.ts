@@ -1,6 +1,6 @@
 /** The reference of the lab file in Markdown, made of the schema. */
 import { z } from "zod";
-import { labSchema } from "./schema.ts";
+import { KINDS, labSchema } from "./schema.ts";
 
 type Json = z.core.JSONSchema.JSONSchema;
 
@@ -10,6 +10,13 @@ const SECTIONS: readonly (readonly [string, string, string])[] = [
   ["network", "A network", "An entry of `networks`. Nothing behind the colon is the same as `{}`."],
   ["netns", "A node of kind netns", "An entry of `nodes`."],
   ["container", "A node of kind container", "An entry of `nodes`. Needs `image` or `rootfs`."],
+  [
+    "vm",
+    "A node of kind vm",
+    "An entry of `nodes`. Needs `image`, `disks`, `kernel` or `iso` to boot from; see [vm.md](vm.md).",
+  ],
+  ["disk", "A disk of a vm", "An entry of `disks`; a text alone is its `file`."],
+  ["cloud-init", "What cloud-init is told", "Under `cloud_init`."],
   ["nic", "A nic", "An entry of a node's `nics`; a text alone is the name of the network."],
   ["route", "A route", "An entry of `routes`, of a node or a nic."],
   ["link", "A link", "An entry of `links`."],
@@ -45,7 +52,7 @@ function rows(part: Json, prefix: string): string[] {
 }
 
 function isKind(key: string): boolean {
-  return key === "container" || key === "netns";
+  return KINDS.some((kind) => kind === key);
 }
 
 function defaultOf(field: Json): string {

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { command, ENV_NAME, field, mtu, NAME, oneOrMore, SYSCTL_NAME, settings, text, vlan } from "./fields.ts";
+import { machine } from "./schema-vm.ts";
 
 export const routeSchema = z
   .strictObject({
@@ -93,12 +94,16 @@ export const nicSchema = z.union([
   nicMappingSchema,
 ]);
 
-const common = {
+const connected = {
   nics: field(z.array(nicSchema).max(1000), "Interfaces, in order. An entry that is only a text names the network.", {
     default: [],
     examples: [["lan01", { network: "lan02", ip: "10.2.0.7/24" }]],
   }).optional(),
   routes: field(routes, "Static routes.", { default: [] }).optional(),
+};
+
+const common = {
+  ...connected,
   sysctls: field(
     z.record(text.regex(SYSCTL_NAME), settings),
     "Kernel parameters of the node's own namespaces, `net.*` above all.",
@@ -202,7 +207,24 @@ export const containerSchema = z
   })
   .meta({ id: "container" });
 
-export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSchema]);
+const vmDefaultsSchema = z.strictObject({ ...machine, ...connected });
+
+export const vmSchema = z
+  .strictObject({
+    kind: field(
+      z.literal("vm"),
+      "A virtual machine, run by QEMU; needs `image`, `disks`, `kernel` or `iso` to boot from.",
+    ),
+    ...machine,
+    ...single,
+    ...connected,
+  })
+  .meta({ id: "vm" });
+
+/** What a node can be. */
+export const KINDS = ["netns", "container", "vm"] as const;
+
+export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSchema, vmSchema]);
 
 export const networkMappingSchema = z
   .strictObject({
@@ -296,6 +318,7 @@ export const defaultsSchema = z
   .strictObject({
     container: field(containerDefaultsSchema, "For nodes of kind `container`.").optional(),
     netns: field(commonSchema, "For nodes of kind `netns`.").optional(),
+    vm: field(vmDefaultsSchema, "For nodes of kind `vm`.").optional(),
     nic: field(nicMappingSchema.pick({ mtu: true, dns: true, spy: true }), "For every nic.").optional(),
   })
   .meta({ id: "defaults" });
@@ -330,6 +353,7 @@ export type NetworkFile = z.infer<typeof networkMappingSchema>;
 export type NodeFile = z.infer<typeof nodeSchema>;
 export type CommonFile = z.infer<typeof commonSchema>;
 export type ContainerFile = z.infer<typeof containerDefaultsSchema>;
+export type VmFile = z.infer<typeof vmDefaultsSchema>;
 export type NicFile = z.infer<typeof nicMappingSchema>;
 export type RouteFile = z.infer<typeof routeSchema>;
 export type LinkFile = z.infer<typeof linkSchema>;

@@ -5,7 +5,7 @@ import { elsewhere, keysAt } from "./keys.ts";
 import { nearest, suggest } from "./nearest.ts";
 import type { Path, Places } from "./places.ts";
 import { Repair } from "./repair.ts";
-import { type LabFile, labSchema } from "./schema.ts";
+import { KINDS, type LabFile, labSchema } from "./schema.ts";
 
 type Issue = z.core.$ZodIssue;
 
@@ -16,6 +16,9 @@ export interface Structure {
   broken(path: Path): boolean;
 }
 
+/** The words are ours; the library's own would ask a mapping with a key "constructor" what it is called. */
+const UNWORDED = { error: () => "" };
+
 /**
  * Holds the file against the schema. Every departure goes to the problems; entries that have one are left out of the
  * result (a mistyped key is put right first), so that the rest can still be examined.
@@ -24,13 +27,13 @@ export interface Structure {
  */
 export function readStructure(places: Places): Structure | undefined {
   const raw = places.root.value;
-  const whole = labSchema.safeParse(raw);
+  const whole = labSchema.safeParse(raw, UNWORDED);
   if (whole.success) return { data: whole.data, broken: () => false };
   const repair = new Repair(raw);
   // Mistyped keys first: what else is missing may be one of them.
   const issues = whole.error.issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)));
   for (const issue of issues) tell(issue, places, repair);
-  const rest = labSchema.safeParse(repair.value);
+  const rest = labSchema.safeParse(repair.value, UNWORDED);
   return rest.success ? { data: rest.data, broken: (path) => repair.broken.has(JSON.stringify(path)) } : undefined;
 }
 
@@ -109,7 +112,7 @@ function narrow(issue: Issue, places: Places, base: Path): { issue: Issue; path:
   const path = [...base, ...issue.path.map((step) => (typeof step === "number" ? step : String(step)))];
   if (issue.code !== "invalid_union") return { issue, path };
   if (issue.discriminator !== undefined) {
-    return { issue: { code: "invalid_value", values: ["netns", "container"], path: [], message: "" }, path };
+    return { issue: { code: "invalid_value", values: [...KINDS], path: [], message: "" }, path };
   }
   for (const branch of issue.errors) {
     const [first] = branch;
@@ -218,7 +221,8 @@ function subject(path: Path): string {
 }
 
 function missingHint(key: string): { hint?: string } {
-  if (key === "kind") return { hint: "kind: netns is a bare network namespace, kind: container a container" };
+  if (key === "kind")
+    return { hint: "kind: netns is a bare network namespace, kind: container a container, kind: vm a virtual machine" };
   if (key === "name") return { hint: "for instance `name: office`" };
   return {};
 }

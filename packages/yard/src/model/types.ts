@@ -61,7 +61,7 @@ interface NetworkCommon {
   readonly mtu: number | undefined;
 }
 
-export type NodeKind = "netns" | "container";
+export type NodeKind = "netns" | "container" | "vm";
 export type ContainerRuntime = "docker" | "podman" | "oci";
 export type PullPolicy = "missing" | "always" | "never";
 
@@ -122,7 +122,53 @@ export interface GuestSpec extends NodeCommon {
   readonly container: string | undefined;
 }
 
-export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec;
+/** A virtual machine. It has no namespace: of the common parts `sysctls`, `env` and `exec` are empty. */
+export interface VmSpec extends NodeCommon {
+  readonly kind: "vm";
+  /** In order: `vda` is the first. */
+  readonly disks: readonly DiskSpec[];
+  /** Optical media; absolute paths. */
+  readonly isos: readonly string[];
+  readonly kernel: KernelSpec | undefined;
+  /** Bytes, whole MiB. */
+  readonly memory: number;
+  readonly cpus: number;
+  /** Undefined: it has no volume for cloud-init. */
+  readonly cloudInit: CloudInitSpec | undefined;
+  /** Whether it has a channel to a guest agent. */
+  readonly guestAgent: boolean;
+  /** Whether a reboot by the guest ends it. */
+  readonly rebootEnds: boolean;
+  /** How many nics it can come to have while it runs. */
+  readonly maxNics: number;
+}
+
+/** An image as a disk. */
+export interface DiskSpec {
+  /** Absolute. */
+  readonly file: string;
+  readonly format: "qcow2" | "raw";
+  /** Whether the machine writes into the image itself, and not into an overlay that goes with it. */
+  readonly persistent: boolean;
+}
+
+/** A kernel booted without boot loader; absolute paths. */
+export interface KernelSpec {
+  readonly image: string;
+  readonly initrd: string | undefined;
+  readonly append: string | undefined;
+}
+
+/** What cloud-init is told beside what follows from the node. */
+export interface CloudInitSpec {
+  readonly userData: string;
+  /** Keys of meta-data beside or in place of ours. */
+  readonly metaData: Readonly<Record<string, string>>;
+  /** `nics`: made of the node's nics; a text is given as it is. */
+  readonly network: "nics" | "none" | { readonly text: string };
+}
+
+export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec | VmSpec;
 
 /** One interface of a node. Exactly one of `network` and `link` is given. */
 export interface NicSpec {

@@ -262,7 +262,7 @@ export class Change {
         name: spec.name,
         obj_id: objId,
         kind: spec.kind,
-        runtime: spec.kind === "netns" ? "" : spec.runtime,
+        runtime: "runtime" in spec ? spec.runtime : "",
         lab,
         host,
         nics: new Set(nics.map((nic) => this.#writeNic(nic))),

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { container, netns, nic } from "../../tests/specs.ts";
-import type { ContainerSpec, NodeSpec, PortForward, RouteSpec } from "../model/types.ts";
+import type { ContainerSpec, NodeSpec, PortForward, RouteSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson } from "./canonical.ts";
 import { checksText, nicConfigText, nodeConfigText, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
 
@@ -51,8 +51,37 @@ const containers: fc.Arbitrary<ContainerSpec> = fc
     engine: maybe(fc.string()),
   })
   .map((more) => container("web", [], more));
+const machines: fc.Arbitrary<VmSpec> = fc
+  .record({
+    routes: fc.array(route, { maxLength: 2 }),
+    ports: fc.array(port, { maxLength: 2 }),
+    disks: fc.array(
+      fc.record({
+        file: fc.string(),
+        format: fc.constantFrom("qcow2" as const, "raw" as const),
+        persistent: fc.boolean(),
+      }),
+      { maxLength: 2 },
+    ),
+    isos: words,
+    kernel: maybe(fc.record({ image: fc.string(), initrd: maybe(fc.string()), append: maybe(fc.string()) })),
+    memory: fc.nat(),
+    cpus: fc.nat(),
+    cloudInit: maybe(
+      fc.record({
+        userData: fc.string(),
+        metaData: record,
+        network: fc.constantFrom("nics" as const, "none" as const, { text: "version: 2" }),
+      }),
+    ),
+    guestAgent: fc.boolean(),
+    rebootEnds: fc.boolean(),
+    maxNics: fc.nat(),
+  })
+  .map((more) => ({ ...netns("web"), ...more, kind: "vm" as const }));
 const nodes: fc.Arbitrary<NodeSpec> = fc.oneof(
   containers,
+  machines,
   fc.record(common).map((more) => netns("web", [], more)),
   fc
     .record({ runtime: fc.constant("docker" as const), engine: maybe(fc.string()), container: maybe(fc.string()) })
@@ -64,7 +93,7 @@ describe("the configuration of a row", () => {
     fc.assert(
       fc.property(nodes, (spec) => {
         const { nics, ...expected } = spec;
-        const runtime = spec.kind === "netns" ? "" : spec.runtime;
+        const runtime = "runtime" in spec ? spec.runtime : "";
         const config = nodeConfigText(spec);
         const read = parseNodeConfig({ name: "web", kind: spec.kind, runtime, config });
         expect(read).toEqual(expected);

@@ -13,13 +13,19 @@ import type {
   NicSpec,
   NodeSpec,
   RouteSpec,
+  VmSpec,
 } from "../model/types.ts";
 import { canonicalJson, type Plain } from "./canonical.ts";
+import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
 export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor">;
 /** A node less its nics, which are rows of their own. */
-export type NodeConfig = Omit<NetnsSpec, "nics"> | Omit<ContainerSpec, "nics"> | Omit<GuestSpec, "nics">;
+export type NodeConfig =
+  | Omit<NetnsSpec, "nics">
+  | Omit<ContainerSpec, "nics">
+  | Omit<GuestSpec, "nics">
+  | Omit<VmSpec, "nics">;
 
 export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   const { routes, sysctls, env, ports, exec } = spec;
@@ -32,6 +38,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   };
   if (spec.kind === "netns") return canonicalJson(common);
   if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
+  if (spec.kind === "vm") return canonicalJson({ ...common, ...machineConfig(spec) });
   return canonicalJson({
     ...common,
     image: spec.image,
@@ -84,6 +91,8 @@ export function parseNodeConfig(row: {
     const { engine, container, ...common } = parse(guestSchema, row.config, where);
     return { kind: row.kind, name, runtime, ...common, engine, container };
   }
+  if (row.kind === "vm")
+    return { kind: row.kind, name, ...wholeMachine(parse(commonSchema.extend(machineSchema), row.config, where)) };
   throw new YardError("store.bad-row", `node ${name} is of the kind "${row.kind}", which this version does not know`, {
     where,
   });

@@ -22,9 +22,13 @@ export type NodeStateWord = "pending" | "starting" | "running" | "exited" | "fai
 export interface NodeStatus {
   readonly state: NodeStateWord;
   readonly failure: Failure | undefined;
-  /** Of the container's first process. */
+  /** Of the container's first process, or of QEMU. */
   readonly pid: number | undefined;
   readonly exitCode: number | undefined;
+  /** Of a virtual machine that has ended: why, in QEMU's word; undefined where that is not known, as it was killed. */
+  readonly reason: string | undefined;
+  /** What a virtual machine runs by: `kvm`, or `tcg` with the reason. */
+  readonly accelerator: string | undefined;
   /** The name of its namespace in `/run/netns`. */
   readonly namespace: string | undefined;
   /** The engine's id of the container. */
@@ -75,6 +79,8 @@ export function nodeStatusMap(status: NodeStatus): StatusMap {
     ...failureEntries(status.failure),
     pid: status.pid,
     exit_code: status.exitCode,
+    reason: status.reason,
+    accelerator: status.accelerator,
     namespace: status.namespace,
     container: status.container,
     commands: status.commands,
@@ -88,6 +94,8 @@ export function nodeStatus(map: StatusMap): NodeStatus {
     failure: failureOf(map),
     pid: numberOf(map.get("pid")),
     exitCode: numberOf(map.get("exit_code")),
+    reason: map.get("reason"),
+    accelerator: map.get("accelerator"),
     namespace: map.get("namespace"),
     container: map.get("container"),
     commands: map.get("commands"),

@@ -1,6 +1,7 @@
 /**
  * A guest for tests: Debian's cloud kernel, and a busybox whose init brings its nics up, runs the guest agent, heeds
- * the power button and gives a shell on the serial console. Its parts are Debian's packages, downloaded once into
+ * the power button and gives a shell on the serial console. With a volume for cloud-init it does what that says of its
+ * nics, and runs its user data if that is a script: a stand-in for cloud-init that understands what we write. Its parts are Debian's packages, downloaded once into
  * `~/.cache/switchyard-tests` and unpacked, not installed.
  */
 import {
@@ -31,7 +32,7 @@ const MODULES = [
 /** Those that only a guest with optical media needs. */
 const MEDIA = ["scsi_common", "scsi_mod", "libata", "ata_piix", "cdrom", "sr_mod", "isofs"];
 
-/** Words of the kernel's command line steer it: `address=10.0.0.1/24` for eth0, `media`. */
+/** Words of the kernel's command line steer it: `address=10.0.0.1/24` for eth0; `media` where it has optical ones. */
 const INIT = `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin PS1='guest# '
@@ -51,9 +52,42 @@ nics
 for word in $(cat /proc/cmdline); do
   case $word in
     address=*) ip address add \${word#address=} dev eth0 ;;
-    media) load ${MEDIA.join(" ")} ;;
+    media) load ${MEDIA.join(" ")}; media=yes ;;
   esac
 done
+cat > /bin/lease <<'END'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip address add $ip/$mask dev $interface
+[ -n "$router" ] && ip route add default via $router
+[ -n "$dns" ] && echo "nameserver $dns" > /etc/resolv.conf
+END
+chmod +x /bin/lease
+# Network configuration of version 2, one word a line: what it is is told by the line before.
+configure() {
+  while read -r word value; do
+    value=\${value#\\"}
+    value=\${value%\\"}
+    case $word in
+      macaddress:) nic=$(grep -l "$value" /sys/class/net/*/address | cut -d/ -f5) ;;
+      set-name:) [ $value = $nic ] || { ip link set $nic down name $value; nic=$value; ip link set $nic up; } ;;
+      dhcp4:) [ $value = true ] && udhcpc -q -n -t 20 -T 1 -i $nic -s /bin/lease ;;
+      addresses: | routes: | nameservers:) [ "$list" = nameservers: ] || list=$word ;;
+      via:) ip route add $to via $value dev $nic ;;
+      -)
+        case $list in
+          addresses:) ip address add $value dev $nic ;;
+          routes:) to=\${value#to: }; to=\${to#\\"} ;;
+        esac ;;
+      version: | ethernets: | match: | mtu: | scope: | *) case $word in *[0-9]:) list= ;; esac ;;
+    esac
+  done
+}
+if [ -n "$media" ] && mkdir /seed && mount -t iso9660 -o ro /dev/sr0 /seed 2>/dev/null; then
+  hostname $(sed -n 's/.*"local-hostname": "\\(.*\\)".*/\\1/p' /seed/meta-data)
+  [ -e /seed/network-config ] && configure < /seed/network-config > /dev/null
+  [ "$(head -c 2 /seed/user-data)" = "#!" ] && sh /seed/user-data
+fi
 [ -e /dev/vport0p1 ] && qemu-ga -m virtio-serial -p /dev/vport0p1 -t /tmp &
 for event in /sys/class/input/event*; do
   [ "$(cat $event/device/name)" = "Power Button" ] && button=/dev/input/$(basename $event)
@@ -101,7 +135,7 @@ function byNumber(a: string, b: string): number {
 
 async function download(packages: readonly string[], target: string): Promise<void> {
   // Readable by apt's own user, who downloads.
-  const folder = mkdtempSync("/tmp/syruntime-guest-");
+  const folder = mkdtempSync("/tmp/syguest-");
   try {
     await run(["apt-get", "-q", "download", ...packages], { cwd: folder, timeout: 120_000 });
     const draft = `${target}.${process.pid}`;
@@ -115,7 +149,7 @@ async function download(packages: readonly string[], target: string): Promise<vo
 
 async function initramfs(unpacked: string, release: string): Promise<Buffer> {
   const archive = new Archive();
-  for (const folder of ["bin", "dev", "proc", "sys", "tmp", "mnt", "modules"]) archive.folder(folder);
+  for (const folder of ["bin", "dev", "etc", "proc", "sys", "tmp", "mnt", "modules"]) archive.folder(folder);
   archive.file("init", Buffer.from(INIT), 0o755);
   archive.file("bin/busybox", readFileSync(Bun.which("busybox") ?? "/bin/busybox"), 0o755);
   const modules = `${unpacked}/lib/modules/${release}/kernel`;

@@ -1,0 +1,16 @@
+/** How much a virtual machine can have. */
+
+/** MiB. */
+export const MOST_MEMORY = 500_000;
+export const MOST_CPUS = 128;
+/** Disks are functions of one PCI slot. */
+export const MOST_DISKS = 8;
+/** The seed among them; the fourth of IDE's places stays free. */
+export const MOST_ISOS = 3;
+/** Nics in slots of the first bus. */
+export const DIRECT_NICS = 21;
+/** Those in the slots of a PCI bridge, of which the first is not to be had. */
+export const NICS_A_BRIDGE = 31;
+export const BRIDGES = 4;
+/** How many nics a machine can have. */
+export const MOST_NICS = DIRECT_NICS + BRIDGES * NICS_A_BRIDGE;

@@ -1,0 +1,92 @@
+import type { VmConfig, VmNic, VmSeed } from "@switchyard/runtime";
+import type { CloudInitSpec, VmSpec } from "../model/types.ts";
+import { canonicalJson, digest } from "../store/canonical.ts";
+import type { NetworkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
+import type { HostFacts } from "./desire.ts";
+import { networkConfig } from "./desire-seed.ts";
+import { LABEL_FINGERPRINT, LABEL_GRACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
+import { containerName, switchNamespace } from "./names.ts";
+import type { MachineState } from "./state.ts";
+
+/** A nic of a machine and what its network makes of it. */
+export interface Plugged {
+  readonly nic: NicEntry;
+  readonly tap: string;
+  readonly mtu: number;
+  readonly offloads: boolean;
+}
+
+/** Milliseconds that a machine has for shutting down, where what it has written matters. */
+const GRACE = 10_000;
+
+/**
+ * A node's virtual machine. Whatever cannot be changed while it runs is in its fingerprint; its nics can, and what
+ * cloud-init was told of them holds for its first boot only.
+ */
+export function machineState(
+  node: NodeEntry,
+  spec: Omit<VmSpec, "nics">,
+  plugged: readonly Plugged[],
+  networks: ReadonlyMap<string, NetworkEntry>,
+  facts: HostFacts,
+): MachineState {
+  const { disks, isos, kernel, memory, cpus, cloudInit, guestAgent, rebootEnds, maxNics } = spec;
+  const namespace = switchNamespace(facts.yard);
+  const nics = plugged.map(vmNic);
+  const lasting = {
+    name: containerName(facts.yard, node.name),
+    memory: memory / (1024 * 1024),
+    cpus,
+    disks,
+    ...(kernel === undefined
+      ? {}
+      : {
+          kernel: {
+            image: kernel.image,
+            ...(kernel.initrd === undefined ? {} : { initrd: kernel.initrd }),
+            ...(kernel.append === undefined ? {} : { append: kernel.append }),
+          },
+        }),
+    isos,
+    mostNics: maxNics,
+    ...(namespace === undefined ? {} : { namespace }),
+    guestAgent,
+    rebootEnds,
+  };
+  const fingerprint = digest(
+    canonicalJson({ ...lasting, disks: disks.map((disk) => ({ ...disk })), cloudInit: cloudInit && { ...cloudInit } }),
+    16,
+  );
+  const labels = {
+    [LABEL_OWNER]: facts.yard,
+    [LABEL_NODE]: node.name,
+    [LABEL_FINGERPRINT]: fingerprint,
+    [LABEL_GRACE]: String(disks.some(({ persistent }) => persistent) ? GRACE : 0),
+  };
+  const seed = cloudInit && { seed: seedOf(node, cloudInit, plugged, networks) };
+  const config: VmConfig = { ...lasting, ...seed, nics, labels };
+  return { fingerprint, status: "running", nics, config };
+}
+
+function vmNic({ nic, tap, mtu, offloads }: Plugged): VmNic {
+  return { index: nic.index, tap, mac: nic.mac, offloads, mtu };
+}
+
+/** cloud-init takes a machine for a new one, and does all its work again, when the id of the instance is another. */
+function seedOf(
+  node: NodeEntry,
+  { userData, metaData, network }: CloudInitSpec,
+  plugged: readonly Plugged[],
+  networks: ReadonlyMap<string, NetworkEntry>,
+): VmSeed {
+  const told =
+    network === "none" ? undefined : network === "nics" ? networkConfig(node, plugged, networks) : network.text;
+  const id = digest(canonicalJson({ node: node.name, userData, metaData, told }), 12);
+  const meta = { "instance-id": `${node.name}-${id}`, "local-hostname": node.name, ...metaData };
+  return {
+    // JSON is YAML.
+    metaData: `${JSON.stringify(meta, undefined, 1)}\n`,
+    userData,
+    ...(told === undefined ? {} : { networkConfig: told }),
+  };
+}

@@ -1,0 +1,58 @@
+/** What becomes of virtual machines and of the tap devices of their nics. Pure. */
+import type { Action } from "./action.ts";
+import { sameTap, sameVmNic } from "./compare.ts";
+import type { PlanOptions } from "./plan.ts";
+import type { MachineState, State } from "./state.ts";
+import { parsePurpose, type Subject } from "./subject.ts";
+
+export function planMachines(desired: State, actual: State, options: PlanOptions, actions: Action[]): void {
+  for (const node of actual.machines.keys()) {
+    if (!desired.machines.has(node)) actions.push({ do: "machine-remove", node, subject: { kind: "node", node } });
+  }
+  for (const [node, machine] of desired.machines) {
+    const subject: Subject = { kind: "node", node };
+    const present = actual.machines.get(node);
+    if (present?.fingerprint !== machine.fingerprint) {
+      if (present) actions.push({ do: "machine-remove", node, subject });
+      actions.push({ do: "machine-create", node, machine, subject }, { do: "machine-start", node, subject });
+      continue;
+    }
+    planNics(node, machine, present, actual, actions);
+    // One that has ended by itself stays so, as a container does.
+    if (present.status === "created" || (present.status === "exited" && options.revive))
+      actions.push({ do: "machine-start", node, subject });
+  }
+}
+
+function planNics(node: string, machine: MachineState, present: MachineState, actual: State, actions: Action[]): void {
+  // What cannot be unplugged is the node's trouble: the nic itself may have no row any more.
+  const subject: Subject = { kind: "node", node };
+  // The machine holds on to a device that is gone, whatever comes in its place.
+  const fits = present.nics.filter(
+    (nic) => actual.taps.has(nic.tap) && machine.nics.some((wanted) => sameVmNic(wanted, nic)),
+  );
+  for (const nic of present.nics)
+    if (!fits.includes(nic)) actions.push({ do: "machine-unplug", node, index: nic.index, subject });
+  for (const nic of machine.nics)
+    if (!fits.some(({ index }) => index === nic.index)) actions.push({ do: "machine-plug", node, nic, subject });
+}
+
+/** @returns those that are made anew though the switch has a port of that name */
+export function planTaps(desired: State, actual: State, actions: Action[]): string[] {
+  for (const [tap, present] of actual.taps) {
+    if (!desired.taps.has(tap)) actions.push({ do: "tap-delete", tap, subject: parsePurpose(present.purpose) });
+  }
+  const renewed: string[] = [];
+  for (const [tap, state] of desired.taps) {
+    const present = actual.taps.get(tap);
+    const subject = parsePurpose(state.purpose);
+    if (present === undefined) {
+      if (actual.ports.has(tap) && desired.ports.has(tap)) {
+        renewed.push(tap);
+        actions.push({ do: "port-delete", port: tap, renewed: true, subject });
+      }
+      actions.push({ do: "tap-create", tap, state, subject });
+    } else if (!sameTap(state, present)) actions.push({ do: "tap-set", tap, state, subject });
+  }
+  return renewed;
+}
