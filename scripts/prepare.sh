@@ -16,7 +16,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 build="npm:npm"
 demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
 test="$demo docker.io:dockerd debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
-  procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs"
+  procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis"
 bench="$test mininet:mn"
 
 case $job in

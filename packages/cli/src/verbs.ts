@@ -93,6 +93,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/agent.ts"),
   },
   {
+    name: "serve",
+    summary: "serve a yard to other programs' clients",
+    group: host,
+    load: () => import("./commands/serve.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script",
     group: host,

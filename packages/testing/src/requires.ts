@@ -23,9 +23,10 @@ export type Need =
   | "openssl"
   | "fish"
   | "zsh"
-  | "python3-openvswitch";
+  | "python3-openvswitch"
+  | "python3-redis";
 
-const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch">, readonly string[]>> = {
+const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis">, readonly string[]>> = {
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
   podman: ["podman", "conmon", "runc"],
@@ -74,7 +75,9 @@ function lacks(need: Need): string | undefined {
     case "root":
       return isRoot() ? undefined : "root (CAP_SYS_ADMIN)";
     case "python3-openvswitch":
-      return pythonHasOvs() ? undefined : "the Debian package python3-openvswitch";
+      return pythonHas("ovs.db.idl") ? undefined : "the Debian package python3-openvswitch";
+    case "python3-redis":
+      return pythonHas("redis") ? undefined : "the Debian package python3-redis";
     default: {
       const absent = programs[need].filter((program) => !isInstalled(program));
       return absent.length === 0 ? undefined : `the program ${absent.join(", ")}`;
@@ -88,8 +91,8 @@ function isRoot(): boolean {
   return process.getuid?.() === 0 && (BigInt(`0x${effective}`) & (1n << 21n)) !== 0n;
 }
 
-function pythonHasOvs(): boolean {
-  return spawnSync("/usr/bin/python3", ["-c", "import ovs.db.idl"], { stdio: "ignore" }).status === 0;
+function pythonHas(module: "ovs.db.idl" | "redis"): boolean {
+  return spawnSync("/usr/bin/python3", ["-c", `import ${module}`], { stdio: "ignore" }).status === 0;
 }
 
 /** Daemons live in `sbin`, which an ordinary user's PATH leaves out. */

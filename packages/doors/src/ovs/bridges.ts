@@ -77,7 +77,7 @@ export const bridgeDel = ovsCommand({
       (edit) => {
         const row = edit.neededBridge(bridge);
         const ports = edit.portsOf(row);
-        refuseOthers(edit, row, ports);
+        refuseOthers(edit, row, ports, context.along ?? []);
         for (const port of ports) removePeer(edit, row, port);
         edit.removeBridge(row);
         return ports.filter((port) => edit.ownerOf(port) === OVS_OWNER).map((port) => port.name);
@@ -92,10 +92,10 @@ export const bridgeDel = ovsCommand({
   },
 });
 
-function refuseOthers(edit: SwitchEdit, bridge: BridgeRow, ports: readonly PortRow[]): void {
+function refuseOthers(edit: SwitchEdit, bridge: BridgeRow, ports: readonly PortRow[], along: readonly string[]): void {
   if (!edit.mayChange(bridge))
     throw notYours(`the bridge ${bridge.name} belongs to ${edit.ownerOf(bridge)}`, edit.ownerOf(bridge));
-  const others = ports.filter((port) => !edit.mayChange(port));
+  const others = ports.filter((port) => !edit.mayChange(port) && !along.includes(edit.ownerOf(port) ?? ""));
   const [first] = others;
   if (first === undefined) return;
   const names = others.map((port) => `${port.name} (${edit.ownerOf(port)})`).slice(0, 5);

@@ -10,6 +10,8 @@ export interface OvsContext {
   readonly place: SwitchPlace;
   /** A line for people: an argument that was ignored, what still has to be done. */
   readonly warn: (line: string) => void;
+  /** Owners whose ports go with the bridge that they are on, when it is deleted. */
+  readonly along?: readonly string[];
   readonly signal?: AbortSignal;
   /** Milliseconds that database and switch together may take; 20,000 by default. */
   readonly timeout?: number;

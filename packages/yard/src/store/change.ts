@@ -9,7 +9,7 @@ import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
 import type { NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
-import { nicConfigText, nodeConfigText } from "./config.ts";
+import { type NodeConfig, nicConfigText, nodeConfigText } from "./config.ts";
 import { difference } from "./difference.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
@@ -290,6 +290,11 @@ export class Change {
     const uuid = this.#writeNic(placing);
     if (before === undefined) this.setNics(node, [...node.nics, uuid]);
     return { uuid, before };
+  }
+
+  /** Writes anew what a node is but for its nics. */
+  configure(node: NodeRow, spec: NodeConfig): void {
+    this.#diff(node, { config: nodeConfigText(spec) }, (changed) => this.#tx.update("Node", node._uuid, changed));
   }
 
   setNics(node: NodeRow, nics: readonly Uuid[]): void {

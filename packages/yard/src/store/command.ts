@@ -4,8 +4,9 @@
  */
 import { YardError } from "@switchyard/base";
 import type { Transaction } from "@switchyard/ovsdb";
-import type { NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
+import type { NetworkSpec, NicSpec, NodeSpec, PortForward } from "../model/types.ts";
 import { Change, type ChangeOptions, type Place } from "./change.ts";
+import { parseNodeConfig } from "./config.ts";
 import type { Declared } from "./declare.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
@@ -110,6 +111,29 @@ export function detachNic(store: Store, node: string, nic: string, options?: Cha
     if (left.length === row.nics.size) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
     change.setNics(row, left);
     return undefined;
+  });
+}
+
+/**
+ * Changes which ports of the host lead to a node.
+ *
+ * @param change gives those that shall be, by those there are
+ * @throws YardError `node.unknown`; OvsdbError
+ */
+export function changePorts(
+  store: Store,
+  node: string,
+  change: (ports: readonly PortForward[]) => readonly PortForward[],
+  options?: ChangeOptions,
+): Promise<Commanded> {
+  return command(store, `publish ports of ${node}`, undefined, options, (it) => {
+    const row = nodeRow(store, node);
+    const before = parseNodeConfig(row);
+    it.configure(row, { ...before, ports: change(before.ports) });
+    return (undo) => {
+      const now = store.db.table("Node").find({ name: node });
+      if (now !== undefined) undo.configure(now, { ...parseNodeConfig(now), ports: before.ports });
+    };
   });
 }
 

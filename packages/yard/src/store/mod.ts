@@ -14,6 +14,7 @@ export {
   addNode,
   attachNic,
   type Commanded,
+  changePorts,
   detachNic,
   removeNetwork,
   removeNode,

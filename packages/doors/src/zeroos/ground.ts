@@ -1,0 +1,69 @@
+/** What the door stands on: a yard whose agent runs, and what else it is lent. */
+import type { Logger } from "@switchyard/base";
+import type { NamespaceRef } from "@switchyard/linux";
+import type { Engines } from "@switchyard/yard/agent";
+import type { ContainerRuntime, Surroundings } from "@switchyard/yard/model";
+import {
+  type Commanded,
+  carryOut,
+  type NetworkEntry,
+  type Note,
+  rowsOf,
+  type Scope,
+  type Store,
+  waitApplied,
+} from "@switchyard/yard/store";
+
+export interface Ground {
+  readonly yard: string;
+  readonly store: Store;
+  /** The name of this host in the database. */
+  readonly host: string;
+  /** Rejects when the yard has no agent any more. */
+  readonly died: Promise<never>;
+  /** The namespace of the yard's switch: what a client sees as the network of the host. */
+  readonly namespace: NamespaceRef;
+  /** Where the switch's database listens. */
+  readonly switchSocket: string;
+  /** Runs an `ovs.*` command on the yard's switch. */
+  readonly ovs: (command: string, input: unknown, signal: AbortSignal) => Promise<unknown>;
+  readonly engines: Pick<Engines, "get">;
+  /** What a container is made from, by the URL of the root that is asked for; `*` stands for every other. */
+  readonly roots: ReadonlyMap<string, string>;
+  readonly runtime: ContainerRuntime;
+  readonly environment: Surroundings["environment"];
+  readonly log: Logger;
+}
+
+/** The entry of external_ids that is the door's. */
+export const NOTE = "zeroos";
+
+/** What the door keeps of a node or a network. */
+export function note(table: Note["table"], name: string, value: object | undefined): Note {
+  return { table, name, entries: { [NOTE]: value === undefined ? undefined : JSON.stringify(value) } };
+}
+
+/**
+ * Carries a command out on the yard's model, and waits for the agent's word.
+ *
+ * @param withdrawn what is noted when it fails and is withdrawn
+ * @returns whether anything was changed
+ * @throws YardError, YardErrors what kept it from being made so; then nothing of it is left
+ */
+export function change(
+  { store, died }: Ground,
+  scope: Scope,
+  write: () => Promise<Commanded>,
+  withdrawn: readonly Note[] = [],
+): Promise<boolean> {
+  const settle = async () => {
+    const result = await write();
+    const { failures } = await Promise.race([waitApplied(store, result.cfg, scope), died]);
+    return { result, failures };
+  };
+  return carryOut(store, settle, { ...scope, died, withdrawal: { notes: withdrawn } });
+}
+
+export function networksOf({ store }: Ground): readonly NetworkEntry[] {
+  return rowsOf(store.db).networks;
+}

@@ -1,0 +1,48 @@
+/** Where jobs run: on the host of a yard, or in a container; and the commands that there are. */
+import { coreCommands } from "./commands/core.ts";
+import { corexCommands } from "./commands/corex.ts";
+import { ipCommands } from "./commands/ip.ts";
+import { execInContainer, execOnHost, processCommands } from "./commands/process.ts";
+import { containerOf, namespaceOf, OVS_TAG } from "./containers.ts";
+import type { Ground } from "./ground.ts";
+import type { Handler } from "./job.ts";
+import type { JobPlace, Jobs } from "./jobs.ts";
+
+/** The commands of the host. */
+export function hostPlace(ground: Ground, jobs: Jobs, version: string): JobPlace {
+  const commands: Readonly<Record<string, Handler>> = {
+    ...coreCommands(jobs, version),
+    ...ipCommands(() => ground.namespace),
+    ...processCommands(execOnHost(ground)),
+    ...corexCommands(ground, jobs, (id) => containerPlace(ground, jobs, version, id)),
+  };
+  return { container: 0, handler: (name) => (Object.hasOwn(commands, name) ? commands[name] : undefined) };
+}
+
+/**
+ * The commands of a container.
+ *
+ * @throws YardError `zeroos.no-container`
+ */
+function containerPlace(ground: Ground, jobs: Jobs, version: string, id: number): JobPlace {
+  const container = containerOf(ground, id);
+  const commands: Readonly<Record<string, Handler>> = {
+    ...coreCommands(jobs, version),
+    // It may have been made anew by the time that a job's turn comes.
+    ...ipCommands(() => namespaceOf(ground, containerOf(ground, id))),
+    ...processCommands(execInContainer(ground, container)),
+  };
+  const isOvs = container.note.tags.includes(OVS_TAG);
+  return {
+    container: id,
+    handler(name) {
+      if (isOvs && name.startsWith("ovs.")) return ovsCommand(ground, name);
+      return Object.hasOwn(commands, name) ? commands[name] : undefined;
+    },
+  };
+}
+
+/** What the plugin of the container does, without a process of its own. */
+function ovsCommand(ground: Ground, name: string): Handler {
+  return async ({ arguments: input, signal }) => ({ data: await ground.ovs(name, input, signal) });
+}

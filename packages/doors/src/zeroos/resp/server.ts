@@ -1,0 +1,191 @@
+/** The server that a Redis client connects to: who may, how much and how long. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { asYardError, type Logger, YardError } from "@switchyard/base";
+import type { Lists } from "../lists.ts";
+import { answer } from "./commands.ts";
+import { encode, OK, type Reply } from "./reply.ts";
+import { RequestReader, TRUSTED } from "./request.ts";
+
+/** How many clients may be connected. */
+const CLIENTS = 256;
+/** Milliseconds that one may be silent: before it is let in, and afterwards while it waits for nothing. */
+const SILENCE = { stranger: 10_000, client: 600_000 };
+/** A client that does not read its answers: bytes that are kept for it, and milliseconds until it must have taken some. */
+const UNREAD = { bytes: 32 << 20, time: 60_000 };
+/** Wrong passwords until a client is shown the door. */
+const TRIES = 3;
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Undefined: everybody whom `admit` lets in may do all. */
+  readonly password: string | undefined;
+  /** PEM. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Whether the program at the other end of a connection may use this one without a password. */
+  readonly admit: (socket: Socket) => boolean;
+  readonly lists: Lists;
+  readonly submit: (text: string) => void;
+  readonly log: Logger;
+}
+
+export interface RespServer extends AsyncDisposable {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** @throws YardError `zeroos.not-listening` */
+export async function serveResp(options: ServerOptions): Promise<RespServer> {
+  const open = new Set<Client>();
+  const accept = (socket: Socket) => {
+    if (open.size >= CLIENTS) {
+      socket.end(encode({ error: "ERR max number of clients reached" }));
+      return;
+    }
+    const client = new Client(socket, options, () => open.delete(client));
+    open.add(client);
+  };
+  const server: Server =
+    options.tls === undefined
+      ? createServer(accept)
+      : createTlsServer({ ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: SILENCE.stranger }, accept);
+  // A handshake that fails is the other side's trouble.
+  server.on("tlsClientError", () => {});
+  const { host, port } = options;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) =>
+      reject(
+        new YardError("zeroos.not-listening", `${host}:${port} cannot be listened on: ${cause.message}`, { cause }),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  const bound = server.address();
+  return {
+    address: host,
+    port: typeof bound === "object" && bound !== null ? bound.port : port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const client of open) client.close();
+      await closed;
+    },
+  };
+}
+
+class Client {
+  readonly #reader = new RequestReader();
+  readonly #gone = new AbortController();
+  #trusted: boolean;
+  #failures = 0;
+  #answering = false;
+  #silence: Timer | undefined;
+  #unread: Timer | undefined;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly options: ServerOptions,
+    onClosed: () => void,
+  ) {
+    this.#trusted = options.password === undefined && options.admit(socket);
+    if (this.#trusted) this.#reader.limits = TRUSTED;
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    socket.on("data", (chunk: Buffer) => {
+      this.#reader.push(chunk);
+      // What is sent while one waits for an answer stays in the kernel once it is much: its end would not be heard then.
+      if (this.#reader.buffered > this.#reader.limits.request) socket.pause();
+      void this.#answerAll();
+    });
+    socket.on("error", () => socket.destroy());
+    socket.on("drain", () => clearTimeout(this.#unread));
+    socket.on("close", () => {
+      clearTimeout(this.#silence);
+      clearTimeout(this.#unread);
+      this.#gone.abort();
+      onClosed();
+    });
+    this.#listen();
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** One request after the other, in their order. */
+  async #answerAll(): Promise<void> {
+    if (this.#answering) return;
+    this.#answering = true;
+    clearTimeout(this.#silence);
+    try {
+      for (let request = this.#reader.next(); request !== undefined; request = this.#reader.next()) {
+        if (this.#gone.signal.aborted) return;
+        const [name, ...args] = request;
+        this.#send(await this.#answer(name?.toString("latin1").toUpperCase() ?? "", args));
+      }
+    } catch (error) {
+      const { code, message } = asYardError(error);
+      if (code === "internal.unexpected") this.options.log.error({ err: error }, "a request failed");
+      this.#send({ error: `ERR Protocol error: ${message}` });
+      this.socket.end();
+      return;
+    } finally {
+      this.#answering = false;
+    }
+    this.#listen();
+    this.socket.resume();
+  }
+
+  #listen(): void {
+    clearTimeout(this.#silence);
+    const limit = this.#trusted ? SILENCE.client : SILENCE.stranger;
+    this.#silence = setTimeout(() => this.socket.destroy(), limit);
+  }
+
+  async #answer(name: string, args: readonly Buffer[]): Promise<Reply> {
+    if (name === "QUIT") {
+      this.socket.end(encode(OK));
+      return OK;
+    }
+    if (name === "AUTH") return this.#authenticate(args);
+    if (!this.#trusted) {
+      if (this.options.password !== undefined) return { error: "NOAUTH Authentication required." };
+      return {
+        error: "NOPERM only root and members of the group yard may use this without a password [zeroos.not-permitted]",
+      };
+    }
+    const { lists, submit } = this.options;
+    return await answer({ lists, submit, signal: this.#gone.signal }, name, args);
+  }
+
+  /** `AUTH password`, or with a user before it, who is not looked at. */
+  #authenticate(args: readonly Buffer[]): Reply {
+    const { password } = this.options;
+    if (password === undefined) return { error: "ERR Client sent AUTH, but no password is set" };
+    const given = args.at(-1);
+    if (given === undefined || args.length > 2) return { error: "ERR wrong number of arguments for 'auth' command" };
+    if (timingSafeEqual(digest(given), digest(password))) {
+      this.#trusted = true;
+      this.#reader.limits = TRUSTED;
+      return OK;
+    }
+    this.options.log.warn({ from: this.socket.remoteAddress }, "a client gave a wrong password");
+    if (++this.#failures >= TRIES) this.socket.end();
+    return { error: "WRONGPASS invalid username-password pair or user is disabled." };
+  }
+
+  #send(reply: Reply): void {
+    if (this.socket.destroyed || this.socket.writableEnded) return;
+    if (this.socket.write(encode(reply))) return;
+    clearTimeout(this.#unread);
+    if (this.socket.writableLength > UNREAD.bytes) this.close();
+    else this.#unread = setTimeout(() => this.close(), UNREAD.time);
+  }
+}
+
+/** Of equal length whatever was given, so that comparing takes the same time. */
+function digest(secret: string | Buffer): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
