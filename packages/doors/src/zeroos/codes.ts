@@ -23,8 +23,6 @@ export const codes = {
     "No image is known for the root (flist) of a container. Name one: `yard serve --root URL=IMAGE`.",
   "zeroos.too-many": "There are as many containers as there may be.",
   "zeroos.not-offered": "This door does not offer that; the message says what is meant, the hint another way.",
-  "zeroos.not-permitted":
-    "Without a password only programs of root and of members of the group yard may use the server.",
   "zeroos.password-needed":
     "An address that others can reach is served with a password only: `--password-file FILE`, or SWITCHYARD_ZEROOS_PASSWORD.",
 } as const;

@@ -175,7 +175,8 @@ export class Jobs implements AsyncDisposable {
         this.#log.error({ err: thrown, command: command.command }, "a job failed");
       // A plugin is a process, whose exit code is 1.
       const code = command.command.startsWith("ovs.") ? EXIT_CODE + 1 : httpCode(error);
-      tell({ state: "ERROR", code, data: JSON.stringify(errorText(error)), level: LEVEL.json });
+      const state = error.code === "zeroos.duplicate-id" ? "DUPILICATE_ID" : "ERROR";
+      tell({ state, code, data: JSON.stringify(errorText(error)), level: LEVEL.json });
     }
   }
 

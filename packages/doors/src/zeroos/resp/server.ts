@@ -153,7 +153,7 @@ class Client {
     if (!this.#trusted) {
       if (this.options.password !== undefined) return { error: "NOAUTH Authentication required." };
       return {
-        error: "NOPERM only root and members of the group yard may use this without a password [zeroos.not-permitted]",
+        error: "NOPERM only root and members of the group yard may use this without a password",
       };
     }
     const { lists, submit } = this.options;
