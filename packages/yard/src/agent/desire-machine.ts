@@ -1,9 +1,10 @@
 import type { VmConfig, VmNic, VmSeed } from "@switchyard/runtime";
 import type { CloudInitSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson, digest } from "../store/canonical.ts";
-import type { NetworkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
+import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
-import { networkConfig } from "./desire-seed.ts";
+import type { Networks } from "./desire-network.ts";
+import { isLeased, networkConfig } from "./desire-seed.ts";
 import { LABEL_FINGERPRINT, LABEL_GRACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
 import { containerName, switchNamespace } from "./names.ts";
 import type { MachineState } from "./state.ts";
@@ -27,12 +28,12 @@ export function machineState(
   node: NodeEntry,
   spec: Omit<VmSpec, "nics">,
   plugged: readonly Plugged[],
-  networks: ReadonlyMap<string, NetworkEntry>,
+  networks: Networks,
   facts: HostFacts,
 ): MachineState {
   const { disks, isos, kernel, memory, cpus, cloudInit, guestAgent, rebootEnds, maxNics } = spec;
   const namespace = switchNamespace(facts.yard);
-  const nics = plugged.map(vmNic);
+  const nics = plugged.map((it) => vmNic(it, networks));
   const lasting = {
     name: containerName(facts.yard, node.name),
     memory: memory / (1024 * 1024),
@@ -68,8 +69,12 @@ export function machineState(
   return { fingerprint, status: "running", nics, config };
 }
 
-function vmNic({ nic, tap, mtu, offloads }: Plugged): VmNic {
-  return { index: nic.index, tap, mac: nic.mac, offloads, mtu };
+/**
+ * A guest that asks for a lease gets whole packets: clients that read them raw, busybox's among them, throw those away
+ * whose checksum is left to the receiver.
+ */
+function vmNic({ nic, tap, mtu, offloads }: Plugged, networks: Networks): VmNic {
+  return { index: nic.index, tap, mac: nic.mac, offloads: offloads && !isLeased(nic, networks), mtu };
 }
 
 /** cloud-init takes a machine for a new one, and does all its work again, when the id of the instance is another. */
@@ -77,7 +82,7 @@ function seedOf(
   node: NodeEntry,
   { userData, metaData, network }: CloudInitSpec,
   plugged: readonly Plugged[],
-  networks: ReadonlyMap<string, NetworkEntry>,
+  networks: Networks,
 ): VmSeed {
   const told =
     network === "none" ? undefined : network === "nics" ? networkConfig(node, plugged, networks) : network.text;

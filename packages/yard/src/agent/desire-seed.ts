@@ -1,25 +1,28 @@
 /** What cloud-init is told of a machine's nics: network configuration of version 2 (cloudinit.readthedocs.io). */
 import { family } from "@switchyard/base";
 import { stringify } from "yaml";
-import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
+import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Plugged } from "./desire-machine.ts";
+import type { Networks } from "./desire-network.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { parseRoute } from "./route.ts";
 
 /** cloud-init reads YAML 1.1, to which a MAC of digits alone would be a number of base 60. */
 const YAML = { version: "1.1", defaultStringType: "QUOTE_DOUBLE", defaultKeyType: "PLAIN" } as const;
 
+/** Whether a nic has its IPv4 address by DHCP. */
+export function isLeased(nic: NicEntry, networks: Networks): boolean {
+  const served = nic.network !== undefined && networks.get(nic.network)?.type === "nat";
+  return nic.dhcp || (served && nic.addresses.some((address) => family(address) === 4));
+}
+
 /** Nics on a nat have their IPv4 address by DHCP, which gives them the one that the store has; so do those that ask for it. */
-export function networkConfig(
-  node: NodeEntry,
-  plugged: readonly Plugged[],
-  networks: ReadonlyMap<string, NetworkEntry>,
-): string {
+export function networkConfig(node: NodeEntry, plugged: readonly Plugged[], networks: Networks): string {
   const routes = nodeRoutes(node, networks, new Map()).map(parseRoute);
   const ethernets = plugged.map(({ nic, mtu }) => {
     const network = nic.network === undefined ? undefined : networks.get(nic.network);
-    const served = network?.type === "nat" && nic.addresses.some((address) => family(address) === 4);
-    const leased = served || nic.dhcp;
+    const served = network?.type === "nat";
+    const leased = isLeased(nic, networks);
     const own = routes.filter(({ dev }) => dev === nic.name);
     // Only a nat's server is known to tell of the way that the node would take anyway.
     const isWayOut =
