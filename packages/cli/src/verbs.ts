@@ -74,6 +74,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/detach.ts"),
   },
   {
+    name: "impair",
+    summary: "delay, lose or slow down a nic's or link's frames",
+    group: changes,
+    load: () => import("./commands/impair.ts"),
+  },
+  {
     name: "ovs",
     summary: "work on Open vSwitch by single commands",
     group: changes,
@@ -110,6 +116,7 @@ export const verbs: readonly Verb[] = [
 /** Called by our own scripts and processes, not by people. */
 export const hiddenVerbs: readonly Verb[] = [
   { name: "__complete", summary: "", group: host, load: () => import("./commands/complete.ts") },
+  { name: "pipes", summary: "", group: host, load: () => import("./commands/pipes.ts") },
   { name: "relay", summary: "", group: host, load: () => import("./commands/relay.ts") },
 ];
 

@@ -27,6 +27,16 @@ export function wireName(objId: number, n: number): string {
   return numbered("_w_", objId, n);
 }
 
+/** The bridge on which that nic is alone with the near end of a pipe: `_i_<obj_id>_<n>`. @throws as {@link portName} */
+export function hubName(objId: number, n: number): string {
+  return numbered("_i_", objId, n);
+}
+
+/** The two ends of the pipe of that nic or wire: `_x_<obj_id>_<n>`, `_y_<obj_id>_<n>`. @throws as {@link portName} */
+export function pipeNames(objId: number, n: number): { readonly near: string; readonly far: string } {
+  return { near: numbered("_x_", objId, n), far: numbered("_y_", objId, n) };
+}
+
 /** The node's number and the nic's, of a port's name; undefined for any other name. */
 export function parsePortName(name: string): { readonly objId: number; readonly n: number } | undefined {
   const match = /^_k_(0|[1-9]\d*)_(0|[1-9]\d*)$/.exec(name);

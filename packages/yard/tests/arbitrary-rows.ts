@@ -72,6 +72,7 @@ export const storeRows: fc.Arbitrary<Rows> = fc
           trunks: one.trunks,
           spy: false,
           monitor: false,
+          impair: undefined,
           gateway: one.gateway,
           dns: one.dns,
           dhcp: one.dhcp,
@@ -98,7 +99,7 @@ export const storeRows: fc.Arbitrary<Rows> = fc
       hosts: [],
       labs: [],
       bridges: [],
-      links: [{ uuid: uuid(900), name: "wire", lab: "one", mtu: undefined }],
+      links: [{ uuid: uuid(900), name: "wire", lab: "one", mtu: undefined, impair: undefined }],
       networks: [
         networkEntry(MASTER, 9, { type: "lan" }, undefined, false),
         ...LANS.map((name, i) => {

@@ -15,6 +15,7 @@ import {
   type MemberState,
   type NamespaceState,
   type NatState,
+  type PipeState,
   type PortState,
   type ServiceState,
   type State,
@@ -53,6 +54,8 @@ interface BridgeSeed {
 interface Seed {
   readonly lans: readonly string[];
   /** The lans that are hidden behind the host, by their gateway's subnet. */
+  /** The lans that a pipe leads to, with its MTU. */
+  readonly piped: Readonly<Record<string, number>>;
   readonly hidden: Readonly<Record<string, string>>;
   /** Of the kernel's own. */
   readonly bridges: readonly BridgeSeed[];
@@ -105,6 +108,7 @@ const seed: fc.Arbitrary<Seed> = fc.record({
   hidden: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom("10.0.0.0/24", "10.0.0.0/16"), {
     noNullPrototype: true,
   }),
+  piped: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom(1500, 9000), { noNullPrototype: true }),
   datapath: fc.constantFrom("netdev", "system"),
   offloads: fc.boolean(),
   nodes: fc.uniqueArray(nodeSeed, { selector: (node) => node.name }),
@@ -150,6 +154,15 @@ function grow(from: Seed): State {
     hostBridges.set(name, { mac, up: true, group: 7, addresses: address === undefined ? [] : [address], purpose });
     nats.set(name, { subnets: nat ? ["10.5.0.0/24"] : [], forwarding: nat, apart: true, purpose });
     for (const nic of nics) if (!members.has(nic)) members.set(nic, { bridge: name, purpose });
+  }
+  const pipes = new Map<string, PipeState>();
+  for (const [lan, mtu] of Object.entries(from.piped)) {
+    if (!from.lans.includes(lan)) continue;
+    const [near, far, purpose] = [`_x_${lan}`, `_y_${lan}`, `network ${lan}`];
+    const by = mtu === 9000 ? "netem" : "relay";
+    pipes.set(near, { far, by, mtu, up: true, forward: by === "netem" ? "delay 10ms" : "", backward: "", purpose });
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    for (const port of [near, far]) ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
   }
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;
@@ -213,7 +226,7 @@ function grow(from: Seed): State {
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   const files = new Map(from.files);
   return {
-    ...{ bridges, ports, namespaces, veths, containers, taps, machines },
+    ...{ bridges, ports, namespaces, veths, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
   };
 }
@@ -271,6 +284,13 @@ function damage(state: State, unlucky: () => boolean): State {
     ports,
     namespaces,
     veths,
+    pipes: keep(state.pipes, (it) => ({
+      ...it,
+      far: unlucky() ? "" : it.far,
+      mtu: unlucky() ? 0 : it.mtu,
+      forward: unlucky() ? "" : it.forward,
+      up: !unlucky(),
+    })),
     containers,
     taps: keep(state.taps, (it) => ({ ...it, up: !unlucky(), mtu: unlucky() ? 1280 : it.mtu })),
     machines: keep(

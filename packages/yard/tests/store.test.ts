@@ -91,6 +91,7 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
               { node: "web", nic: "eth1" },
               { node: "router", nic: "eth1" },
             ],
+            impair: undefined,
             mtu: 9000,
           },
         ],
@@ -344,7 +345,10 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     };
     const nodes = new Map(rows.nodes.map((it) => [it.uuid, { ...state, state: "running" as const }]));
     const nics = new Map([
-      [nicOf("x").uuid, { state: "failed" as const, failure, port: "_k_1_0", ofport: -1, lease: undefined }],
+      [
+        nicOf("x").uuid,
+        { state: "failed" as const, failure, port: "_k_1_0", ofport: -1, lease: undefined, impairedBy: undefined },
+      ],
     ]);
     expect(await writeStatus(agent.db, { nodes })).toBe(true);
     expect(await writeStatus(agent.db, { nodes })).toBe(false);

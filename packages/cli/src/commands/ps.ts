@@ -46,7 +46,7 @@ async function ps(session: Session, yard: string, options: Options): Promise<voi
 /** A yard that does not run has no nodes: to list none of them is no failure. */
 async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
   if (existsSync(yardPaths(yard, session.env).databaseSocket)) return readYard(session, yard);
-  return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [] };
+  return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [], links: [] };
 }
 
 function only(view: YardView, lab: string | undefined): YardView {
@@ -57,6 +57,7 @@ function only(view: YardView, lab: string | undefined): YardView {
     labs: view.labs.filter(({ name }) => name === lab),
     networks: view.networks.filter((network) => network.lab === lab),
     nodes: view.nodes.filter((node) => node.lab === lab),
+    links: view.links.filter((link) => link.lab === lab),
   };
 }
 

@@ -1,3 +1,4 @@
+import { SETTINGS } from "@switchyard/yard/impair";
 import type { Command, Option } from "commander";
 
 /** What a shell may put in place of the word that is being typed. */
@@ -11,6 +12,8 @@ export interface Known {
   nodes(): Promise<readonly string[]>;
   /** `node:nic` */
   nics(): Promise<readonly string[]>;
+  /** Names of links. */
+  links(): Promise<readonly string[]>;
   networks(): Promise<readonly string[]>;
   labs(): Promise<readonly string[]>;
   yards(): Promise<readonly string[]>;
@@ -108,6 +111,12 @@ async function argumentValues(command: Command, index: number, known: Known): Pr
       return listed(await known.nics(), "nic");
     case "network":
       return listed(await known.networks(), "network");
+    case "impaired": {
+      const [nics, links] = await Promise.all([known.nics(), known.links()]);
+      return { candidates: [...listed(nics, "nic").candidates, ...listed(links, "link").candidates], files: false };
+    }
+    case "setting":
+      return listed([...SETTINGS.map((setting) => `${setting}=`), "off"], "");
     case "file":
       return anyFile;
     case "source":

@@ -6,6 +6,7 @@ import { complete, type Known } from "./candidates.ts";
 const known: Known = {
   nodes: async () => ["web", "router"],
   nics: async () => ["web:eth0"],
+  links: async () => ["web:eth1--pc:eth1"],
   networks: async () => ["lan01"],
   labs: async () => ["office"],
   yards: async () => ["main", "test"],

@@ -1,6 +1,8 @@
 import type { Counters } from "@switchyard/vswitch";
+import { LINK_WAYS, NIC_WAYS } from "@switchyard/yard/impair";
 import type { NicView, NodeView, YardView } from "../view/types.ts";
 import { age } from "./duration.ts";
+import { renderImpair } from "./impair.ts";
 import { placeText, stateText } from "./ps.ts";
 import type { Style } from "./style.ts";
 import { type Column, pairs, table } from "./table.ts";
@@ -34,6 +36,7 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
     ...renderNics(node.name, node.nics, style),
     ...renderLeases(node.nics, now, style),
     ...renderCounters(node.nics, style),
+    ...renderImpaired(view, node, style),
   ];
 }
 
@@ -113,6 +116,17 @@ function renderCounters(nics: readonly NicView[], style: Style): string[] {
       style,
     ),
   ];
+}
+
+/** What befalls the frames of the nics, and of the links that end here. */
+function renderImpaired(view: YardView, node: NodeView, style: Style): string[] {
+  const links = new Map(view.links.map((link) => [link.name, link.impair]));
+  const lines = node.nics.flatMap((nic) => {
+    if (nic.impair) return renderImpair(nic.name, nic.impair, NIC_WAYS, style);
+    const ofLink = nic.link === null ? undefined : links.get(nic.link);
+    return nic.link !== null && ofLink ? renderImpair(nic.link, ofLink, LINK_WAYS, style) : [];
+  });
+  return lines.length === 0 ? [] : ["", ...lines];
 }
 
 function vlanText({ vlan, trunks }: NicView): string {

@@ -36,6 +36,7 @@ export function nic(
     lease: null,
     monitor: false,
     counters: null,
+    impair: null,
     state: "up",
     error: null,
     ...more,
@@ -84,6 +85,7 @@ export const office: YardView = {
   error: null,
   labs: [{ name: "office", file: "/home/office.yard.yaml", state: "failed" }],
   networks: [network("lan01"), network("lan02")],
+  links: [],
   nodes: [
     node("web", [nic("eth0", "lan01", ["10.1.0.1/24", "fd01::1/64"])], {
       kind: "container",

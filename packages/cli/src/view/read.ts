@@ -1,7 +1,18 @@
 import { family } from "@switchyard/base";
-import type { PortForward } from "@switchyard/yard/model";
-import type { NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
-import type { Failure, LabView, LeaseView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
+import { writtenSettings } from "@switchyard/yard/impair";
+import type { ImpairSpec, PortForward } from "@switchyard/yard/model";
+import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
+import type {
+  Failure,
+  ImpairView,
+  LabView,
+  LeaseView,
+  LinkView,
+  NetworkView,
+  NicView,
+  NodeView,
+  YardView,
+} from "./types.ts";
 
 /** When a process began, in milliseconds since the epoch; undefined when it is gone. */
 export type Began = (pid: number) => number | undefined;
@@ -32,6 +43,7 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
     labs: rows.labs.map((row) => labView(row.name, row.file, networks, nodes)),
     networks,
     nodes,
+    links: rows.links.map((row) => linkView(row, rows.nodes)),
   };
 }
 
@@ -74,6 +86,7 @@ function nicView(nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
     lease: leaseView(nic),
     monitor: nic.monitor,
     counters: null,
+    impair: impairView(nic.impair, nic.status.impairedBy),
     state: nic.status.state,
     error: failure(nic.status.failure),
   };
@@ -90,6 +103,17 @@ function leaseView({ status: { lease } }: NicEntry): LeaseView | null {
   return lease === undefined
     ? null
     : { address: lease.address, server: lease.server ?? null, expires: new Date(lease.expires).toISOString() };
+}
+
+function linkView(row: LinkEntry, nodes: readonly NodeEntry[]): LinkView {
+  const ends = nodes.flatMap(({ nics }) => nics.filter(({ link }) => link === row.name));
+  const by = ends.map(({ status }) => status.impairedBy).find((it) => it !== undefined);
+  return { name: row.name, lab: row.lab ?? null, mtu: row.mtu ?? null, impair: impairView(row.impair, by) };
+}
+
+export function impairView(spec: ImpairSpec | undefined, by: ImpairView["by"] | undefined): ImpairView | null {
+  if (spec === undefined) return null;
+  return { by: by ?? null, forward: writtenSettings(spec.forward), backward: writtenSettings(spec.backward) };
 }
 
 function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {

@@ -11,6 +11,25 @@ export interface YardView {
   readonly labs: readonly LabView[];
   readonly networks: readonly NetworkView[];
   readonly nodes: readonly NodeView[];
+  readonly links: readonly LinkView[];
+}
+
+/** A wire between two nics. */
+export interface LinkView {
+  /** `<node>:<nic>--<node>:<nic>` */
+  readonly name: string;
+  readonly lab: string | null;
+  readonly mtu: number | null;
+  readonly impair: ImpairView | null;
+}
+
+/** What befalls frames, each way; values as they are written in a lab file, those without effect left out. */
+export interface ImpairView {
+  /** What does it: the kernel's netem or the yard's relay; null until it is done. */
+  readonly by: "netem" | "relay" | null;
+  /** From a nic's node, or from the first end of a link. */
+  readonly forward: Readonly<Record<string, string>>;
+  readonly backward: Readonly<Record<string, string>>;
 }
 
 export interface Failure {
@@ -88,6 +107,8 @@ export interface NicView {
   /** Whether its port's counters are shown, and what they are, at most five seconds old. */
   readonly monitor: boolean;
   readonly counters: Counters | null;
+  /** Its own; that of a link is with the link. */
+  readonly impair: ImpairView | null;
   readonly state: string;
   readonly error: Failure | null;
 }

@@ -11,6 +11,7 @@ import type {
   HostBridgeState,
   MachineState,
   NatState,
+  PipeState,
   PortState,
   ServiceState,
   TapState,
@@ -63,6 +64,11 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
       /** Of the far end. */
       readonly offloads?: false;
     }
+  /** Make both ends of a pipe, up, with what netem is told. */
+  | { readonly do: "pipe-create"; readonly pipe: string; readonly state: PipeState }
+  /** Give the ends of a pipe what they lack. */
+  | { readonly do: "pipe-set"; readonly pipe: string; readonly state: PipeState }
+  | { readonly do: "pipe-delete"; readonly pipe: string; readonly far: string }
   /**
    * Take a port out of the switch; `renewed` when its device is about to be made anew: a userspace datapath would hold on
    * to the device of that name that is gone, so the switch must have let go of it first.
@@ -142,6 +148,8 @@ export const PHASES = [
   /** Ports whose device is made anew. */
   "unplug",
   "links",
+  /** Those that services follow. */
+  "files of links",
   "switch",
   /** Kernel parameters, source NAT, addresses, routes. */
   "configure",
@@ -170,12 +178,14 @@ export function phaseOf(action: Action): Phase {
     case "host-bridge-delete":
     case "member-remove":
     case "tap-delete":
+    case "pipe-delete":
       return "delete links";
     case "host-bridge-set":
     case "member-add":
       return "bridges";
-    case "file-delete":
     case "file-write":
+      return action.file.type === "text" && action.file.late ? "files of links" : "files";
+    case "file-delete":
     case "exec-forget":
       return "files";
     case "namespace-create":
@@ -191,6 +201,8 @@ export function phaseOf(action: Action): Phase {
     case "veth-set":
     case "tap-create":
     case "tap-set":
+    case "pipe-create":
+    case "pipe-set":
       return "links";
     case "port-delete":
       return action.renewed ? "unplug" : "switch";

@@ -20,14 +20,14 @@ import { hostNetwork } from "./host-network.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { LeaseDeadlines } from "./lease-deadlines.ts";
 import { forgetLeases, readLeases, watchLeases } from "./leases.ts";
-import { relayFile } from "./names.ts";
+import { pipesFile, relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
-import { watchRelay } from "./relay-report.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
 import { requests } from "./requests.ts";
+import { watchReports } from "./service-report.ts";
 import { Services } from "./services.ts";
 import { type Method, type ServedSocket, serveSocket } from "./socket.ts";
 import { SwitchHost } from "./switch-host.ts";
@@ -176,7 +176,7 @@ class Agent implements AsyncDisposable {
     );
     agent.stack.use(vswitch.subscribe(changed));
     agent.stack.use(watchLeases(paths.run, changed));
-    agent.stack.use(watchRelay(relayFile(paths.run), changed));
+    for (const file of [relayFile(paths.run), pipesFile(paths.run)]) agent.stack.use(watchReports(file, changed));
     // The host's own is nobody's to watch but by its database.
     agent.stack.use(vswitch.on("disconnected", changed));
     agent.stack.use(vswitch.on("reconnected", changed));
@@ -281,6 +281,7 @@ class Agent implements AsyncDisposable {
           machines: new Map([...seen.machines, ...outcome.booted]),
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
           marks: new Map([...marks, ...outcome.marks]),
+          impairedBy: new Map([...wanted.pipes.values()].map(({ purpose, by }) => [purpose, by])),
         }),
         host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: waiting.size > 0 ? own.curCfg : cfg },
       },

@@ -13,6 +13,7 @@ export const agentCodes = {
   "bridge.nic-in-use":
     "The NIC has an address, a default route or a bridge already, which the host would lose. Take another one.",
   "bridge.refused": "The kernel refused a bridge, its address or a member of it; the message is the kernel's own.",
+  "impair.failed": "The relay of impairments could not take over a pipe; the message says why. It is tried again.",
   "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":
@@ -28,13 +29,14 @@ export const agentCodes = {
   "node.namespace-failed":
     "The node's network namespace could not be made or removed; the message is the kernel's own.",
   "node.port-taken": "A port of the host that the node publishes is in use by another program. Choose another.",
-  "node.port-timeout": "The relay of published ports did not report in time. `yard doctor` and its log say more.",
   "node.sysctl-refused":
     "The kernel refused a parameter in the node's namespace; it does not exist there or the value is wrong.",
   "runtime.unreachable":
     "The container engine did not answer. Start it, or correct the address that the lab was declared with.",
   "service.ended": "A process of the yard ended as it started. Its log, which the hint names, says why.",
   "service.not-installed": "A program that a network needs is not installed; the hint names its package.",
+  "service.not-reporting":
+    "A process of the yard that serves ports or impairments did not report in time; see its log.",
   "service.not-started": "A process of the yard could not be started; the message says why.",
   "service.not-stopped": "A process of the yard could not be ended; the message says why.",
   "switch.failed": "The switch did not take the change; the message is what it said.",

@@ -6,6 +6,7 @@ import type {
   FileState,
   HostBridgeState,
   NatState,
+  PipeState,
   PortState,
   ServiceState,
   TapState,
@@ -25,6 +26,15 @@ export function samePort(a: PortState, b: PortState): boolean {
     sameList(a.trunks, b.trunks) &&
     sameRecord(a.options, b.options)
   );
+}
+
+/** Whether one can be made into the other by settings. */
+export function samePipeKind(a: PipeState, b: PipeState): boolean {
+  return a.far === b.far && a.by === b.by;
+}
+
+export function samePipe(a: PipeState, b: PipeState): boolean {
+  return samePipeKind(a, b) && a.mtu === b.mtu && a.up === b.up && a.forward === b.forward && a.backward === b.backward;
 }
 
 /** Whether one can go on as the other, whatever its status is. */

@@ -29,6 +29,9 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "veth-set": "~",
   "tap-create": "+",
   "tap-set": "~",
+  "pipe-create": "+",
+  "pipe-set": "~",
+  "pipe-delete": "-",
   "port-delete": "-",
   "bridge-delete": "-",
   "bridge-set": "+",
@@ -93,6 +96,12 @@ function what(action: Action): string {
         ...(action.up ? ["up"] : []),
         ...(action.offloads === undefined ? [] : ["offloads off"]),
       ].join(", ")} on ${action.name}`;
+    case "pipe-create":
+      return `create pipe ${action.pipe} to ${action.state.far} (${action.state.by})`;
+    case "pipe-set":
+      return `set pipe ${action.pipe} (${action.state.by})`;
+    case "pipe-delete":
+      return `delete pipe ${action.pipe}`;
     case "file-delete":
       return `delete ${action.path}`;
     case "file-write":

@@ -164,7 +164,7 @@ describe("what a host shall be like", () => {
   });
 
   test("a wire is a bridge of its own that passes every frame, named by its first end", () => {
-    const wire = { uuid: uuid(1), name: "w", lab: "one", mtu: 9000 };
+    const wire = { uuid: uuid(1), name: "w", lab: "one", mtu: 9000, impair: undefined };
     const nodes = [
       netns("a", [nic("eth0", undefined, { link: "w" })]),
       netns("b", [nic("eth1", undefined, { link: "w" })]),

@@ -1,5 +1,5 @@
 /** What a host shall be like, by what the store says. Pure. */
-import { portName, wireName } from "@switchyard/vswitch";
+import { portName } from "@switchyard/vswitch";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { addBridge, bridgeDnsmasq, ownBridges } from "./desire-bridges.ts";
@@ -11,6 +11,7 @@ import { guestEnd } from "./desire-guest.ts";
 import { machineState, type Plugged } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
+import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import type { Lease } from "./leases.ts";
@@ -25,6 +26,7 @@ import type {
   MemberState,
   NamespaceState,
   NatState,
+  PipeState,
   PortState,
   ServiceState,
   State,
@@ -60,7 +62,6 @@ export function desire(rows: Rows, facts: HostFacts): State {
   /** With the addresses that networks keep for nics, and with those that nics have. */
   const declared = withResolvers(own, networks);
   const nodes = withLeases(declared, facts.leases);
-  const wires = wiresOf(nodes);
   const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
 
   const bridges = new Map<string, BridgeState>();
@@ -72,7 +73,14 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const members = new Map<string, MemberState>();
   const made = ownBridges(rows, facts);
   for (const bridge of made) addBridge(bridge, facts, { hostBridges, members, nats });
-  for (const [link, bridge] of wires) bridges.set(bridge, wireState(link, facts));
+  const pipes = new Map<string, PipeState>();
+  const impaired = new Pipes(facts, { bridges, ports, pipes });
+  const mtuOf = (nic: NicEntry) => {
+    const network = nic.network === undefined ? undefined : networks.get(nic.network);
+    const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
+    return nic.mtu ?? inherited ?? networkMtu(network, networks);
+  };
+  const wires = addWires(nodes, rows.links, mtuOf, impaired, { bridges, ports, pipes }, facts);
 
   const namespaces = new Map<string, NamespaceState>();
   const containers = new Map<string, ContainerNodeState>();
@@ -88,8 +96,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
-      const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
-      const mtu = nic.mtu ?? inherited ?? networkMtu(network, networks);
+      const mtu = mtuOf(nic);
       const offloads = networkOffloads(network, networks, facts);
       const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
       if (kind === "vm") {
@@ -97,8 +104,10 @@ export function desire(rows: Rows, facts: HostFacts): State {
         plugged.push({ nic, tap: near, mtu, offloads });
       } else veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
-      const bridge = network === undefined ? wires.get(nic.link ?? "") : networkBridge(network);
-      if (bridge !== undefined) ports.set(near, portState(node, nic, bridge));
+      const bridge = network === undefined ? wires.get(nic) : networkBridge(network);
+      if (bridge === undefined) continue;
+      const port = portState(node, nic, bridge);
+      ports.set(near, nic.impair && network ? impaired.addNic(node, nic, port, mtu, nic.impair) : port);
     }
     if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
     if (node.spec.kind === "vm") machines.set(node.name, machineState(node, node.spec, plugged, networks, facts));
@@ -112,6 +121,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
   }
+  const relayed = impaired.service();
+  if (relayed) {
+    services.set(PIPES, relayed.service);
+    files.set(relayed.path, relayed.file);
+  }
   const hidden = rows.networks.filter(({ name }) => nats.has(gatewayDevice(facts.yard, name)));
   const served = [
     ...hidden.map((network) => dnsmasq(network, declared, facts)),
@@ -122,30 +136,8 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const [path, file] of followed) files.set(path, file);
   }
   return {
-    ...{ bridges, ports, namespaces, veths, containers, taps, machines },
+    ...{ bridges, ports, namespaces, veths, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
-  };
-}
-
-/** The bridge of each link, by the link's name: it is that of the link's first nic. */
-function wiresOf(nodes: readonly NodeEntry[]): Map<string, string> {
-  const wires = new Map<string, string>();
-  for (const node of nodes) {
-    for (const nic of node.nics) {
-      if (nic.network !== undefined || nic.link === undefined || wires.has(nic.link)) continue;
-      wires.set(nic.link, wireName(node.objId, nic.index));
-    }
-  }
-  return wires;
-}
-
-function wireState(link: string, facts: HostFacts): BridgeState {
-  return {
-    datapath: facts.datapath,
-    // Without it the bridge swallows 01:80:c2:00:00:0x, LLDP, LACP and STP (ovs-vswitchd.conf.db(5)).
-    otherConfig: { "forward-bpdu": "true" },
-    hub: true,
-    purpose: purposeOf({ kind: "link", link }),
   };
 }
 

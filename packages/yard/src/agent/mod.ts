@@ -1,3 +1,4 @@
+export { runPipes } from "../impair/relay.ts";
 export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 export { type AgentOptions, runAgent } from "./agent.ts";
 export { type AgentClient, connectAgent } from "./client.ts";

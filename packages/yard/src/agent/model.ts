@@ -15,6 +15,7 @@ import type {
   MemberState,
   NamespaceState,
   NatState,
+  PipeState,
   PortState,
   ServiceState,
   State,
@@ -36,6 +37,7 @@ class Host {
   readonly #ports: Map<string, PortState>;
   readonly #namespaces: Map<string, NamespaceState>;
   readonly #veths: Map<string, VethState>;
+  readonly #pipes: Map<string, PipeState>;
   readonly #containers: Map<string, ContainerNodeState>;
   readonly #taps: Map<string, TapState>;
   readonly #machines: Map<string, MachineState>;
@@ -51,6 +53,7 @@ class Host {
     this.#ports = new Map(state.ports);
     this.#namespaces = new Map(state.namespaces);
     this.#veths = new Map(state.veths);
+    this.#pipes = new Map(state.pipes);
     this.#containers = new Map(state.containers);
     this.#taps = new Map(state.taps);
     this.#machines = new Map(state.machines);
@@ -68,6 +71,7 @@ class Host {
       ports: this.#ports,
       namespaces: this.#namespaces,
       veths: this.#veths,
+      pipes: this.#pipes,
       containers: this.#containers,
       taps: this.#taps,
       machines: this.#machines,
@@ -177,6 +181,15 @@ class Host {
         this.#veths.set(action.veth, { ...veth, mac, mtu, up, offloads });
         return;
       }
+      case "pipe-create":
+        if (!this.#pipes.has(action.pipe)) this.#pipes.set(action.pipe, action.state);
+        return;
+      case "pipe-set":
+        if (this.#pipes.has(action.pipe)) this.#pipes.set(action.pipe, action.state);
+        return;
+      case "pipe-delete":
+        this.#pipes.delete(action.pipe);
+        return;
       case "address-add": {
         const veth = this.#veths.get(action.veth);
         if (veth === undefined || veth.addresses.includes(action.address)) return;

@@ -108,6 +108,11 @@ export function resolverFile(run: string, node: string): string {
   return `${run}/files/resolv-${node}`;
 }
 
+/** What the relay of impairments follows, in a folder of its own. */
+export function pipesFile(run: string): string {
+  return `${run}/impair/pipes.json`;
+}
+
 /** What the relay is to forward. It has a folder of its own, as the relay leaves its report beside it. */
 export function relayFile(run: string): string {
   return `${run}/relay/forwards.json`;

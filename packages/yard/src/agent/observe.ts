@@ -20,6 +20,7 @@ import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from ".
 import { ours } from "./observe-addresses.ts";
 import { hostBridges, hostMembers } from "./observe-host.ts";
 import type { YardPaths } from "./paths.ts";
+import { isPipeAlias, pipesIn } from "./pipe-work.ts";
 import { formatRoute } from "./route.ts";
 import type { Service } from "./services.ts";
 import {
@@ -30,6 +31,7 @@ import {
   type MachineState,
   type NamespaceState,
   type NatState,
+  type PipeState,
   type ServiceState,
   type State,
   type TapState,
@@ -116,6 +118,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       ports,
       namespaces,
       veths: veths(world, views, desired),
+      pipes: observePipes(world, views),
       containers,
       taps: taps(world, views, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
@@ -184,7 +187,7 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
   const found = new Map<string, VethState>();
   for (const link of nearLinks(world, views)) {
     const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
-    if (purpose === undefined || purpose.startsWith(FAR_END)) continue;
+    if (purpose === undefined || purpose.startsWith(FAR_END) || isPipeAlias(purpose)) continue;
     const end = far.get(link.name);
     const wanted = desired.veths.get(link.name);
     if (wanted?.namespace === ELSEWHERE) {
@@ -248,6 +251,11 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
     states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
   }
   return states;
+}
+
+function observePipes(world: World, views: ReadonlyMap<string, NamespaceView>): Map<string, PipeState> {
+  const near = views.get(world.namespace === "self" ? "self" : world.paths.namespace);
+  return pipesIn(world.paths.yard, near?.links ?? new Map());
 }
 
 /** How the alias of a far end begins; the port's name follows. */

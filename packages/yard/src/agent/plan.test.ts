@@ -159,6 +159,10 @@ function target(action: Action): [kind: keyof State, name: string] {
     case "address-add":
     case "address-delete":
       return ["veths", action.veth];
+    case "pipe-create":
+    case "pipe-set":
+    case "pipe-delete":
+      return ["pipes", action.pipe];
     case "nat-set":
     case "nat-delete":
       return ["nats", action.device];

@@ -3,7 +3,17 @@
  * and carrying it out gives the desired state (model.ts, and the properties that plan.test.ts checks).
  */
 import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
-import { sameBridge, sameContainer, sameFile, sameList, sameNat, samePort, sameService } from "./compare.ts";
+import {
+  sameBridge,
+  sameContainer,
+  sameFile,
+  sameList,
+  sameNat,
+  samePipe,
+  samePipeKind,
+  samePort,
+  sameService,
+} from "./compare.ts";
 import { planBridges } from "./plan-bridges.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
 import { routeDevice } from "./route.ts";
@@ -32,6 +42,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   const renewed = planVeths(desired, actual, nodes, actions);
   planBridges(desired, actual, actions);
   for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
+  for (const port of planPipes(desired, actual, actions)) renewed.add(port);
   planSwitch(desired, actual, nodes, renewed, actions);
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
@@ -244,6 +255,31 @@ function planVeth(
   const added = gone.length > 0 ? state.addresses : state.addresses.filter((it) => !present.addresses.includes(it));
   for (const address of added) actions.push({ do: "address-add", veth, namespace, name, address, subject });
   return up || gone.length > 0;
+}
+
+/** @returns the ports whose device is made anew, and so they too */
+function planPipes(desired: State, actual: State, actions: Action[]): Set<string> {
+  const renewed = new Set<string>();
+  for (const [pipe, present] of actual.pipes) {
+    const wanted = desired.pipes.get(pipe);
+    if (wanted && samePipeKind(wanted, present)) continue;
+    actions.push({ do: "pipe-delete", pipe, far: present.far, subject: parsePurpose(present.purpose) });
+  }
+  for (const [pipe, state] of desired.pipes) {
+    const subject = parsePurpose(state.purpose);
+    const present = actual.pipes.get(pipe);
+    if (present && samePipeKind(state, present)) {
+      if (!samePipe(state, present)) actions.push({ do: "pipe-set", pipe, state, subject });
+      continue;
+    }
+    actions.push({ do: "pipe-create", pipe, state, subject });
+    for (const port of [pipe, state.far]) {
+      if (!actual.ports.has(port) || !desired.ports.has(port)) continue;
+      renewed.add(port);
+      actions.push({ do: "port-delete", port, renewed: true, subject });
+    }
+  }
+  return renewed;
 }
 
 function planRoutes(

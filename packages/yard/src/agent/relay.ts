@@ -2,12 +2,14 @@
  * Published ports: a process of the yard that listens in the host's namespace and connects inside the node's. It
  * outlives the agent, so that connections do, and follows its configuration file.
  */
-import { readFileSync, renameSync, watch, writeFileSync } from "node:fs";
+import { readFileSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { backoff } from "@switchyard/base";
 import { inNamespace } from "@switchyard/linux";
 import { z } from "zod";
 import { namespaceRef } from "./names.ts";
+import { reporter, type ServiceFailure } from "./service-report.ts";
+import { purposeOf } from "./subject.ts";
 
 /** One published port. */
 export const forwardSchema = z.strictObject({
@@ -27,12 +29,6 @@ export type Forward = z.infer<typeof forwardSchema>;
 export const relayConfigSchema = z.strictObject({ forwards: z.array(forwardSchema) });
 export type RelayConfig = z.infer<typeof relayConfigSchema>;
 
-/** What the relay reports in `<configuration>.status` once it has taken a configuration, quoted in `config`. */
-export const relayStatusSchema = z.strictObject({
-  config: z.string(),
-  failures: z.array(z.strictObject({ node: z.string(), message: z.string() })),
-});
-
 /** How long an idle UDP exchange is remembered, in milliseconds. */
 const UDP_IDLE = 60_000;
 
@@ -42,7 +38,7 @@ const RETRY = [250, 2_000] as const;
 /** Runs until `signal` aborts. */
 export async function runRelay(file: string, signal: AbortSignal): Promise<void> {
   const listeners = new Map<string, Disposable>();
-  let reported = "";
+  const report = reporter(file);
   let retry: Timer | undefined;
   let waits = backoff(...RETRY);
   const converge = async () => {
@@ -53,14 +49,14 @@ export async function runRelay(file: string, signal: AbortSignal): Promise<void>
       listener[Symbol.dispose]();
       listeners.delete(key);
     }
-    const failures: { node: string; message: string }[] = [];
+    const failures: ServiceFailure[] = [];
     for (const [key, forward] of wanted) {
       if (listeners.has(key)) continue;
       try {
         listeners.set(key, forward.protocol === "tcp" ? listenTcp(forward) : await listenUdp(forward));
       } catch (error) {
         failures.push({
-          node: forward.node,
+          purpose: purposeOf({ kind: "node", node: forward.node }),
           message: `host port ${forward.address}:${forward.port}/${forward.protocol} cannot be listened on: ${(error as Error).message}`,
         });
       }
@@ -68,11 +64,7 @@ export async function runRelay(file: string, signal: AbortSignal): Promise<void>
     clearTimeout(retry);
     if (failures.length === 0) waits = backoff(...RETRY);
     else retry = setTimeout(changed, waits.next().value);
-    const report = JSON.stringify({ config: text, failures });
-    if (report === reported) return;
-    writeFileSync(`${file}.status.new`, report);
-    renameSync(`${file}.status.new`, `${file}.status`);
-    reported = report;
+    report({ config: text, failures });
   };
 
   // One convergence at a time; a change that comes meanwhile is taken up after it.

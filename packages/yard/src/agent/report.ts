@@ -22,6 +22,8 @@ export interface Findings {
   readonly machines: ReadonlyMap<string, VmState>;
   readonly ports: ReadonlyMap<string, ObservedPort>;
   readonly marks: ReadonlyMap<string, ExecMark>;
+  /** What impairs, by the purpose of the pipe. */
+  readonly impairedBy: ReadonlyMap<string, "netem" | "relay">;
 }
 
 /** The status of every row of this host. */
@@ -110,8 +112,11 @@ function nicStatusOf(
   const failure =
     blamed({ kind: "nic", node: node.name, nic: nic.name }) ??
     (nic.link === undefined ? undefined : blamed({ kind: "link", link: nic.link }));
+  const subject: Subject =
+    nic.link === undefined ? { kind: "nic", node: node.name, nic: nic.name } : { kind: "link", link: nic.link };
+  const impairedBy = findings.impairedBy.get(purposeOf(subject));
   const up = status.state === "running" && observed?.ofport !== undefined && observed.ofport >= 0;
-  return { state: failure ? "failed" : up ? "up" : "pending", failure, port, ofport: observed?.ofport };
+  return { state: failure ? "failed" : up ? "up" : "pending", failure, port, ofport: observed?.ofport, impairedBy };
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {

@@ -21,6 +21,8 @@ export interface State {
   readonly namespaces: ReadonlyMap<string, NamespaceState>;
   /** By the name of the end in the yard's namespace, which is the port's name. */
   readonly veths: ReadonlyMap<string, VethState>;
+  /** By the name of the near end: devices in the switch's namespace that impair what passes between them. */
+  readonly pipes: ReadonlyMap<string, PipeState>;
   /** By node name. */
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By name, which is its port's: the tap devices of virtual machines, in the switch's namespace. */
@@ -80,6 +82,25 @@ export interface VethState {
   /** Ours, of the far end, in canonical form, sorted. */
   readonly addresses: readonly string[];
   /** What it is for (see subject.ts), in the alias of the near end behind the owner's mark. Not compared. */
+  readonly purpose: string;
+}
+
+/**
+ * Two devices: what the switch sends out by one comes in by the other, impaired. Either the two ends of a veth with
+ * netem on both, or two tap devices with the relay of impairments between them.
+ */
+export interface PipeState {
+  /** The name of the far end. */
+  readonly far: string;
+  readonly by: "netem" | "relay";
+  /** Bytes, of both ends. */
+  readonly mtu: number;
+  /** Both ends are up. */
+  readonly up: boolean;
+  /** What netem is told of each way, see netem.ts; empty where the relay does it, whose file says the same. */
+  readonly forward: string;
+  readonly backward: string;
+  /** What it is for (see subject.ts), in the alias of the near end. Not compared. */
   readonly purpose: string;
 }
 
@@ -177,6 +198,8 @@ export type FileState = (
       readonly text: string;
       /** Containers bind it: it is written in place, as its inode must stay. Others are replaced. Not compared. */
       readonly bound: boolean;
+      /** Written only once the links are there that it tells of. Not compared. */
+      readonly late?: true;
     }
   | { readonly type: "symlink"; readonly target: string }
 ) & {
@@ -205,6 +228,7 @@ export const EMPTY: State = {
   ports: new Map(),
   namespaces: new Map(),
   veths: new Map(),
+  pipes: new Map(),
   containers: new Map(),
   taps: new Map(),
   machines: new Map(),

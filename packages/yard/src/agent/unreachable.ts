@@ -36,6 +36,7 @@ export function withoutUnreachable(
       ...wanted,
       ports: asIs(wanted.ports, actual.ports, ofPurpose),
       veths: asIs(wanted.veths, actual.veths, ofPurpose),
+      pipes: asIs(wanted.pipes, actual.pipes, ofPurpose),
       namespaces: asIs(wanted.namespaces, actual.namespaces, ({ node }) => node),
       containers: asIs(wanted.containers, actual.containers, key),
       exec: asIs(wanted.exec, actual.exec, key),

@@ -6,14 +6,17 @@ import type { Site } from "./apply.ts";
 import { Blame, subjectOf } from "./blame.ts";
 import { applyBridges } from "./bridge-work.ts";
 import { runCommands } from "./commands.ts";
+import { PIPES } from "./desire-pipes.ts";
 import { deleteFile, writeFile } from "./files.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { MachineWork } from "./machine-work.ts";
-import { relayFile } from "./names.ts";
+import { pipesFile, relayFile } from "./names.ts";
 import { applyDevices, applyToSwitch, configure } from "./network-work.ts";
 import { type ExecMark, lifeOf } from "./observe.ts";
-import { relayReport } from "./relay-report.ts";
+import { applyPipes } from "./pipe-work.ts";
+import { serviceReport } from "./service-report.ts";
 import type { State } from "./state.ts";
+import { parsePurpose } from "./subject.ts";
 
 /** The id of the service that publishes ports. */
 const RELAY = "relay";
@@ -66,8 +69,10 @@ export class Work {
       case "bridges":
         return await applyBridges(this.site, actions, this.blame);
       case "links":
-        return await applyDevices(this.site, actions, this.blame);
+        await applyDevices(this.site, actions, this.blame);
+        return await applyPipes(this.site, actions, this.blame);
       case "files":
+      case "files of links":
         return this.files(actions);
       case "namespaces":
         return await this.createNamespaces(only(actions, "namespace-create"));
@@ -184,16 +189,25 @@ export class Work {
     }
   }
 
-  /** Learns which ports the relay could not publish, whether it was told of them now or before. */
+  /** Learns what the relays could not do, whether they were told of it now or before. */
   async published(): Promise<void> {
-    const path = relayFile(this.site.paths.run);
+    await this.reported(RELAY, relayFile(this.site.paths.run), (message) => {
+      const hint = "end what listens there, or publish another port";
+      return new YardError("node.port-taken", message, { hint });
+    });
+    await this.reported(PIPES, pipesFile(this.site.paths.run), (message) => new YardError("impair.failed", message));
+  }
+
+  private async reported(id: string, path: string, errorOf: (message: string) => YardError): Promise<void> {
     const config = this.desired.files.get(path);
-    if (config?.type !== "text" || !this.desired.services.has(RELAY)) return;
+    if (config?.type !== "text" || !this.desired.services.has(id)) return;
     try {
-      for (const [node, error] of await relayReport(path, config.text, this.site.signal))
-        this.blame.add({ kind: "node", node }, error, error.code);
+      for (const { purpose, message } of await serviceReport(path, config.text, this.site.signal)) {
+        const error = errorOf(message);
+        this.blame.add(parsePurpose(purpose), error, error.code);
+      }
     } catch (error) {
-      this.blame.add({ kind: "yard" }, error, "node.port-timeout");
+      this.blame.add({ kind: "yard" }, error, "service.not-reporting");
     }
   }
 

@@ -24,6 +24,16 @@ export const modelCodes = {
   "image.shared":
     "A vm writes into an image that another vm has too; leave `persistent` away, or give it a copy of its own.",
   "image.wrong-format": "An image of a vm is not of the format that is named, or of qcow2 where none is; name its own.",
+  "impair.bad-queue": "The length of an impairment's queue is a number of frames, or an amount of bytes such as 64kB.",
+  "impair.bad-rate": "A rate is from 1kbit to 100gbit, in bits a second, with its unit: 10mbit.",
+  "impair.bad-share": "The share of frames that are lost, say, is from 0% to 100%, with the sign: 0.5%.",
+  "impair.bad-time": "A delay or jitter is from 0 to 60s, with its unit: 200us, 10ms, 1.5s.",
+  "impair.jitter-over-delay":
+    "The jitter of an impairment is greater than its delay; no frame can leave before it came.",
+  "impair.on-wire":
+    "A nic that is the end of a link is impaired by the link: `yard impair LINK`, or `impair` in the entry of `links`.",
+  "impair.without-effect":
+    "A setting of an impairment does nothing without another: reorder without delay, correlation without jitter.",
   "lab.bad-name": "The lab's name has other characters than letters, digits, -, _ and ., or more than 63.",
   "lab.bad-yaml": "The lab file is not YAML 1.2; the message says what the reader met.",
   "lab.duplicate-key": "A key stands twice in one mapping; remove or rename one.",

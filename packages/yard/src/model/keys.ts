@@ -5,9 +5,11 @@ import {
   defaultsSchema,
   KINDS,
   labSchema,
+  linkImpairSchema,
   linkSchema,
   netnsSchema,
   networkMappingSchema,
+  nicImpairSchema,
   nicMappingSchema,
   routeSchema,
   vmSchema,
@@ -26,6 +28,7 @@ export function keysAt(path: Path, places: Places): string[] {
   const [section, entry, key] = path;
   if (section === undefined) return Object.keys(labSchema.shape);
   if (path.at(-2) === "routes") return Object.keys(routeSchema.shape);
+  if (path.includes("impair")) return Object.keys((section === "links" ? linkImpairSchema : nicImpairSchema).shape);
   switch (section) {
     case "networks":
       return Object.keys(networkMappingSchema.shape);

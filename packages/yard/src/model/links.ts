@@ -1,4 +1,5 @@
 import { YardError } from "@switchyard/base";
+import { readImpair } from "./impair.ts";
 import { linkNic, parseNicName } from "./nics.ts";
 import type { DraftNode, Nodes } from "./nodes.ts";
 import type { Path } from "./places.ts";
@@ -22,7 +23,8 @@ export function readLinks(nodes: Nodes, reading: Reading): LinkSpec[] {
       );
       return [];
     }
-    const link: LinkSpec = { name: `${a.node}:${a.nic}--${b.node}:${b.nic}`, endpoints: [a, b], mtu: file.mtu };
+    const impair = readImpair(file.impair, [...path, "impair"], reading);
+    const link: LinkSpec = { name: `${a.node}:${a.nic}--${b.node}:${b.nic}`, endpoints: [a, b], mtu: file.mtu, impair };
     const attached = link.endpoints.map((end, number) =>
       attach(end, link, [...path, "endpoints", number], nodes, reading),
     );

@@ -1,5 +1,17 @@
 export { type BridgeFile, type BridgeService, type BridgeSpec, parseBridgeName, readBridge } from "./bridges.ts";
 export { modelCodes } from "./codes.ts";
+export {
+  contradiction,
+  impairSpec,
+  isUnimpaired,
+  LINK_WAYS,
+  NIC_WAYS,
+  SETTINGS,
+  type Setting,
+  UNIMPAIRED,
+  withSetting,
+  writtenSettings,
+} from "./impair.ts";
 export { initialLab } from "./init.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";
 export { nearest } from "./nearest.ts";

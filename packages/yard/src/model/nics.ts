@@ -1,5 +1,6 @@
 import { addressOf, type Cidr, family, type Ip, parseIp, parseMac, YardError } from "@switchyard/base";
 import { NIC_NAME } from "./fields.ts";
+import { readImpair } from "./impair.ts";
 import { suggest } from "./nearest.ts";
 import { isHost } from "./networks.ts";
 import { respell, type Spelled } from "./nic-spelling.ts";
@@ -48,6 +49,7 @@ function readNic(written: NicFile, path: Path, index: number, context: NicContex
   const name = reading.parse([...path, "name"], file.name ?? `eth${index}`, parseNicName) ?? `eth${index}`;
   const shared = checkCounted(spelled, context);
   checkWire(file, path, reading);
+  checkWireImpair(file, at("impair"), reading);
   const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : at("dns");
   checkDhcp(spelled, network, reading);
   return {
@@ -66,6 +68,7 @@ function readNic(written: NicFile, path: Path, index: number, context: NicContex
     routes: readRoutes(file.routes, [...path, "routes"], name, reading).map(({ value }) => value),
     spy: file.spy ?? defaults?.spy ?? false,
     monitor: file.monitor ?? false,
+    impair: readImpair(file.impair, [...path, "impair"], reading),
   };
 }
 
@@ -92,6 +95,7 @@ export function linkNic(
     routes: [],
     spy: defaults?.spy ?? false,
     monitor: false,
+    impair: undefined,
   };
 }
 
@@ -166,6 +170,17 @@ function checkDhcp({ file, at }: Spelled, network: NetworkSpec | undefined, read
     () =>
       new YardError("nic.dhcp-with-address", `"${key}" fixes an address, and "dhcp" asks a server for one`, {
         hint: "write one of the two",
+      }),
+  );
+}
+
+function checkWireImpair(file: NicFile, path: Path, reading: Reading): void {
+  if (file.network !== undefined || file.impair === undefined) return;
+  reading.places.reportKey(
+    [...path, "impair"],
+    () =>
+      new YardError("impair.on-wire", "the nic of a link is impaired by the link", {
+        hint: "write `impair` in the entry of `links`",
       }),
   );
 }

@@ -19,7 +19,9 @@ const SECTIONS: readonly (readonly [string, string, string])[] = [
   ["cloud-init", "What cloud-init is told", "Under `cloud_init`."],
   ["nic", "A nic", "An entry of a node's `nics`; a text alone is the name of the network."],
   ["route", "A route", "An entry of `routes`, of a node or a nic."],
+  ["impair", "The impairment of a nic", "Under `impair`; [impairment.md](impairment.md) tells more."],
   ["link", "A link", "An entry of `links`."],
+  ["link-impair", "The impairment of a link", "Under `impair`."],
   ["check", "A check", "An entry of `checks`: one of `ping`, `tcp` and `exec`, and what is said of it."],
   ["defaults", "Defaults", "Under `defaults`."],
 ];

@@ -24,6 +24,62 @@ export const routeSchema = z
 
 const routes = z.array(routeSchema);
 
+const amount = z.union([z.string(), z.number()]);
+
+const direction = {
+  delay: field(amount, "How long each frame takes longer, 0 to 60s.", {
+    otherwise: "none",
+    examples: ["10ms", "1.5s", "200us"],
+  }).optional(),
+  jitter: field(amount, "By how much that varies up and down, at most `delay`. The order of frames stays.", {
+    otherwise: "none",
+    examples: ["2ms"],
+  }).optional(),
+  correlation: field(amount, "How much a delay is like the one before it.", {
+    otherwise: "0%",
+    examples: ["25%"],
+  }).optional(),
+  loss: field(amount, "Share of the frames that are lost.", { otherwise: "0%", examples: ["0.5%"] }).optional(),
+  duplicate: field(amount, "Share of the frames that come twice.", { otherwise: "0%", examples: ["1%"] }).optional(),
+  reorder: field(amount, "Share of the frames that are not delayed, and so overtake others.", {
+    otherwise: "0%",
+    examples: ["5%"],
+  }).optional(),
+  corrupt: field(amount, "Share of the frames that have one bit turned over.", {
+    otherwise: "0%",
+    examples: ["0.1%"],
+  }).optional(),
+  rate: field(amount, "Bits a second, 1kbit to 100gbit.", {
+    otherwise: "as fast as can be",
+    examples: ["10mbit", "512kbit"],
+  }).optional(),
+  queue: field(amount, "How much may be under way or wait, in frames, or in bytes with a unit; more is lost.", {
+    otherwise: "1000 frames, and room for what `delay` holds",
+    examples: [100, "64kB"],
+  }).optional(),
+};
+
+const directionSchema = z.strictObject(direction);
+
+export const nicImpairSchema = z
+  .strictObject({
+    ...direction,
+    out: field(directionSchema, "From the node only; replaces what is said of both ways.").optional(),
+    in: field(directionSchema, "To the node only.").optional(),
+  })
+  .meta({ id: "impair" });
+
+export const linkImpairSchema = z
+  .strictObject({
+    ...direction,
+    forward: field(
+      directionSchema,
+      "From the first end to the second only; replaces what is said of both ways.",
+    ).optional(),
+    backward: field(directionSchema, "From the second end to the first only.").optional(),
+  })
+  .meta({ id: "link-impair" });
+
 export const nicMappingSchema = z
   .strictObject({
     network: field(text, "Name of the network it attaches to. Left out only for a nic that `links` names.").optional(),
@@ -85,6 +141,10 @@ export const nicMappingSchema = z
     ).optional(),
     spy: field(z.boolean(), "Mirror its traffic to the interface `s_<port>` for Wireshark and the like.", {
       default: false,
+    }).optional(),
+    impair: field(nicImpairSchema, "Delay, loss and the like between the nic and its network.", {
+      otherwise: "none",
+      examples: [{ delay: "10ms", loss: "1%" }],
     }).optional(),
   })
   .meta({ id: "nic" });
@@ -282,6 +342,10 @@ export const linkSchema = z
       },
     ),
     mtu: field(mtu, "Largest packet of both ends, in bytes.", { default: 1500 }).optional(),
+    impair: field(linkImpairSchema, "Delay, loss and the like on the way.", {
+      otherwise: "none",
+      examples: [{ delay: "10ms", forward: { rate: "1mbit" } }],
+    }).optional(),
   })
   .meta({ id: "link" });
 
@@ -356,5 +420,8 @@ export type ContainerFile = z.infer<typeof containerDefaultsSchema>;
 export type VmFile = z.infer<typeof vmDefaultsSchema>;
 export type NicFile = z.infer<typeof nicMappingSchema>;
 export type RouteFile = z.infer<typeof routeSchema>;
+export type DirectionFile = z.infer<typeof directionSchema>;
+export type NicImpairFile = z.infer<typeof nicImpairSchema>;
+export type LinkImpairFile = z.infer<typeof linkImpairSchema>;
 export type LinkFile = z.infer<typeof linkSchema>;
 export type CheckFile = z.infer<typeof checkSchema>;

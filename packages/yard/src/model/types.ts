@@ -196,6 +196,35 @@ export interface NicSpec {
   readonly spy: boolean;
   /** Its port's counters are shown with it. */
   readonly monitor: boolean;
+  /** `forward` is from the node, `backward` to it. */
+  readonly impair: ImpairSpec | undefined;
+}
+
+/** What befalls frames that go one way. Zero is none of it. */
+export interface Impairment {
+  /** Microseconds, 0 to 60,000,000. */
+  readonly delay: number;
+  /** By how much the delay varies both ways, evenly; microseconds, at most `delay`. */
+  readonly jitter: number;
+  /** Percent that a delay is like the one before it. */
+  readonly correlation: number;
+  /** Percent of frames; so are the following three. */
+  readonly loss: number;
+  readonly duplicate: number;
+  /** That go ahead of those which are delayed. */
+  readonly reorder: number;
+  /** That have one bit turned over. */
+  readonly corrupt: number;
+  /** Bits a second, of whole frames without their check sum; undefined: as fast as can be. */
+  readonly rate: number | undefined;
+  /** How much may be under way or wait; undefined: what delay and rate make sensible. */
+  readonly queue: { readonly unit: "frames" | "bytes"; readonly amount: number } | undefined;
+}
+
+/** Of both directions, each on its own; at least one of them is not without any. */
+export interface ImpairSpec {
+  readonly forward: Impairment;
+  readonly backward: Impairment;
 }
 
 /** A route of a node; of a nic, `dev` is that nic. */
@@ -213,6 +242,8 @@ export interface LinkSpec {
   readonly name: string;
   readonly endpoints: readonly [LinkEnd, LinkEnd];
   readonly mtu: number | undefined;
+  /** `forward` is from the first end to the second. */
+  readonly impair: ImpairSpec | undefined;
 }
 export interface LinkEnd {
   readonly node: string;

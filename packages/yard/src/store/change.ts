@@ -6,10 +6,10 @@
 import { addressOf, type Cidr, type Ip, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
 import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
-import type { NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
+import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
-import { type NodeConfig, nicConfigText, nodeConfigText } from "./config.ts";
+import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText } from "./config.ts";
 import { difference } from "./difference.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
@@ -152,7 +152,8 @@ export class Change {
   }
 
   /** Makes a link, or changes the one there is. */
-  writeLink(wanted: { readonly name: string; readonly mtu: number | undefined; readonly lab: Uuid | undefined }): void {
+  writeLink({ name, mtu, impair }: LinkSpec, lab: Uuid | undefined): void {
+    const wanted = { name, mtu, lab, config: linkConfigText({ impair }) };
     const row = this.#db.table("Link").find({ name: wanted.name });
     const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Link", wanted));
     if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Link", uuid, changed));
@@ -307,6 +308,13 @@ export class Change {
   restore(row: NicRow, before: NicRow): void {
     const { _uuid, status, external_ids, ...wanted } = before;
     this.#diff(row, wanted, (changed) => this.#tx.update("Nic", row._uuid, changed));
+  }
+
+  /** Writes the `config` of a nic or a link. */
+  setConfig(table: "Nic" | "Link", row: { readonly _uuid: Uuid; readonly config: string }, config: string): void {
+    if (row.config === config) return;
+    this.#tx.update(table, row._uuid, { config });
+    this.changed = true;
   }
 
   #placings(spec: NodeSpec, row: NodeRow | undefined, objId: number): Placing[] {

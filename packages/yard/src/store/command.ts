@@ -4,9 +4,9 @@
  */
 import { YardError } from "@switchyard/base";
 import type { Transaction } from "@switchyard/ovsdb";
-import type { NetworkSpec, NicSpec, NodeSpec, PortForward } from "../model/types.ts";
+import type { ImpairSpec, NetworkSpec, NicSpec, NodeSpec, PortForward } from "../model/types.ts";
 import { Change, type ChangeOptions, type Place } from "./change.ts";
-import { parseNodeConfig } from "./config.ts";
+import { linkConfigText, nicConfigText, parseLinkConfig, parseNicConfig, parseNodeConfig } from "./config.ts";
 import type { Declared } from "./declare.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
@@ -135,6 +135,54 @@ export function changePorts(
       if (now !== undefined) undo.configure(now, { ...parseNodeConfig(now), ports: before.ports });
     };
   });
+}
+
+/** What is impaired: the nic of a node, or a link. */
+export type Impaired = { readonly node: string; readonly nic: string } | { readonly link: string };
+
+/**
+ * Changes the impairment of a nic or a link.
+ *
+ * @param change makes the new one out of the present one
+ * @throws YardError `node.unknown`, `nic.unknown`, `link.unknown`, `impair.on-wire`, and what `change` throws; OvsdbError
+ */
+export function setImpair(
+  store: Store,
+  what: Impaired,
+  change: ImpairChange,
+  options?: ChangeOptions,
+): Promise<Commanded> {
+  const name = "link" in what ? what.link : `${what.node}:${what.nic}`;
+  return command(store, `impair ${name}`, undefined, options, (writer) => {
+    const { table, row, config } =
+      "link" in what ? linkConfig(store, what.link, change) : nicConfig(store, what, change);
+    writer.setConfig(table, row, config);
+    return (undo) => {
+      const now = store.db.table(table).get(row._uuid);
+      if (now) undo.setConfig(table, now, row.config);
+    };
+  });
+}
+
+type ImpairChange = (present: ImpairSpec | undefined) => ImpairSpec | undefined;
+
+function linkConfig(store: Store, name: string, change: ImpairChange) {
+  const row = store.db.table("Link").find({ name });
+  if (row === undefined) throw new YardError("link.unknown", `the yard has no link ${name}`);
+  const present = parseLinkConfig(row.config, `Link ${name}`);
+  return { table: "Link", row, config: linkConfigText({ ...present, impair: change(present.impair) }) } as const;
+}
+
+function nicConfig(store: Store, { node, nic }: { readonly node: string; readonly nic: string }, change: ImpairChange) {
+  const nics = store.db.table("Nic");
+  const row = [...nodeRow(store, node).nics].map((uuid) => nics.get(uuid)).find((it) => it?.name === nic);
+  if (row === undefined) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
+  if (row.link !== undefined)
+    throw new YardError("impair.on-wire", "the nic of a link is impaired by the link", {
+      hint: `yard impair ${store.db.table("Link").get(row.link)?.name ?? "LINK"} …`,
+    });
+  const present = parseNicConfig(row.config, `Nic ${nic}`);
+  return { table: "Nic", row, config: nicConfigText({ ...present, impair: change(present.impair) }) } as const;
 }
 
 function nodeRow(store: Store, name: string): NodeRow {

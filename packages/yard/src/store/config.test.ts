@@ -4,7 +4,16 @@ import fc from "fast-check";
 import { container, netns, nic } from "../../tests/specs.ts";
 import type { ContainerSpec, NodeSpec, PortForward, RouteSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson } from "./canonical.ts";
-import { checksText, nicConfigText, nodeConfigText, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
+import {
+  checksText,
+  linkConfigText,
+  nicConfigText,
+  nodeConfigText,
+  parseChecks,
+  parseLinkConfig,
+  parseNicConfig,
+  parseNodeConfig,
+} from "./config.ts";
 
 const words = fc.array(fc.string(), { maxLength: 3 });
 /** The one name that the reader of lab files refuses everywhere: no object holds it as others. */
@@ -102,6 +111,25 @@ describe("the configuration of a row", () => {
     );
   });
 
+  const percent = fc.constantFrom(0, 0.5, 100);
+  const impairment = fc.record({
+    delay: fc.nat({ max: 60_000_000 }),
+    jitter: fc.nat({ max: 1_000 }),
+    correlation: percent,
+    loss: percent,
+    duplicate: percent,
+    reorder: percent,
+    corrupt: percent,
+    rate: maybe(fc.integer({ min: 1_000, max: 1e9 })),
+    queue: maybe(fc.record({ unit: fc.constantFrom("frames", "bytes"), amount: fc.nat({ max: 1e6 }) })),
+  });
+
+  test("a link's reads back as it was, and that of an older version has no impairment", () => {
+    const links = fc.record({ impair: maybe(fc.record({ forward: impairment, backward: impairment })) });
+    fc.assert(fc.property(links, (spec) => expect(parseLinkConfig(linkConfigText(spec), "")).toEqual(spec)));
+    expect(parseLinkConfig("", "")).toEqual({ impair: undefined });
+  });
+
   test("a nic's reads back as it was", () => {
     const nics = fc.record({
       gateway: maybe(fc.array(ip, { maxLength: 2 })),
@@ -109,6 +137,7 @@ describe("the configuration of a row", () => {
       routes: fc.array(route, { maxLength: 2 }),
       dhcp: fc.boolean(),
       monitor: fc.boolean(),
+      impair: maybe(fc.record({ forward: impairment, backward: impairment })),
     });
     fc.assert(fc.property(nics, (spec) => expect(parseNicConfig(nicConfigText(spec), "")).toEqual(spec)));
   });

@@ -9,6 +9,9 @@ import type {
   ContainerRuntime,
   ContainerSpec,
   GuestSpec,
+  Impairment,
+  ImpairSpec,
+  LinkSpec,
   NetnsSpec,
   NicSpec,
   NodeSpec,
@@ -19,7 +22,7 @@ import { canonicalJson, type Plain } from "./canonical.ts";
 import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
-export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor">;
+export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor" | "impair">;
 /** A node less its nics, which are rows of their own. */
 export type NodeConfig =
   | Omit<NetnsSpec, "nics">
@@ -65,7 +68,15 @@ export function nicConfigText(spec: NicConfig): string {
     routes: some(spec.routes.map(plainRoute)),
     dhcp: spec.dhcp || undefined,
     monitor: spec.monitor || undefined,
+    impair: plainImpair(spec.impair),
   });
+}
+
+/** What a link's columns do not hold. */
+export type LinkConfig = Pick<LinkSpec, "impair">;
+
+export function linkConfigText(spec: LinkConfig): string {
+  return canonicalJson({ impair: plainImpair(spec.impair) });
 }
 
 export function checksText(checks: readonly CheckSpec[]): string {
@@ -100,8 +111,13 @@ export function parseNodeConfig(row: {
 
 /** @throws YardError `store.bad-row` */
 export function parseNicConfig(text: string, where: string): NicConfig {
-  const { gateway, ...rest } = parse(nicSchema, text, where);
-  return { gateway, ...rest };
+  const { gateway, impair, ...rest } = parse(nicSchema, text, where);
+  return { gateway, impair, ...rest };
+}
+
+/** Rows of versions before there was such a column have it empty. @throws YardError `store.bad-row` */
+export function parseLinkConfig(text: string, where: string): LinkConfig {
+  return { impair: parse(linkSchema, text === "" ? "{}" : text, where).impair };
 }
 
 /** @throws YardError `store.bad-row` */
@@ -148,13 +164,29 @@ const containerSchema = commonSchema.extend({
   engine: z.string().optional(),
 });
 const guestSchema = commonSchema.extend({ engine: z.string().optional(), container: z.string().optional() });
+const impairment = z
+  .object({
+    delay: z.number().default(0),
+    jitter: z.number().default(0),
+    correlation: z.number().default(0),
+    loss: z.number().default(0),
+    duplicate: z.number().default(0),
+    reorder: z.number().default(0),
+    corrupt: z.number().default(0),
+    rate: z.number().optional(),
+    queue: z.object({ unit: z.enum(["frames", "bytes"]), amount: z.number() }).optional(),
+  })
+  .transform((it): Impairment => ({ ...it, rate: it.rate, queue: it.queue }));
+const impair = z.object({ forward: impairment, backward: impairment }).optional();
 const nicSchema = z.object({
   gateway: z.array(ip).optional(),
   dns: z.array(ip).default([]),
   routes,
   dhcp: z.boolean().default(false),
   monitor: z.boolean().default(false),
+  impair,
 });
+const linkSchema = z.object({ impair });
 const judged = { expect: z.enum(["pass", "fail"]), name: z.string(), timeout: z.number() };
 const checksSchema = z.array(
   z.discriminatedUnion("type", [
@@ -196,6 +228,15 @@ function parseRuntime(text: string, where: string): ContainerRuntime {
 
 function some<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
+}
+
+function plainImpair(spec: ImpairSpec | undefined): Plain {
+  return spec && { forward: plainDirection(spec.forward), backward: plainDirection(spec.backward) };
+}
+
+function plainDirection({ rate, queue, ...numbers }: Impairment): Plain {
+  const shares = Object.entries(numbers).filter(([, value]) => value !== 0);
+  return { ...Object.fromEntries(shares), rate, queue: queue && { ...queue } };
 }
 
 function plainRoute(it: RouteSpec): Plain {

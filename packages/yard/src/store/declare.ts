@@ -48,10 +48,10 @@ export function declareLab(store: Store, lab: Lab, place: Place, options: Change
       const linkNames = new Set(lab.links.map((link) => link.name));
       for (const link of db.table("Link").filter({ lab: uuid }))
         if (!linkNames.has(link.name)) change.delete("Link", link._uuid);
-      for (const { name, mtu } of lab.links) {
-        const row = db.table("Link").find({ name });
-        if (row && foreign(row.lab)) change.attempt(() => refuseName("link", name, labName(store, row.lab)));
-        else change.writeLink({ name, mtu, lab: uuid });
+      for (const link of lab.links) {
+        const row = db.table("Link").find({ name: link.name });
+        if (row && foreign(row.lab)) change.attempt(() => refuseName("link", link.name, labName(store, row.lab)));
+        else change.writeLink(link, uuid);
       }
 
       const nodes = lab.nodes.map((spec) => ({ spec, row: db.table("Node").find({ name: spec.name }) }));

@@ -16,8 +16,10 @@ export {
   type Commanded,
   changePorts,
   detachNic,
+  type Impaired,
   removeNetwork,
   removeNode,
+  setImpair,
 } from "./command.ts";
 export type { NodeConfig } from "./config.ts";
 export { type Declared, declareLab, withdrawLabs } from "./declare.ts";

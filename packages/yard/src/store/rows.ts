@@ -4,9 +4,9 @@
  */
 import { type Cidr, type Ip, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
 import type { Database, Uuid } from "@switchyard/ovsdb";
-import type { CheckSpec, NetworkMaking, RouteSpec } from "../model/types.ts";
+import type { CheckSpec, ImpairSpec, NetworkMaking, RouteSpec } from "../model/types.ts";
 import { type BridgeEntry, bridgeEntry } from "./bridge-rows.ts";
-import { type NodeConfig, parseChecks, parseNicConfig, parseNodeConfig } from "./config.ts";
+import { type NodeConfig, parseChecks, parseLinkConfig, parseNicConfig, parseNodeConfig } from "./config.ts";
 import { parseMaking } from "./making.ts";
 import {
   type HostStatus,
@@ -95,6 +95,7 @@ export interface NicEntry {
   readonly routes: readonly RouteSpec[];
   readonly dhcp: boolean;
   readonly monitor: boolean;
+  readonly impair: ImpairSpec | undefined;
   readonly status: NicStatus;
 }
 
@@ -103,6 +104,7 @@ export interface LinkEntry {
   readonly name: string;
   readonly lab: string | undefined;
   readonly mtu: number | undefined;
+  readonly impair: ImpairSpec | undefined;
 }
 
 /**
@@ -216,7 +218,7 @@ function nicPart(row: NicRow) {
 }
 
 function linkPart(row: LinkRow) {
-  return { uuid: row._uuid, name: row.name, mtu: row.mtu };
+  return { uuid: row._uuid, name: row.name, mtu: row.mtu, ...parseLinkConfig(row.config, `Link ${row.name}`) };
 }
 
 function read<T>(parser: (text: string) => T, text: string, where: string): T {

@@ -53,6 +53,8 @@ export interface NicStatus {
   readonly ofport: number | undefined;
   /** Of a nic that is addressed by DHCP. */
   readonly lease: LeaseStatus | undefined;
+  /** What impairs its frames, where something does. */
+  readonly impairedBy: "netem" | "relay" | undefined;
 }
 
 export interface NetworkStatus {
@@ -103,22 +105,24 @@ export function nodeStatus(map: StatusMap): NodeStatus {
 }
 
 export function nicStatusMap(status: NicStatus): StatusMap {
-  const { state, port, ofport, lease } = status;
+  const { state, port, ofport, lease, impairedBy } = status;
   const granted = lease && {
     lease_address: lease.address,
     lease_server: lease.server,
     lease_expires: new Date(lease.expires).toISOString(),
   };
-  return toMap({ state, ...failureEntries(status.failure), port, ofport, ...granted });
+  return toMap({ state, ...failureEntries(status.failure), port, ofport, impaired_by: impairedBy, ...granted });
 }
 
 export function nicStatus(map: StatusMap): NicStatus {
+  const by = map.get("impaired_by");
   return {
     state: upOrFailed(map),
     failure: failureOf(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),
     lease: leaseOf(map),
+    impairedBy: by === "netem" || by === "relay" ? by : undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-// Generated from switchyard.ovsschema (Switchyard 1.1.0) by ovsdb's generate.ts; do not edit.
+// Generated from switchyard.ovsschema (Switchyard 1.2.0) by ovsdb's generate.ts; do not edit.
 import { defineSchema, type Schema, type Uuid } from "@switchyard/ovsdb";
 
 /** A row of Yard. */
@@ -118,10 +118,11 @@ export interface LinkRow {
   readonly lab: Uuid | undefined;
   /** 68…65535 */
   readonly mtu: number | undefined;
+  readonly config: string;
   readonly external_ids: ReadonlyMap<string, string>;
 }
 
-/** The tables of Switchyard 1.1.0. */
+/** The tables of Switchyard 1.2.0. */
 export interface SwitchyardTables {
   Yard: YardRow;
   Host: HostRow;
@@ -135,7 +136,7 @@ export interface SwitchyardTables {
 
 export const schema: Schema<SwitchyardTables> = defineSchema({
   "name": "Switchyard",
-  "version": "1.1.0",
+  "version": "1.2.0",
   "tables": {
     "Yard": {
       "columns": {
@@ -238,6 +239,7 @@ export const schema: Schema<SwitchyardTables> = defineSchema({
         "name": {"type":"string"},
         "lab": {"type":{"key":{"type":"uuid","refTable":"Lab","refType":"strong"},"min":0,"max":1}},
         "mtu": {"type":{"key":{"type":"integer","minInteger":68,"maxInteger":65535},"min":0,"max":1}},
+        "config": {"type":"string"},
         "external_ids": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}}
       },
       "isRoot": true,

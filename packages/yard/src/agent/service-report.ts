@@ -1,0 +1,71 @@
+/** What a process of the yard that follows a configuration file tells of it, in `<file>.status` beside it. */
+import { existsSync, mkdirSync, readFileSync, renameSync, watch, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { deadline } from "@switchyard/base";
+import { z } from "zod";
+
+/** Milliseconds that a process may take to start and to take a configuration. */
+const LIMIT = 5_000;
+
+/** What could not be done, and for whom: a text of subject.ts. */
+const failureSchema = z.strictObject({ purpose: z.string(), message: z.string() });
+export type ServiceFailure = z.infer<typeof failureSchema>;
+
+/** The configuration that has been taken is quoted, so that no report is taken for another's. */
+const reportSchema = z.strictObject({ config: z.string(), failures: z.array(failureSchema) });
+type Report = z.infer<typeof reportSchema>;
+
+/** How the process reports: the same again is not written. */
+export function reporter(file: string): (report: Report) => void {
+  let reported = "";
+  return (report) => {
+    const text = JSON.stringify(report);
+    if (text === reported) return;
+    writeFileSync(`${file}.status.new`, text);
+    renameSync(`${file}.status.new`, `${file}.status`);
+    reported = text;
+  };
+}
+
+/** Calls `listener` whenever the process has something new to tell of the configuration `file`. */
+export function watchReports(file: string, listener: () => void): Disposable {
+  const folder = dirname(file);
+  mkdirSync(folder, { recursive: true, mode: 0o750 });
+  const watcher = watch(folder, (_event, name) => {
+    if (name === `${basename(file)}.status`) listener();
+  });
+  return { [Symbol.dispose]: () => watcher.close() };
+}
+
+/**
+ * Waits until the process has taken the configuration `text` of `file`.
+ *
+ * @returns what it could not do
+ * @throws YardError `service.not-reporting`
+ */
+export async function serviceReport(
+  file: string,
+  text: string,
+  parent: AbortSignal,
+): Promise<readonly ServiceFailure[]> {
+  const status = `${file}.status`;
+  using limit = deadline(LIMIT, "service.not-reporting", `the process that follows ${file} did not report`, parent);
+  for (;;) {
+    const { promise: changed, resolve, reject } = Promise.withResolvers<void>();
+    const watcher = watch(dirname(file), (_event, name) => {
+      if (name === basename(status)) resolve();
+    });
+    const aborted = () => reject(limit.reason);
+    limit.addEventListener("abort", aborted, { once: true });
+    try {
+      const report = existsSync(status) ? reportSchema.safeParse(JSON.parse(readFileSync(status, "utf8"))) : undefined;
+      if (report?.success && report.data.config === text) return report.data.failures;
+      limit.throwIfAborted();
+      await changed;
+    } finally {
+      watcher.close();
+      limit.removeEventListener("abort", aborted);
+      changed.catch(() => {});
+    }
+  }
+}
