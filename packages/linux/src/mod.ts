@@ -1,6 +1,6 @@
 export { codes } from "./codes.ts";
 export { inNamespace, NETNS_DIR, namespaceKey, socketInNamespace } from "./excursion.ts";
-export { watchFile, watchFolder } from "./file-watch.ts";
+export { type ChangedNames, watchFile, watchFolder } from "./file-watch.ts";
 export { FrameLoop, FrameMemory, type Woken } from "./frames.ts";
 export {
   bootId,

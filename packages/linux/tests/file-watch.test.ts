@@ -55,6 +55,31 @@ describe("the watch of a file", () => {
     expect(() => watchFile(path, () => undefined)).toThrow("inotify_add_watch");
   });
 
+  test("tells the names of what has changed in a folder, of what was written too if that is asked for", async () => {
+    await using folder = await temporaryFolder("tlinux-");
+    const reader = next();
+    const [entries, writes]: [string[], string[]] = [[], []];
+    using _entries = watchFolder(folder.path, (names) => entries.push(...(names ?? [])));
+    using _writes = watchFolder(
+      folder.path,
+      (names) => {
+        writes.push(...(names ?? []));
+        reader.told();
+      },
+      { writes: true },
+    );
+    for (const act of [
+      () => writeFileSync(`${folder.path}/one`, ""),
+      () => appendFileSync(`${folder.path}/one`, "x"),
+    ]) {
+      const change = reader.change();
+      act();
+      await change;
+    }
+    expect(entries.slice(0, 1)).toEqual(["one"]);
+    expect(writes).toEqual(["one", "one"]);
+  });
+
   test("tells of what comes into a folder, is renamed there, and goes", async () => {
     await using folder = await temporaryFolder("tlinux-");
     const reader = next();

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync, type Stats, statSync, watch } from "node:fs";
+import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
+import { type ChangedNames, watchFolder } from "@switchyard/linux";
 import type { ExecStreams } from "../types.ts";
 
 /** One line of a log in the format of Kubernetes' CRI: `<time> <stream> <F|P> <text>`; P is continued. */
@@ -34,9 +35,11 @@ export async function writeLog(
   const stop = Promise.withResolvers<void>();
   const read = () => emit(reader.read(), out);
   // conmon replaces the file when it has become too large: the folder is watched, not the file.
-  const watcher = watch(path.slice(0, path.lastIndexOf("/")), (_, name) => {
-    if (name === null || name === path.slice(path.lastIndexOf("/") + 1)) read();
-  });
+  const [folder, file] = [path.slice(0, path.lastIndexOf("/")), path.slice(path.lastIndexOf("/") + 1)];
+  const changed = (names: ChangedNames) => {
+    if (names === undefined || names.has(file)) read();
+  };
+  using _watch = watchFolder(folder, changed, { writes: true });
   const aborted = () => stop.resolve();
   options.signal?.addEventListener("abort", aborted, { once: true });
   try {
@@ -46,7 +49,6 @@ export async function writeLog(
     await Promise.race([stop.promise, ended]);
     read();
   } finally {
-    watcher.close();
     options.signal?.removeEventListener("abort", aborted);
   }
 }

@@ -1,5 +1,5 @@
-import { type FSWatcher, mkdirSync, watch } from "node:fs";
-import { watchExit } from "@switchyard/linux";
+import { mkdirSync } from "node:fs";
+import { watchExit, watchFolder } from "@switchyard/linux";
 import { carries } from "../names.ts";
 import type { ContainerEvent } from "../types.ts";
 import type { OciPaths } from "./paths.ts";
@@ -37,7 +37,7 @@ class Watcher implements Disposable {
   readonly #told = new Map<string, Told>();
   readonly #processes = new Map<string, Disposable>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  readonly #folders: FSWatcher[];
+  readonly #folders: readonly Disposable[];
 
   constructor(paths: OciPaths, labels: Readonly<Record<string, string>>, listener: (event: ContainerEvent) => void) {
     this.#paths = paths;
@@ -46,9 +46,9 @@ class Watcher implements Disposable {
     const folders = [paths.containers, paths.live, paths.exits];
     for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#folders = folders.map((folder) =>
-      watch(folder, (_, name) => {
-        if (name === null) for (const each of [...this.#told.keys(), ...containerNames(paths)]) this.#look(each);
-        else if (!name.startsWith(".")) this.#look(name);
+      watchFolder(folder, (names) => {
+        for (const name of names ?? new Set([...this.#told.keys(), ...containerNames(paths)]))
+          if (!name.startsWith(".")) this.#look(name);
       }),
     );
     for (const name of containerNames(paths)) this.#look(name, { quiet: true });
@@ -96,7 +96,7 @@ class Watcher implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const folder of this.#folders) folder.close();
+    for (const folder of this.#folders) folder[Symbol.dispose]();
     for (const name of [...this.#processes.keys()]) this.#unwatch(name);
     for (const timer of this.#timers) clearTimeout(timer);
   }

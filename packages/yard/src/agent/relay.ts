@@ -2,10 +2,10 @@
  * Published ports: a process of the yard that listens in the host's namespace and connects inside the node's. It
  * outlives the agent, so that connections do, and follows its configuration file.
  */
-import { readFileSync, watch } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { backoff } from "@switchyard/base";
-import { inNamespace } from "@switchyard/linux";
+import { type ChangedNames, inNamespace, watchFolder } from "@switchyard/linux";
 import { z } from "zod";
 import { namespaceRef } from "./names.ts";
 import { reporter, type ServiceFailure } from "./service-report.ts";
@@ -72,15 +72,15 @@ export async function runRelay(file: string, signal: AbortSignal): Promise<void>
   const changed = () => {
     running = running.then(converge).catch((error) => console.error(String(error)));
   };
-  const watcher = watch(dirname(file), (_event, name) => {
-    if (name === basename(file)) changed();
-  });
+  const told = (names: ChangedNames) => {
+    if (names === undefined || names.has(basename(file))) changed();
+  };
+  using _watch = watchFolder(dirname(file), told, { writes: true });
   changed();
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  watcher.close();
   clearTimeout(retry);
   for (const listener of listeners.values()) listener[Symbol.dispose]();
 }

@@ -1,7 +1,8 @@
 /** What a process of the yard that follows a configuration file tells of it, in `<file>.status` beside it. */
-import { existsSync, mkdirSync, readFileSync, renameSync, watch, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { deadline } from "@switchyard/base";
+import { watchFolder } from "@switchyard/linux";
 import { z } from "zod";
 
 /** Milliseconds that a process may take to start and to take a configuration. */
@@ -31,10 +32,9 @@ export function reporter(file: string): (report: Report) => void {
 export function watchReports(file: string, listener: () => void): Disposable {
   const folder = dirname(file);
   mkdirSync(folder, { recursive: true, mode: 0o750 });
-  const watcher = watch(folder, (_event, name) => {
-    if (name === `${basename(file)}.status`) listener();
+  return watchFolder(folder, (names) => {
+    if (names === undefined || names.has(`${basename(file)}.status`)) listener();
   });
-  return { [Symbol.dispose]: () => watcher.close() };
 }
 
 /**
@@ -52,8 +52,8 @@ export async function serviceReport(
   using limit = deadline(LIMIT, "service.not-reporting", `the process that follows ${file} did not report`, parent);
   for (;;) {
     const { promise: changed, resolve, reject } = Promise.withResolvers<void>();
-    const watcher = watch(dirname(file), (_event, name) => {
-      if (name === basename(status)) resolve();
+    using _watch = watchFolder(dirname(file), (names) => {
+      if (names === undefined || names.has(basename(status))) resolve();
     });
     const aborted = () => reject(limit.reason);
     limit.addEventListener("abort", aborted, { once: true });
@@ -63,7 +63,6 @@ export async function serviceReport(
       limit.throwIfAborted();
       await changed;
     } finally {
-      watcher.close();
       limit.removeEventListener("abort", aborted);
       changed.catch(() => {});
     }

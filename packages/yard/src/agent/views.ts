@@ -1,4 +1,4 @@
-import { mkdirSync, watch } from "node:fs";
+import { mkdirSync } from "node:fs";
 import {
   type NamespaceRef,
   type NamespaceView,
@@ -6,6 +6,7 @@ import {
   namespaceKey,
   peerNames,
   viewNamespacesInSlices,
+  watchFolder,
   watchPeers,
 } from "@switchyard/linux";
 
@@ -47,10 +48,10 @@ export class NamespaceViews {
     );
     // A namespace that loses its name while something lives in it is no event of the kernel's.
     mkdirSync(NETNS_DIR, { recursive: true, mode: 0o755 });
-    const names = watch(NETNS_DIR, (_event, name) => {
-      if (name?.startsWith(prefix)) onChange();
+    const watch = watchFolder(NETNS_DIR, (names) => {
+      if (names === undefined || [...names].some((name) => name.startsWith(prefix))) onChange();
     });
-    signal.addEventListener("abort", () => names.close(), { once: true });
+    signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
   }
 
   /** Forgets what has changed. @returns whether any of it is of concern */
