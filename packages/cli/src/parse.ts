@@ -1,4 +1,4 @@
-import { type Lab, parseLab } from "@switchyard/yard/model";
+import { type Lab, type ParsedLab, parseLab } from "@switchyard/yard/model";
 import { readLabFile, shownPath } from "./labfile.ts";
 import type { Session } from "./session.ts";
 
@@ -8,6 +8,11 @@ import type { Session } from "./session.ts";
  * @throws YardError those of {@link readLabFile}; YardErrors with every error of the file
  */
 export function parseLabFile(session: Session, given: string | undefined): Lab {
+  return readLab(session, given).lab;
+}
+
+/** As {@link parseLabFile}, with the way back into the text. */
+export function readLab(session: Session, given: string | undefined): ParsedLab {
   const { file, text } = readLabFile(session.cwd, given);
-  return parseLab(text, { file: shownPath(session.cwd, file), environment: session.env }).lab;
+  return parseLab(text, { file: shownPath(session.cwd, file), environment: session.env });
 }

@@ -252,15 +252,19 @@ nodes:
   });
 
   test("is not put on the host where that has such addresses already", async () => {
-    const { failures } = await yard.up(lab.replace("10.84.1.0/24", "203.0.0.0/16"));
-    expect(failures).toMatchObject([
-      {
-        subject: { kind: "network", network: "home" },
-        code: "network.overlaps-host",
-        message: expect.stringContaining(device),
-      },
+    await expect(yard.up(lab.replace("10.84.1.0/24", "203.0.0.0/16"))).rejects.toMatchObject({
+      code: "network.overlaps-host",
+      message: expect.stringContaining(device),
+    });
+    expect((await yard.up(lab)).failures).toEqual([]);
+    // Nor kept there when the host comes to have them.
+    await run(["ip", "address", "add", "10.84.1.77/24", "dev", device]);
+    expect((await yard.up(lab)).failures).toMatchObject([
+      { subject: { kind: "network", network: "home" }, code: "network.overlaps-host" },
     ]);
-    expect(await run(["ip", "address", "show"])).not.toContain("203.0.0.1");
+    expect(await run(["ip", "address", "show"])).not.toContain("10.84.1.1/24");
+    await run(["ip", "address", "delete", "10.84.1.77/24", "dev", device]);
+    expect((await yard.up(lab)).failures).toEqual([]);
   });
 
   test("goes with all that it was, the undeclared one with its last node", async () => {

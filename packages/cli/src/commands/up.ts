@@ -94,18 +94,19 @@ async function raiseThrough(session: Session, yard: string, { file, text }: LabT
 
 /** With an agent that is started first: all errors of the file come before that, so that nothing has been touched. */
 async function raise(session: Session, yard: string, { file }: LabText): Promise<Raised> {
-  const [{ parseLabFile }, { converge, openLiveYard }, { declareLab }] = await Promise.all([
+  const [{ readLab }, { converge, openLiveYard }, { checkHost, declareLab }] = await Promise.all([
     import("../parse.ts"),
     import("../converge.ts"),
     import("@switchyard/yard/store"),
   ]);
-  const lab = parseLabFile(session, file);
+  const { lab, locate } = readLab(session, file);
+  checkHost(yard, lab.networks, locate);
   let declared: string | undefined;
   try {
     await using live = await openLiveYard(session, yard);
     const place = { yard, host: live.host };
     const write = async () => {
-      const result = await declareLab(live.store, lab, place, { signal: session.signal });
+      const result = await declareLab(live.store, lab, place, { signal: session.signal, locate });
       declared = lab.name;
       return result;
     };

@@ -1,7 +1,7 @@
 import { open, readFile } from "node:fs/promises";
 import { tryRun } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
-import { hostNetwork } from "@switchyard/yard/agent";
+import { hostUplinks } from "@switchyard/yard/agent";
 import { neighbourLimit } from "../probe/neighbours.ts";
 import { isRoot } from "../session.ts";
 import type { Examination, Finding, Outcome } from "./finding.ts";
@@ -41,7 +41,7 @@ export const hostExaminations: readonly Examination[] = [
     name: "forwarding",
     purpose: "networks of type nat",
     examine: async () => {
-      const { uplinks } = hostNetwork();
+      const uplinks = hostUplinks();
       const closed = uplinks.find(({ forwarding }) => !forwarding)?.device;
       if (closed !== undefined)
         return {

@@ -13,7 +13,7 @@ import { absentBridges } from "./bridge-check.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
-import { natFailures } from "./desire-nat.ts";
+import { gatewayFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork } from "./host-network.ts";
@@ -163,7 +163,7 @@ class Agent implements AsyncDisposable {
       host: hostname(),
       datapath,
       offloads: switchHost.finishesPackets(datapath),
-      ...hostNetwork(),
+      ...hostNetwork(paths.yard),
       leases: new Map(),
       run: paths.run,
       executable: options.executable,
@@ -245,7 +245,7 @@ class Agent implements AsyncDisposable {
     // The host's switch may be another one by now.
     const offloads = this.switchHost.finishesPackets(this.facts.datapath);
     const { run } = this.facts;
-    const facts = { ...this.facts, offloads, ...hostNetwork(), leases: readLeases(run) };
+    const facts = { ...this.facts, offloads, ...hostNetwork(this.facts.yard), leases: readLeases(run) };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);
@@ -267,7 +267,7 @@ class Agent implements AsyncDisposable {
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
     const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
-    const unreachable = [...natFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
+    const unreachable = [...gatewayFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
     const all = [...ofHost, ...failures, ...unreachable, ...outcome.failures, ...absent];
     this.#applied = cfg;
     for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);

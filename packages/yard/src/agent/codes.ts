@@ -18,7 +18,8 @@ export const agentCodes = {
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":
     "The host does not pass on packets that come in by its uplink, so a nat network reaches nothing. Allow it.",
-  "network.overlaps-host": "The subnet of a nat network overlaps an address that the host has. Give it another cidr.",
+  "network.overlaps-host":
+    "The host shall have an address on a network whose subnet it reaches elsewhere. Take another cidr, or no gateway.",
   "nic.no-lease":
     "No DHCP server has given a nic an address in time. Its client goes on asking; see that a server is on the network.",
   "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",

@@ -1,9 +1,9 @@
-/** What a network of type nat needs beside its bridge and gateway, and what may stand in its way. */
+/** What a network of type nat needs beside its bridge and gateway, and what may stand in the way of gateways. */
 import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
-import { gatewayDevice } from "./names.ts";
+import { gatewayDevice, isGatewayDevice } from "./names.ts";
 import type { NatState } from "./state.ts";
 import { purposeOf, type Subject, subjectText } from "./subject.ts";
 
@@ -11,6 +11,8 @@ import { purposeOf, type Subject, subjectText } from "./subject.ts";
 export interface HostAddress {
   readonly device: string;
   readonly address: Cidr;
+  /** The link bears this yard's mark, be it one that is to go. */
+  readonly ours: boolean;
 }
 
 /** A link that a default route of the host leaves by. */
@@ -21,25 +23,31 @@ export interface Uplink {
 }
 
 /**
- * What of the host is in the way of a nat network, as its subnet would take that one's traffic: an address of the host,
- * or another network of the yard that the host is on. Of two nats the one whose name comes later gives way.
+ * What of the host is in the way of a network that it shall be on, as its subnet would take that one's traffic: an
+ * address of the host, or another network of the yard. A nat gives way to others, of two alike the one whose name comes
+ * later; another yard's that came after it leaves a network in its place, or both would give way for ever.
  */
 export function obstacle(
   network: NetworkEntry,
   networks: Iterable<NetworkEntry>,
   facts: HostFacts,
-): HostAddress | undefined {
-  if (network.type !== "nat") return undefined;
+): Pick<HostAddress, "device" | "address"> | undefined {
+  if (network.gateway.length === 0) return undefined;
   const meets = (other: Cidr) => network.cidr.some((cidr) => overlaps(cidr, other));
-  const own = new Set<string>();
   for (const other of networks) {
-    const device = gatewayDevice(facts.yard, other.name);
-    own.add(device);
     if (other === network || other.gateway.length === 0) continue;
     const address = other.cidr.find(meets);
-    if (address !== undefined && (other.type !== "nat" || other.name < network.name)) return { device, address };
+    if (address !== undefined && precedes(other, network))
+      return { device: gatewayDevice(facts.yard, other.name), address };
   }
-  return facts.addresses.find(({ device, address }) => !own.has(device) && meets(address));
+  const device = gatewayDevice(facts.yard, network.name);
+  const inPlace = facts.addresses.some((it) => it.device === device && meets(it.address));
+  const strange = facts.addresses.filter((it) => !it.ours && meets(it.address));
+  return strange.find((it) => !inPlace || !isGatewayDevice(it.device));
+}
+
+function precedes(a: NetworkEntry, b: NetworkEntry): boolean {
+  return (a.type === "nat") === (b.type === "nat") ? a.name < b.name : b.type === "nat";
 }
 
 /** The source NAT of a network, by the device of its gateway. */
@@ -64,10 +72,9 @@ export function withResolvers(nodes: Rows["nodes"], networks: ReadonlyMap<string
   }));
 }
 
-/** What keeps nat networks of these rows from being as declared. */
-export function natFailures(rows: Rows, facts: HostFacts): Failure[] {
+/** What keeps networks that the host is on from being as declared. */
+export function gatewayFailures(rows: Rows, facts: HostFacts): Failure[] {
   return rows.networks.flatMap((network): Failure[] => {
-    if (network.type !== "nat") return [];
     const subject = { kind: "network", network: network.name } as const;
     const other = obstacle(network, rows.networks, facts);
     if (other !== undefined) {
@@ -75,7 +82,7 @@ export function natFailures(rows: Rows, facts: HostFacts): Failure[] {
       const hint = "give the network another cidr; it is not on the host until then";
       return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
     }
-    return notForwarding(subject, facts);
+    return network.type === "nat" ? notForwarding(subject, facts) : [];
   });
 }
 

@@ -77,6 +77,7 @@ export function networkOffloads(network: NetworkEntry | undefined, networks: Net
 export function addNetwork(network: NetworkEntry, networks: Networks, facts: HostFacts, into: Switch): void {
   const purpose = purposeOf({ kind: "network", network: network.name });
   const bridge = networkBridge(network);
+  const blocked = obstacle(network, networks.values(), facts) !== undefined;
   if (network.type !== "bridge")
     into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
   switch (network.type) {
@@ -84,8 +85,8 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
     case "bridge":
       break;
     case "nat":
-      if (obstacle(network, networks.values(), facts) !== undefined) return;
-      if (network.gateway.length > 0) into.nats.set(gatewayDevice(facts.yard, network.name), natState(network));
+      if (!blocked && network.gateway.length > 0)
+        into.nats.set(gatewayDevice(facts.yard, network.name), natState(network));
       break;
     case "vlan": {
       const master = masterOf(network, networks);
@@ -115,7 +116,7 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
         });
       break;
   }
-  addGateway(network, networks, facts, into);
+  if (!blocked) addGateway(network, networks, facts, into);
 }
 
 /** The port of each tunnel. Names are hashes, of which two may be alike. */

@@ -8,7 +8,7 @@ import { derivedMacs } from "../store/addresses.ts";
 import type { LinkEntry, Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
 import { desire, type HostFacts } from "./desire.ts";
-import { natFailures } from "./desire-nat.ts";
+import { gatewayFailures } from "./desire-nat.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
@@ -143,17 +143,36 @@ describe("what a host shall be like", () => {
     const rows = rowsFrom([nat("a", "10.1.0.0/16"), nat("b", "10.1.0.0/16"), nat("c", "10.2.0.0/16")], []);
     const made = (more: Partial<HostFacts> = {}) => desire(rows, { ...facts, ...more });
     expect([...made().veths.keys()]).toEqual(["_g_a", "_g_c"]);
-    expect(natFailures(rows, facts).map(({ error }) => error.code)).toEqual(["network.overlaps-host"]);
+    expect(gatewayFailures(rows, facts).map(({ error }) => error.code)).toEqual(["network.overlaps-host"]);
     // What is ours on the host is no obstacle to itself.
     const own = [...made().veths.values()].map(({ name, addresses }) => ({
       device: name,
       address: parseCidr(addresses[0] ?? ""),
+      ours: true,
     }));
     expect([...made({ addresses: own }).veths.keys()]).toEqual(["_g_a", "_g_c"]);
-    const foreign = [{ device: "eth0", address: parseCidr("10.2.3.4/24") }];
+    const foreign = [{ device: "eth0", address: parseCidr("10.2.3.4/24"), ours: false }];
     expect([...made({ addresses: foreign }).nats.keys()]).toHaveLength(1);
-    const closed = natFailures(rows, { ...facts, uplinks: [{ device: "eth0", forwarding: false }] });
+    const closed = gatewayFailures(rows, { ...facts, uplinks: [{ device: "eth0", forwarding: false }] });
     expect(closed.map(({ error }) => error.code)).toContain("network.not-forwarding");
+  });
+
+  test("so does any network that the host is on; another yard's that came later leaves it in its place", () => {
+    const lan = network("lan", ["10.1.0.0/24"], ["10.1.0.254"]);
+    const rows = rowsFrom([lan, { ...network("nat", ["10.1.0.0/16"], ["10.1.0.1"]), type: "nat" } as const], []);
+    const gateways = (...addresses: HostFacts["addresses"]) => [...desire(rows, { ...facts, addresses }).veths.keys()];
+    const ours = [...desire(rows, facts).veths.values()].map(({ name }) => name)[0] ?? "";
+    const own = { device: ours, address: parseCidr("10.1.0.254/24"), ours: true };
+    const other = { device: "y0123456789ab", address: parseCidr("10.1.0.1/16"), ours: false };
+    const strange = { device: "eth0", address: parseCidr("10.1.0.1/16"), ours: false };
+    expect(gateways()).toEqual(["_g_lan"]);
+    expect(gateways(other)).toEqual([]);
+    expect(gateways(own, other)).toEqual(["_g_lan"]);
+    expect(gateways(own, strange)).toEqual([]);
+    expect(gatewayFailures(rows, { ...facts, addresses: [other] })).toMatchObject([
+      { subject: { network: "lan" }, error: { code: "network.overlaps-host" } },
+      { subject: { network: "nat" }, error: { code: "network.overlaps-host" } },
+    ]);
   });
 
   test("trunks make a trunk port, with a vlan beside them a native one", () => {

@@ -2,17 +2,27 @@ import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { parseCidr } from "@switchyard/base";
 import { readSysctls } from "@switchyard/linux";
+import { isOfYard } from "../store/host-subnets.ts";
 import type { HostAddress, Uplink } from "./desire-nat.ts";
 
-/** What the host's own network is like, so far as networks of type nat hang on it. */
-export function hostNetwork(): { readonly addresses: readonly HostAddress[]; readonly uplinks: readonly Uplink[] } {
-  const addresses = Object.entries(networkInterfaces()).flatMap(([device, list]) =>
-    (list ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [{ device, address: parseCidr(cidr) }])),
-  );
+/** What the host's own network is like, so far as a yard's gateways hang on it. */
+export function hostNetwork(yard: string): {
+  readonly addresses: readonly HostAddress[];
+  readonly uplinks: readonly Uplink[];
+} {
+  const addresses = Object.entries(networkInterfaces()).flatMap(([device, list]) => {
+    const ours = isOfYard(yard, device);
+    return (list ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [{ device, address: parseCidr(cidr), ours }]));
+  });
+  return { addresses, uplinks: hostUplinks() };
+}
+
+/** By which links the host reaches the world. */
+export function hostUplinks(): Uplink[] {
   const devices = defaultRouteDevices4();
   const name = (device: string) => `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
   const values = devices.length === 0 ? {} : readSysctls("self", devices.map(name));
-  return { addresses, uplinks: devices.map((device) => ({ device, forwarding: values[name(device)] !== "0" })) };
+  return devices.map((device) => ({ device, forwarding: values[name(device)] !== "0" }));
 }
 
 /** The links that a default route of the host leaves by, of either family. */

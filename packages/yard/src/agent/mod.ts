@@ -4,7 +4,7 @@ export { type AgentOptions, runAgent } from "./agent.ts";
 export { type AgentClient, connectAgent } from "./client.ts";
 export { describe } from "./describe.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";
-export { hostNetwork } from "./host-network.ts";
+export { hostUplinks } from "./host-network.ts";
 export { ensureAgent, type LaunchOptions } from "./launch.ts";
 export { containerName, nodeNamespace } from "./names.ts";
 export * from "./paths.ts";

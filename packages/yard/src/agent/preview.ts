@@ -45,7 +45,7 @@ export async function previewPlan(
     host: host.name,
     datapath: host.datapath,
     offloads: finishesPackets(yard, host.datapath),
-    ...hostNetwork(),
+    ...hostNetwork(paths.yard),
     leases: readLeases(paths.run),
     run: paths.run,
     executable: options.executable,

@@ -48,8 +48,8 @@ export function requests(store: Store, yard: string, host: string, signal: Abort
     up: async (params): Promise<UpReply> => {
       const { text, ...source } = upSchema.parse(params);
       const { parseLab } = await import("../model/parse.ts");
-      const { lab } = parseLab(text, source);
-      const reply = await change(() => declareLab(store, lab, { yard, host }, { signal }));
+      const { lab, locate } = parseLab(text, source);
+      const reply = await change(() => declareLab(store, lab, { yard, host }, { signal, locate }));
       return { ...reply, lab: lab.name, checks: lab.checks };
     },
     /** Withdraws the lab that came from `file`; all of them where none is given. */

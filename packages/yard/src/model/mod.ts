@@ -15,6 +15,6 @@ export {
 export { initialLab } from "./init.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";
 export { nearest } from "./nearest.ts";
-export { type LabSource, parseLab } from "./parse.ts";
+export { type LabSource, type ParsedLab, parseLab } from "./parse.ts";
 export { type FilePart, networkSpec, nicSpec, nodeSpec, type Surroundings } from "./single.ts";
 export type * from "./types.ts";

@@ -6,7 +6,7 @@ import { readLinks } from "./links.ts";
 import { DEFAULT_NETWORK } from "./making.ts";
 import { readNetworks } from "./networks.ts";
 import { type DraftNode, type Nodes, readNodes } from "./nodes.ts";
-import { Places } from "./places.ts";
+import { type Path, Places } from "./places.ts";
 import { Problems } from "./problems.ts";
 import { Reading } from "./reading.ts";
 import { checkRoutes, reaches } from "./routes.ts";
@@ -27,13 +27,20 @@ export interface LabSource {
   readonly images?: string;
 }
 
+/** A lab, and the way back into its text. */
+export interface ParsedLab {
+  readonly lab: Lab;
+  /** An error that others find in the lab, with the place of what stands at `path`, or of the nearest around it. */
+  locate(path: Path, error: YardError): YardError;
+}
+
 /**
  * Reads a lab file: YAML 1.2, held against the schema, then against itself, expanded.
  *
  * @throws YardErrors with everything that is wrong, in the file's order, each with `where` (file:line:column) and an
  *   excerpt; nothing has been touched then
  */
-export function parseLab(text: string, { file, shown, environment, images }: LabSource): { lab: Lab } {
+export function parseLab(text: string, { file, shown, environment, images }: LabSource): ParsedLab {
   const problems = new Problems(text, shown ?? (file === "" ? "<input>" : file));
   const root = readSource(text, problems);
   if (root === undefined) return problems.refuse();
@@ -58,6 +65,7 @@ export function parseLab(text: string, { file, shown, environment, images }: Lab
       links,
       checks,
     },
+    locate: (path, error) => places.located(path, error),
   };
 }
 

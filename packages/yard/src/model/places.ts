@@ -17,6 +17,11 @@ export class Places {
     this.problems.add(this.place(path), make);
   }
 
+  /** An error with the place of the value at a path, or of the nearest thing around it that is written. */
+  located(path: Path, error: YardError): YardError {
+    return this.problems.located(this.place(path), error);
+  }
+
   /** Reports an error at the key of a path. */
   reportKey(path: Path, make: () => YardError): void {
     this.problems.add(this.entry(path)?.key ?? this.place(path), make);

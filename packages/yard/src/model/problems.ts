@@ -42,7 +42,12 @@ export class Problems {
     if (this.told.has(key)) return;
     this.told.add(key);
     error.message = [...error.message].map(visible).join("");
-    this.found.push({ at: place.start, error: error.located(this.where(place), this.excerpt(place)) });
+    this.found.push({ at: place.start, error: this.located(place, error) });
+  }
+
+  /** The error with its place. */
+  located(place: Place, error: YardError): YardError {
+    return error.located(this.where(place), this.excerpt(place));
   }
 
   /** @throws YardErrors if there are any */

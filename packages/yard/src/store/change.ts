@@ -3,18 +3,33 @@
  * and guard the number that they found, so they come one after another: whatever else a change reads from the replica
  * is of the same moment, and needs no guard of its own.
  */
-import { addressOf, type Cidr, type Ip, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
+import {
+  addressOf,
+  type Cidr,
+  contains,
+  overlaps,
+  parseCidr,
+  parseIp,
+  parseMac,
+  YardError,
+  YardErrors,
+} from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
 import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
 import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
+import { serviceOf } from "./bridge-rows.ts";
 import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText } from "./config.ts";
 import { difference } from "./difference.ts";
+import { type HostSubnet, hostOverlap, hostSubnets } from "./host-subnets.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
 import { chooseSubnet } from "./subnet.ts";
 import type { BridgeRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+
+/** Says of an error where it was written, by the way to it in the lab's file. */
+export type Locate = (path: readonly string[], error: YardError) => YardError;
 
 /** Where new nodes go. */
 export interface Place {
@@ -50,12 +65,22 @@ export class Change {
   readonly #links = new Map<string, Uuid>();
   /** How the networks that are written here are made. */
   readonly #makings = new Map<string, NetworkMaking>();
+  /** Of the networks that are written here: where the host is on them, and whether it was before. */
+  readonly #subnetsOf = new Map<string, Subnets & { readonly settled: boolean }>();
   readonly #gone = new Set<Uuid>();
   readonly #leaving = new Set<Uuid>();
   readonly #errors: YardError[] = [];
+  readonly #locate: Locate;
+  #present: readonly HostSubnet[] | undefined;
 
   /** @param place names a new yard */
-  constructor(db: Database<SwitchyardTables>, tx: Transaction<SwitchyardTables>, place: Place | undefined) {
+  constructor(
+    db: Database<SwitchyardTables>,
+    tx: Transaction<SwitchyardTables>,
+    place: Place | undefined,
+    locate: Locate = (_path, error) => error,
+  ) {
+    this.#locate = locate;
     this.#db = db;
     this.#tx = tx;
     const row = tx.single("Yard");
@@ -83,6 +108,7 @@ export class Change {
   /** Writes the yard's numbers. @throws YardError, or YardErrors, when a part has failed: then nothing is written */
   finish(): void {
     this.#checkMakings();
+    this.#checkSubnets();
     const [first, ...others] = this.#errors;
     if (first !== undefined) throw others.length === 0 ? first : new YardErrors([first, ...others]);
     this.#tx.update("Yard", this.#yard.uuid, { next_cfg: this.cfg, next_obj_id: this.#ids.next });
@@ -95,7 +121,37 @@ export class Change {
       .filter(({ name, _uuid }) => !this.#makings.has(name) && !this.#gone.has(_uuid))
       .map((row) => ({ ...parseMaking(row), name: row.name }));
     const written = [...this.#makings].map(([name, making]) => ({ ...making, name }));
-    this.#errors.push(...makingConflicts([...others, ...written]).map(({ error }) => error));
+    const conflicts = makingConflicts([...others, ...written]);
+    this.#errors.push(...conflicts.map(({ network, key, error }) => this.#locate(["networks", network, key], error)));
+  }
+
+  /** Whether the host can tell the networks that it is on apart, from each other and from what else it reaches. */
+  #checkSubnets(): void {
+    const others = [...this.#db.table("Network")]
+      .filter(({ name, _uuid }) => !this.#subnetsOf.has(name) && !this.#gone.has(_uuid))
+      .map((row) => ({ holder: `network "${row.name}"`, ...subnetOf(row) }));
+    for (const [name, { settled, ...subnets }] of this.#subnetsOf) {
+      const network = { name, ...subnets };
+      const error = settled
+        ? undefined
+        : (hostOverlap(network, this.#host()) ?? networkOverlap(network, [...others, ...this.#bridges()]));
+      if (error !== undefined) this.#errors.push(this.#locate(["networks", name, "cidr"], error));
+    }
+  }
+
+  /** The subnets of the kernel's bridges that the host has addresses on. */
+  #bridges(): Held[] {
+    return [...this.#db.table("Bridge")].flatMap((row) => {
+      const service = serviceOf(row);
+      const { name } = row;
+      if (service.mode === "none") return [];
+      return [{ holder: `bridge "${name}"`, cidr: [networkOf(service.cidr)], gateway: [addressOf(service.cidr)] }];
+    });
+  }
+
+  #host(): readonly HostSubnet[] {
+    this.#present ??= hostSubnets(this.#yard.name);
+    return this.#present;
   }
 
   /** Writes what a door keeps for itself. */
@@ -127,7 +183,10 @@ export class Change {
   /** Makes a network, or changes the row there is. */
   writeNetwork(spec: NetworkSpec, row: NetworkRow | undefined, lab: Uuid | undefined): Uuid {
     const { name, type, mtu } = spec;
-    const { cidr, gateway } = chooseSubnet(spec, row && subnetOf(row), this.#subnets(name));
+    const before = row && subnetOf(row);
+    const { cidr, gateway } = chooseSubnet(spec, before, () => this.#subnets(name));
+    const settled = before !== undefined && same(before.cidr, cidr) && same(before.gateway, gateway);
+    this.#subnetsOf.set(name, { cidr, gateway, settled });
     const wanted = {
       name,
       type,
@@ -144,11 +203,14 @@ export class Change {
     return uuid;
   }
 
-  /** The subnets of the networks but for one of them. */
+  /** The subnets of the networks but for one of them, and the host's. */
   #subnets(but: string): Cidr[] {
     const rows = [...this.#db.table("Network")].filter(({ name }) => name !== but && !this.#targets.has(name));
     const written = [...this.#targets.values()].filter(({ name }) => name !== but);
-    return [...rows.map(subnetOf), ...written].flatMap(({ cidr }) => cidr);
+    return [
+      ...[...rows.map(subnetOf), ...written].flatMap(({ cidr }) => cidr),
+      ...this.#host().map(({ cidr }) => cidr),
+    ];
   }
 
   /** Makes a link, or changes the one there is. */
@@ -412,6 +474,33 @@ export class Change {
   }
 }
 
-function subnetOf(row: NetworkRow): { readonly cidr: readonly Cidr[]; readonly gateway: readonly Ip[] } {
+type Subnets = Pick<NetworkSpec, "cidr" | "gateway">;
+type Held = Subnets & { readonly holder: string };
+
+/** Why the host cannot be on a network beside others that it is on. */
+function networkOverlap(
+  { name, cidr, gateway }: Subnets & { readonly name: string },
+  others: readonly Held[],
+): YardError | undefined {
+  for (const subnet of cidr) {
+    if (!gateway.some((ip) => contains(subnet, ip))) continue;
+    for (const other of others) {
+      const meets = other.cidr.find((it) => overlaps(it, subnet) && other.gateway.some((ip) => contains(it, ip)));
+      if (meets !== undefined)
+        return new YardError(
+          "network.overlap",
+          `${subnet} of network "${name}" overlaps ${meets} of ${other.holder}, and the host has a gateway address on both`,
+          { hint: "take another subnet, or leave the gateway out of one of the two" },
+        );
+    }
+  }
+  return undefined;
+}
+
+function same<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && new Set([...a, ...b]).size === a.length;
+}
+
+function subnetOf(row: NetworkRow): Subnets {
   return { cidr: [...row.cidr].map(parseCidr), gateway: [...row.gateway].map(parseIp) };
 }

@@ -1,7 +1,7 @@
 import { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { Lab } from "../model/types.ts";
-import { Change, type ChangeOptions, type Place } from "./change.ts";
+import { Change, type ChangeOptions, type Locate, type Place } from "./change.ts";
 import { checksText } from "./config.ts";
 import type { Store } from "./store.ts";
 
@@ -19,13 +19,19 @@ export interface Declared {
  *
  * @throws YardError (YardErrors for several) `network.name-taken`, `node.name-taken`, `link.name-taken`,
  * `network.in-use`, `nic.network-unknown`, `nic.ip-taken`, `nic.mac-taken`, `network.addresses-exhausted`,
- * `address.outside-network`, `node.ids-exhausted`, all before anything is written; OvsdbError
+ * `address.outside-network`, `network.overlap`, `network.overlaps-host`, `node.ids-exhausted`, all before anything is
+ * written; OvsdbError
  */
-export function declareLab(store: Store, lab: Lab, place: Place, options: ChangeOptions = {}): Promise<Declared> {
+export function declareLab(
+  store: Store,
+  lab: Lab,
+  place: Place,
+  { locate, ...options }: ChangeOptions & { readonly locate?: Locate } = {},
+): Promise<Declared> {
   const { db } = store;
   return db.transact(
     (tx) => {
-      const change = new Change(db, tx, place);
+      const change = new Change(db, tx, place, locate);
       const uuid = change.writeLab({ name: lab.name, file: lab.file, checks: checksText(lab.checks) });
       const foreign = (owner: Uuid | undefined) => owner !== uuid;
 

@@ -1,5 +1,4 @@
 /** Which subnet a nat network has that names none. */
-import { networkInterfaces } from "node:os";
 import { addressOf, type Cidr, type Ip, nthHost, overlaps, parseCidr, YardError } from "@switchyard/base";
 import type { NetworkSpec } from "../model/types.ts";
 
@@ -14,17 +13,17 @@ const CANDIDATES = [
  * host's nor those of other networks.
  *
  * @param present those that the network has
- * @param others the subnets of the yard's other networks
+ * @param others what is taken: the host's subnets, and those of the yard's other networks
  * @throws YardError `network.no-subnet`
  */
 export function chooseSubnet(
   spec: NetworkSpec,
   present: Pick<NetworkSpec, "cidr" | "gateway"> | undefined,
-  others: readonly Cidr[],
+  others: () => readonly Cidr[],
 ): Pick<NetworkSpec, "cidr" | "gateway"> {
   if (spec.type !== "nat" || spec.cidr.length > 0) return spec;
   if (present !== undefined && present.cidr.length > 0) return present;
-  const taken = [...others, ...hostSubnets()];
+  const taken = others();
   const cidr = CANDIDATES.find((one) => !taken.some((other) => overlaps(one, other)));
   if (cidr !== undefined) return { cidr: [cidr], gateway: [firstAddress(cidr)] };
   throw new YardError("network.no-subnet", `no subnet is free for network ${spec.name}`, {
@@ -34,10 +33,4 @@ export function chooseSubnet(
 
 function firstAddress(cidr: Cidr): Ip {
   return addressOf(nthHost(cidr, 1));
-}
-
-function hostSubnets(): Cidr[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).flatMap(({ cidr }) => (cidr === null ? [] : [parseCidr(cidr)])),
-  );
 }
