@@ -3,28 +3,19 @@
  * and guard the number that they found, so they come one after another: whatever else a change reads from the replica
  * is of the same moment, and needs no guard of its own.
  */
-import {
-  addressOf,
-  type Cidr,
-  contains,
-  overlaps,
-  parseCidr,
-  parseIp,
-  parseMac,
-  YardError,
-  YardErrors,
-} from "@switchyard/base";
+import { addressOf, type Cidr, networkOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
 import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
 import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
 import { serviceOf } from "./bridge-rows.ts";
-import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText } from "./config.ts";
+import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText, parseNodeConfig } from "./config.ts";
 import { difference } from "./difference.ts";
-import { type HostSubnet, hostOverlap, hostSubnets } from "./host-subnets.ts";
+import { type Held, type HostSubnet, hostOverlap, hostSubnets, networkOverlap, type Subnets } from "./host-subnets.ts";
 import { ObjIds } from "./ids.ts";
 import { makingOptions, parseMaking } from "./making.ts";
+import { portsTaken } from "./ports.ts";
 import { chooseSubnet } from "./subnet.ts";
 import type { BridgeRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -208,7 +199,7 @@ export class Change {
     const rows = [...this.#db.table("Network")].filter(({ name }) => name !== but && !this.#targets.has(name));
     const written = [...this.#targets.values()].filter(({ name }) => name !== but);
     return [
-      ...[...rows.map(subnetOf), ...written].flatMap(({ cidr }) => cidr),
+      ...[...rows.map(subnetOf), ...written, ...this.#bridges()].flatMap(({ cidr }) => cidr),
       ...this.#host().map(({ cidr }) => cidr),
     ];
   }
@@ -318,6 +309,7 @@ export class Change {
       placed.flatMap((node) => node.nics),
       new Set(nodes.flatMap(({ row }) => [...(row?.nics ?? [])])),
     );
+    this.#checkPorts(nodes, host);
     // With errors there is no row that could be written.
     if (this.#errors.length > 0) return [];
     return placed.map(({ spec, row, objId, nics }) => {
@@ -336,6 +328,18 @@ export class Change {
       this.#diff(row, wanted, (changed) => this.#tx.update("Node", row._uuid, changed));
       return row._uuid;
     });
+  }
+
+  /** What other nodes of the host publish. */
+  #checkPorts(nodes: readonly { readonly spec: NodeSpec; readonly row: NodeRow | undefined }[], host: Uuid): void {
+    const wanted = nodes.map(({ spec }) => ({ node: spec.name, ports: spec.ports }));
+    if (wanted.every(({ ports }) => ports.length === 0)) return;
+    const placed = new Set(nodes.flatMap(({ row }) => row?._uuid ?? []));
+    const others = [...this.#db.table("Node")]
+      .filter((row) => row.host === host && !this.#leaving.has(row._uuid) && !placed.has(row._uuid))
+      .map((row) => ({ node: row.name, ports: parseNodeConfig(row).ports }));
+    for (const { node, error } of portsTaken(wanted, others))
+      this.#errors.push(this.#locate(["nodes", node, "ports"], error));
   }
 
   /**
@@ -472,29 +476,6 @@ export class Change {
     this.changed = true;
     write(changed);
   }
-}
-
-type Subnets = Pick<NetworkSpec, "cidr" | "gateway">;
-type Held = Subnets & { readonly holder: string };
-
-/** Why the host cannot be on a network beside others that it is on. */
-function networkOverlap(
-  { name, cidr, gateway }: Subnets & { readonly name: string },
-  others: readonly Held[],
-): YardError | undefined {
-  for (const subnet of cidr) {
-    if (!gateway.some((ip) => contains(subnet, ip))) continue;
-    for (const other of others) {
-      const meets = other.cidr.find((it) => overlaps(it, subnet) && other.gateway.some((ip) => contains(it, ip)));
-      if (meets !== undefined)
-        return new YardError(
-          "network.overlap",
-          `${subnet} of network "${name}" overlaps ${meets} of ${other.holder}, and the host has a gateway address on both`,
-          { hint: "take another subnet, or leave the gateway out of one of the two" },
-        );
-    }
-  }
-  return undefined;
 }
 
 function same<T>(a: readonly T[], b: readonly T[]): boolean {

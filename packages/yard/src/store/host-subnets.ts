@@ -66,6 +66,31 @@ export function hostOverlap(
   return undefined;
 }
 
+/** Where the host is on a network. */
+export type Subnets = Pick<NetworkSpec, "cidr" | "gateway">;
+/** The same of something that the yard has. */
+export type Held = Subnets & { readonly holder: string };
+
+/** Why the host cannot be on a network beside others of the yard that it is on. */
+export function networkOverlap(
+  { name, cidr, gateway }: Subnets & { readonly name: string },
+  others: readonly Held[],
+): YardError | undefined {
+  for (const subnet of cidr) {
+    if (!gateway.some((ip) => contains(subnet, ip))) continue;
+    for (const other of others) {
+      const meets = other.cidr.find((it) => overlaps(it, subnet) && other.gateway.some((ip) => contains(it, ip)));
+      if (meets !== undefined)
+        return new YardError(
+          "network.overlap",
+          `${subnet} of network "${name}" overlaps ${meets} of ${other.holder}, and the host has a gateway address on both`,
+          { hint: "take another subnet, or leave the gateway out of one of the two" },
+        );
+    }
+  }
+  return undefined;
+}
+
 /** Whether a link of the host bears a yard's mark. */
 export function isOfYard(yard: string, device: string): boolean {
   return parseAlias(yard, read(`/sys/class/net/${device}/ifalias`).trim()) !== undefined;
