@@ -24,6 +24,8 @@ export const codes = {
     "An interface's name has 1 to 15 printable characters without space, `/`, `:` and `%`, and is not `.` or `..`.",
   "link.tap-absent": "There is no persistent tap device of that name in the namespace. Make it first.",
   "link.tap-busy": "A tap device is in use by another program, such as another virtual machine. End that one first.",
+  "link.no-sink":
+    "A spy is a link of kind dummy or ifb, and the running kernel has neither. Install the package with the kernel's further modules.",
   "link.bad-value": "An interface's MTU lies between 68 and 65535, its alias has at most 255 bytes.",
   "sysctl.bad-name":
     "A sysctl of a network namespace is called `net.…`, with letters, digits, `_`, `-`, and dots or slashes between.",

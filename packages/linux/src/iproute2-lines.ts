@@ -3,6 +3,7 @@ import { family, type Ip, ipBytes, YardError } from "@switchyard/base";
 import { hasIpv6 } from "./kernel.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
 import { routeFamily } from "./netlink/route.ts";
+import { SINK_MTU, sinkKind } from "./sink.ts";
 import type { LinkOp, NamespaceRef, Route } from "./types.ts";
 
 /** A line, and the namespace that it belongs to when that is not the batch's. */
@@ -77,6 +78,15 @@ export function linesOf(op: LinkOp): OpLine[] {
       const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...groupWords(op.group), ...upDown(op.up)];
       if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
       return lines;
+    }
+    case "sink": {
+      const own = [...(op.alias === undefined ? [] : alias(op.alias)), "arp", "off"];
+      if (hasIpv6()) own.push("addrgenmode", "none");
+      return [
+        { line: join(["link", "add", "name", op.name, "mtu", String(SINK_MTU), "type", sinkKind()]) },
+        { line: join(["link", "set", "dev", op.name, ...own]) },
+        ...(op.up === undefined ? [] : [{ line: join(["link", "set", "dev", op.name, ...upDown(op.up)]) }]),
+      ];
     }
     case "set": {
       const words = ["link", "set", "dev", op.name, ...masterWords(op.master), ...groupWords(op.group)];

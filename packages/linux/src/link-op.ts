@@ -34,6 +34,10 @@ export function checkLinkOp(op: LinkOp): void {
       checkMtu(op.mtu);
       checkAlias(op.alias);
       return;
+    case "sink":
+      checkLinkName(op.name);
+      checkAlias(op.alias);
+      return;
     case "set":
       checkLinkName(op.name);
       if (op.master !== undefined && op.master !== "") checkLinkName(op.master);

@@ -17,6 +17,7 @@ import {
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
 import type { LinkWork } from "./network.ts";
+import { SINK_MTU, sinkKind } from "./sink.ts";
 import { makeTap } from "./tap.ts";
 import type { LinkFailure, LinkOp, NamespaceRef } from "./types.ts";
 
@@ -124,6 +125,8 @@ function reason(error: unknown): { errno: string; message: string } {
     return { errno: "ENOENT", message: error.message };
   if (error instanceof YardError && error.code === "namespace.not-permitted")
     return { errno: "EPERM", message: error.message };
+  if (error instanceof YardError && error.code === "link.no-sink")
+    return { errno: "EOPNOTSUPP", message: error.message };
   throw error;
 }
 
@@ -183,6 +186,14 @@ function enqueue(
       const { name, mtu, mac, alias, up, group } = op;
       queue.push(here, op, createLink(name, "bridge", { mtu, mac }), true);
       queue.push(here, op, setLink(name, { alias, up, group }));
+      return;
+    }
+    case "sink": {
+      const { name, alias, up } = op;
+      queue.push(here, op, createLink(name, sinkKind(), { mtu: SINK_MTU }), true);
+      queue.push(here, op, setLink(name, { alias, silent: true, unaddressed: hasIpv6() }));
+      // Apart: it has carrier at once, and in one request the flags come before the rest.
+      if (up !== undefined) queue.push(here, op, setLink(name, { up }));
       return;
     }
     case "set": {

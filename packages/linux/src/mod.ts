@@ -29,6 +29,7 @@ export {
   viewNamespacesInSlices,
 } from "./network.ts";
 export * from "./processes.ts";
+export { SINK_MTU, sinkKind } from "./sink.ts";
 export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
 export { openTap } from "./tap.ts";
 export * from "./types.ts";

@@ -66,6 +66,13 @@ export type LinkOp =
       readonly group?: number;
     }
   | {
+      /** A device that swallows what is sent to it, for a copy of frames to be looked at; nothing ever comes from it. */
+      readonly op: "sink";
+      readonly name: string;
+      readonly alias?: string;
+      readonly up?: boolean;
+    }
+  | {
       readonly op: "set";
       readonly name: string;
       readonly up?: boolean;

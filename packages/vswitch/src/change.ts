@@ -1,7 +1,7 @@
 import { YardError } from "@switchyard/base";
 import type { RowInput, Transaction, Uuid } from "@switchyard/ovsdb";
-import type { BridgeRow, InterfaceRow, OpenVSwitchTables, PortRow } from "../schema/open_vswitch.gen.ts";
-import { bridgeColumns, HUB, isHub, marks, OWNER, vlanColumns } from "./marks.ts";
+import type { BridgeRow, InterfaceRow, MirrorRow, OpenVSwitchTables, PortRow } from "../schema/open_vswitch.gen.ts";
+import { bridgeColumns, HUB, isHub, marks, OWNER, PURPOSE, vlanColumns } from "./marks.ts";
 import { interfaceOf, SPY } from "./observe.ts";
 import type { BridgeState, MirrorState, PortState, Switch, SwitchChange, SwitchFailure } from "./types.ts";
 
@@ -144,30 +144,45 @@ export class ChangeWriter {
     const spied = this.#ports.get(state.port) ?? this.#db.table("Port").find({ name: state.port })?._uuid;
     if (spied === undefined || this.#deleted.has(spied))
       throw new YardError("switch.no-port", `the switch has no port ${state.port}`);
-    const existing = this.#db
-      .table("Mirror")
-      .filter({ name })
-      .find((row) => row.external_ids.get(OWNER) === this.#owner);
-    const home = existing === undefined ? undefined : this.#bridgeOfMirror(existing._uuid);
-    if (existing !== undefined && home !== undefined && !this.#deleted.has(existing._uuid)) {
-      if (home.name === state.bridge) {
-        const only = [spied];
-        if (sameSet(existing.select_src_port, only) && sameSet(existing.select_dst_port, only)) return;
-        this.#tx.update("Mirror", existing._uuid, { select_src_port: only, select_dst_port: only });
-        this.#writes++;
-        return;
-      }
-      this.#deleteMirror(name);
+    const vlan = vlanColumns(state, bridge.hub);
+    const selected = { select_src_port: [spied], select_dst_port: [spied] };
+    const present = this.#spy(name, bridge.uuid);
+    if (present !== undefined) {
+      const { mirror, port } = present;
+      const sees = [mirror.select_src_port, mirror.select_dst_port].every((ports) => sameSet(ports, [spied]));
+      if (!sees) this.#tx.update("Mirror", mirror._uuid, selected);
+      const alike = port.tag === vlan.tag && port.vlan_mode === vlan.vlan_mode && sameSet(port.trunks, vlan.trunks);
+      if (!alike) this.#tx.update("Port", port._uuid, vlan);
+      this.#mark("Mirror", mirror, state.purpose);
+      const link = interfaceOf(this.#db, port);
+      if (!sees || !alike || link?.ofport === undefined || link.ofport < 0) this.#writes++;
+      return;
     }
+    this.#deleteMirror(name);
     if (this.#nameInUse(name)) throw taken(name, "an interface");
     const external_ids = marks(this.#owner, SPY);
-    const link = this.#tx.insert("Interface", { name, type: "internal", external_ids });
-    // On a hub the frames come with the tag of its VLAN, which only a port of that VLAN takes off.
-    const vlan = bridge.hub ? vlanColumns({ tag: undefined, trunks: [], vlanMode: undefined }, true) : {};
+    const link = this.#tx.insert("Interface", { name, external_ids });
     const output_port = this.#insertPort(name, bridge.uuid, { interfaces: [link], external_ids, ...vlan });
-    const selected = { select_src_port: [spied], select_dst_port: [spied] };
-    const mirror = this.#tx.insert("Mirror", { name, ...selected, output_port, external_ids });
+    const mirror = this.#tx.insert("Mirror", {
+      name,
+      ...selected,
+      output_port,
+      external_ids: marks(this.#owner, state.purpose),
+    });
     this.#tx.mutate("Bridge", bridge.uuid, { mirrors: { insert: [mirror] } });
+  }
+
+  /** A spy that is whole and on that bridge. */
+  #spy(name: string, bridge: Uuid): { readonly mirror: MirrorRow; readonly port: PortRow } | undefined {
+    const home = this.#db.table("Bridge").get(bridge);
+    if (home === undefined) return undefined;
+    for (const mirror of this.#db.table("Mirror").filter({ name })) {
+      const ours = mirror.external_ids.get(OWNER) === this.#owner && home.mirrors.has(mirror._uuid);
+      const port = mirror.output_port === undefined ? undefined : this.#db.table("Port").get(mirror.output_port);
+      if (!ours || this.#deleted.has(mirror._uuid) || port?.name !== name || !home.ports.has(port._uuid)) continue;
+      return { mirror, port };
+    }
+    return undefined;
   }
 
   #insertPort(name: string, bridge: Uuid, columns: RowInput<PortRow>): Uuid {
@@ -182,21 +197,20 @@ export class ChangeWriter {
     for (const row of this.#db.table("Mirror").filter({ name })) {
       const home = this.#bridgeOfMirror(row._uuid);
       if (home === undefined || this.#deleted.has(row._uuid) || !this.#isOurs("Mirror", row._uuid)) continue;
-      this.#tx.mutate("Bridge", home._uuid, {
-        mirrors: { delete: [row._uuid] },
-        ...(row.output_port === undefined ? {} : { ports: { delete: [row.output_port] } }),
-      });
+      this.#tx.mutate("Bridge", home._uuid, { mirrors: { delete: [row._uuid] } });
       this.#deleted.add(row._uuid);
-      if (row.output_port !== undefined) this.#deleted.add(row.output_port);
       this.#writes++;
     }
+    // Somebody may have taken the mirror away, and left its port.
+    const port = this.#db.table("Port").find({ name });
+    if (port?.external_ids.get(PURPOSE) === SPY) this.#deletePort(name);
   }
 
   #deletePort(name: string): void {
     const row = this.#db.table("Port").find({ name });
     if (row === undefined || !this.#isOurs("Port", row._uuid)) return;
     const home = this.#homeOf(row._uuid);
-    if (home === undefined || home.name === name) return;
+    if (home === undefined || home.name === name || this.#deleted.has(row._uuid)) return;
     this.#tx.mutate("Bridge", home._uuid, { ports: { delete: [row._uuid] } });
     this.#deleted.add(row._uuid);
     this.#writes++;
@@ -259,7 +273,11 @@ export class ChangeWriter {
   }
 
   /** Others' external_ids on our rows stay. */
-  #mark(table: "Bridge" | "Port" | "Interface", row: BridgeRow | PortRow | InterfaceRow, purpose: string): void {
+  #mark(
+    table: "Bridge" | "Port" | "Interface" | "Mirror",
+    row: BridgeRow | PortRow | InterfaceRow | MirrorRow,
+    purpose: string,
+  ): void {
     const wanted = marks(this.#owner, purpose);
     if (Object.entries(wanted).every(([key, value]) => row.external_ids.get(key) === value)) return;
     this.#tx.mutate(table, row._uuid, { external_ids: { set: wanted } });

@@ -1,5 +1,4 @@
-import type { Uuid } from "@switchyard/ovsdb";
-import type { BridgeRow, InterfaceRow, PortRow } from "../schema/open_vswitch.gen.ts";
+import type { BridgeRow, InterfaceRow, MirrorRow, PortRow } from "../schema/open_vswitch.gen.ts";
 import { isHub, OWNER, PURPOSE, vlanState } from "./marks.ts";
 import type { BridgeState, MirrorState, ObservedPort, Switch, SwitchState } from "./types.ts";
 
@@ -15,17 +14,18 @@ export function observeSwitch(db: Switch, owner: string): SwitchState {
   for (const bridge of db.table("Bridge")) {
     const hub = isHub(bridge);
     if (bridge.external_ids.get(OWNER) === owner) bridges.set(bridge.name, bridgeState(bridge, hub));
-    const spies = new Set<Uuid>();
     for (const uuid of bridge.mirrors) {
       const mirror = db.table("Mirror").get(uuid);
-      if (mirror?.external_ids.get(OWNER) !== owner) continue;
-      if (mirror.output_port !== undefined) spies.add(mirror.output_port);
-      mirrors.set(mirror.name, { bridge: bridge.name, port: spiedPort(db, mirror.select_src_port) });
+      if (mirror?.external_ids.get(OWNER) === owner) mirrors.set(mirror.name, mirrorState(db, mirror, bridge));
     }
     for (const uuid of bridge.ports) {
       const port = db.table("Port").get(uuid);
-      if (port?.external_ids.get(OWNER) !== owner || port.name === bridge.name || spies.has(uuid)) continue;
-      if (port.external_ids.get(PURPOSE) === SPY) continue;
+      if (port?.external_ids.get(OWNER) !== owner || port.name === bridge.name) continue;
+      if (port.external_ids.get(PURPOSE) === SPY) {
+        // Somebody may have taken its mirror away.
+        if (!mirrors.has(port.name)) mirrors.set(port.name, { ...PLAIN, bridge: "", port: "", purpose: "" });
+        continue;
+      }
       ports.set(port.name, portState(port, interfaceOf(db, port), bridge.name, hub));
     }
   }
@@ -34,6 +34,8 @@ export function observeSwitch(db: Switch, owner: string): SwitchState {
 
 /** The purpose of a spy's port. */
 export const SPY = "spy";
+
+const PLAIN = { tag: undefined, trunks: [], vlanMode: undefined } as const;
 
 /** The interface of a port that is no bond. */
 export function interfaceOf(db: Switch, port: PortRow): InterfaceRow | undefined {
@@ -56,7 +58,7 @@ function portState(port: PortRow, link: InterfaceRow | undefined, bridge: string
   return {
     bridge: vlan === undefined ? "" : bridge,
     type: link === undefined || link.type === "system" ? "" : link.type,
-    ...(vlan ?? { tag: undefined, trunks: [], vlanMode: undefined }),
+    ...(vlan ?? PLAIN),
     protected: port.protected,
     options: Object.fromEntries(link?.options ?? []),
     purpose: link?.external_ids.get(PURPOSE) ?? "",
@@ -68,8 +70,17 @@ function portState(port: PortRow, link: InterfaceRow | undefined, bridge: string
   };
 }
 
-/** The name of the port; `` when it has gone, so that the spy differs from any that is wanted. */
-function spiedPort(db: Switch, selected: ReadonlySet<Uuid>): string {
-  for (const uuid of selected) return db.table("Port").get(uuid)?.name ?? "";
-  return "";
+/** The bridge of one that is not whole is ``, so that it differs from any that is wanted. */
+function mirrorState(db: Switch, mirror: MirrorRow, bridge: BridgeRow): MirrorState {
+  const port = mirror.output_port === undefined ? undefined : db.table("Port").get(mirror.output_port);
+  const vlan = port && vlanState(port, isHub(bridge));
+  const whole = vlan !== undefined && port?.name === mirror.name && bridge.ports.has(port._uuid);
+  const [spied = "", ...others] = new Set([...mirror.select_src_port, ...mirror.select_dst_port]);
+  const both = others.length === 0 && mirror.select_src_port.size === 1 && mirror.select_dst_port.size === 1;
+  return {
+    bridge: whole && both ? bridge.name : "",
+    port: spied === "" ? "" : (db.table("Port").get(spied)?.name ?? ""),
+    ...(vlan ?? PLAIN),
+    purpose: mirror.external_ids.get(PURPOSE) ?? "",
+  };
 }

@@ -34,9 +34,11 @@ export interface PortState {
   readonly purpose: string;
 }
 
-/** A spy: an internal port that gets a copy of all that enters and leaves another port of its bridge. */
-export interface MirrorState {
-  readonly bridge: string;
+/**
+ * A spy: a port, on a device of its name, that gets a copy of all that enters and leaves another port of its bridge. With
+ * the VLAN settings of that port the copies bear the tags that the frames have there.
+ */
+export interface MirrorState extends Pick<PortState, "bridge" | "tag" | "trunks" | "vlanMode" | "purpose"> {
   /** The port that is spied on. */
   readonly port: string;
 }

@@ -144,19 +144,20 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("a switch", () => 
   });
 
   test("shows a spy what its port sends and receives, on a lan and on a wire alike, until it is removed", async () => {
+    applyLinks([{ namespace: { name: sw.namespace }, ops: [{ op: "sink", name: spyName("n1"), up: true }] }]);
     const [n1, n2, spy] = [nodes.get("n1") ?? "", nodes.get("n2") ?? "", spyName("n1")];
     for (const [bridge, state] of [
       ["_b_a", LAN],
       ["_w_1_0", WIRE],
     ] as const) {
       const setPorts = new Map(["n1", "n2"].map((name) => [name, port(bridge)]));
-      const setMirrors = new Map([[spy, { bridge, port: "n1" }]]);
+      const plain = { tag: undefined, trunks: [], vlanMode: undefined };
+      const setMirrors = new Map([[spy, { bridge, port: "n1", ...plain, purpose: "nic n1" }]]);
       const change = { setBridges: new Map([[bridge, state]]), setPorts, setMirrors };
       expect((await applySwitch(sw.db, change, { owner: OWNER })).failures).toEqual([]);
       expect(observeSwitch(sw.db, OWNER).mirrors).toEqual(setMirrors);
       expect([...observeSwitch(sw.db, OWNER).ports.keys()].sort()).toEqual(["n1", "n2"]);
       expect((await applySwitch(sw.db, change, { owner: OWNER })).changed).toBe(false);
-      applyLinks([{ namespace: { name: sw.namespace }, ops: [{ op: "set", name: spy, up: true }] }]);
       const frames = new Map([
         ["a frame", `${B}${A}88b5`],
         ["a tagged frame", `${B}${A}8100000588b5`],

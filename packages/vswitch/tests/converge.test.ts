@@ -65,7 +65,9 @@ const wanted: fc.Arbitrary<Wanted> = fc
       );
       const mirrors = spied.flatMap((name) => {
         const state = all.get(name);
-        return state === undefined ? [] : [[spyName(name), { bridge: state.bridge, port: name }] as const];
+        if (state === undefined) return [];
+        const { bridge, tag, trunks, vlanMode, purpose } = state;
+        return [[spyName(name), { bridge, port: name, tag, trunks, vlanMode, purpose }] as const];
       });
       return { bridges, ports: all, mirrors: new Map(mirrors) };
     });

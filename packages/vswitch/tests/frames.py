@@ -8,7 +8,7 @@ out in hexadecimal, or `lost` when it had not come after so many seconds.
 import ctypes, os, socket, struct, sys, time
 
 libc = ctypes.CDLL(None, use_errno=True)
-ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA, PACKET_OUTGOING = 3, 263, 8, 4
+ETH_P_ALL, SOL_PACKET, PACKET_AUXDATA = 3, 263, 8
 
 
 def packet_socket(namespace, interface):
@@ -26,11 +26,9 @@ def receive(s, until):
     while (left := until - time.monotonic()) > 0:
         s.settimeout(left)
         try:
-            data, control, _, address = s.recvmsg(65536, 256)
+            data, control, _, _ = s.recvmsg(65536, 256)
         except TimeoutError:
             return None
-        if address[2] == PACKET_OUTGOING:
-            continue
         # The kernel takes the outermost tag off a frame and hands it over beside it: struct tpacket_auxdata.
         for level, kind, value in control:
             if level == SOL_PACKET and kind == PACKET_AUXDATA:

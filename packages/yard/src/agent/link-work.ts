@@ -60,6 +60,7 @@ function alreadySo({ op, errno }: LinkFailure): boolean {
     case "tap":
     case "macvlan":
     case "bridge":
+    case "sink":
     case "set":
       return false;
   }
@@ -77,6 +78,8 @@ function describeOp(op: LinkOp): string {
       return `making ${op.name} on ${op.parent}`;
     case "bridge":
       return `making the bridge ${op.name}`;
+    case "sink":
+      return `making the spy ${op.name}`;
     case "set":
       return `setting up ${op.name}`;
     case "delete":
