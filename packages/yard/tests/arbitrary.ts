@@ -13,11 +13,13 @@ import {
   type HostBridgeState,
   type MachineState,
   type MemberState,
+  type MirrorState,
   type NamespaceState,
   type NatState,
   type PipeState,
   type PortState,
   type ServiceState,
+  type SinkState,
   type State,
   type TapState,
   type VethState,
@@ -34,6 +36,7 @@ interface NicSeed {
   readonly mtu: number;
   readonly addresses: readonly string[];
   readonly tag: number | undefined;
+  readonly spy: boolean;
   readonly routes: readonly string[];
 }
 interface NodeSeed {
@@ -74,6 +77,7 @@ const nicSeed: fc.Arbitrary<NicSeed> = fc.record({
   mtu: fc.constantFrom(1500, 9000),
   addresses: fc.uniqueArray(address, { maxLength: 3 }).map((list) => list.toSorted()),
   tag: fc.constantFrom(undefined, 7),
+  spy: fc.boolean(),
   routes: fc.uniqueArray(fc.constantFrom("default4 via 10.0.0.9", "10.9.0.0/16 via 10.0.0.8", "10.8.0.0/16"), {
     maxLength: 2,
   }),
@@ -127,6 +131,8 @@ export const actualState: fc.Arbitrary<State> = fc
 function grow(from: Seed): State {
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, PortState>();
+  const mirrors = new Map<string, MirrorState>();
+  const sinks = new Map<string, SinkState>();
   const namespaces = new Map<string, NamespaceState>();
   const veths = new Map<string, VethState>();
   const containers = new Map<string, ContainerNodeState>();
@@ -214,6 +220,10 @@ function grow(from: Seed): State {
         options: {},
         purpose,
       });
+      if (!nic.spy) continue;
+      const vlan = { tag: nic.tag, trunks: [], vlanMode: undefined };
+      mirrors.set(`s${port}`, { bridge: `_b_${nic.lan}`, port, ...vlan, purpose });
+      sinks.set(`s${port}`, { up: true, purpose });
     }
     if (node.exec !== undefined && !guest && node.kind !== "vm")
       exec.set(node.name, { hash: node.exec, failed: false, commands: [["true"]], env: {}, namespace });
@@ -226,7 +236,7 @@ function grow(from: Seed): State {
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   const files = new Map(from.files);
   return {
-    ...{ bridges, ports, namespaces, veths, pipes, containers, taps, machines },
+    ...{ bridges, ports, mirrors, sinks, namespaces, veths, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
   };
 }
@@ -270,6 +280,11 @@ function damage(state: State, unlucky: () => boolean): State {
     ...[...veths.values()].filter((veth) => veth.namespace === HOST).map(({ name }) => name),
     ...hostBridges.keys(),
   ]);
+  const mirrors = new Map(
+    [...keep(state.mirrors, (it) => (unlucky() ? { ...it, bridge: "", port: "" } : it))].map(
+      ([name, it]): [string, MirrorState] => [name, ports.has(it.port) ? it : { ...it, bridge: "", port: "" }],
+    ),
+  );
   const living = (node: string, namespace: string) => {
     const container = containers.get(node);
     const whole = container === undefined || container.status === "running";
@@ -282,6 +297,8 @@ function damage(state: State, unlucky: () => boolean): State {
   return {
     bridges,
     ports,
+    mirrors,
+    sinks: keep(state.sinks, (it) => ({ ...it, up: !unlucky() })),
     namespaces,
     veths,
     pipes: keep(state.pipes, (it) => ({

@@ -10,6 +10,7 @@ import type {
   FileState,
   HostBridgeState,
   MachineState,
+  MirrorState,
   NatState,
   PipeState,
   PortState,
@@ -32,6 +33,8 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   /** Remove a veth by its near end. */
   | { readonly do: "veth-delete"; readonly veth: string }
   | { readonly do: "tap-delete"; readonly tap: string }
+  /** Remove the device of a spy. */
+  | { readonly do: "sink-delete"; readonly sink: string }
   | { readonly do: "file-delete"; readonly path: string }
   /** Write a text, in place where containers bind it; or make a symbolic link. Folders on the way are made. */
   | { readonly do: "file-write"; readonly path: string; readonly file: FileState }
@@ -69,6 +72,10 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   /** Give the ends of a pipe what they lack. */
   | { readonly do: "pipe-set"; readonly pipe: string; readonly state: PipeState }
   | { readonly do: "pipe-delete"; readonly pipe: string; readonly far: string }
+  /** Make the device of a spy, up. */
+  | { readonly do: "sink-create"; readonly sink: string; readonly purpose: string }
+  /** Set it up. */
+  | { readonly do: "sink-set"; readonly sink: string }
   /**
    * Take a port out of the switch; `renewed` when its device is about to be made anew: a userspace datapath would hold on
    * to the device of that name that is gone, so the switch must have let go of it first.
@@ -79,6 +86,10 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "bridge-set"; readonly bridge: string; readonly state: BridgeState }
   /** Make a port or change it to this, to another bridge too. */
   | { readonly do: "port-set"; readonly port: string; readonly state: PortState }
+  /** Make a spy, or change it to this. Its device and the port that it spies on are there. */
+  | { readonly do: "mirror-set"; readonly mirror: string; readonly state: MirrorState }
+  /** `renewed` as of a port. */
+  | { readonly do: "mirror-delete"; readonly mirror: string; readonly renewed?: true }
   | { readonly do: "sysctl-set"; readonly namespace: string; readonly name: string; readonly value: string }
   /** `route` is a text of route.ts. */
   | { readonly do: "route-delete"; readonly namespace: string; readonly route: string }
@@ -179,6 +190,7 @@ export function phaseOf(action: Action): Phase {
     case "member-remove":
     case "tap-delete":
     case "pipe-delete":
+    case "sink-delete":
       return "delete links";
     case "host-bridge-set":
     case "member-add":
@@ -203,12 +215,16 @@ export function phaseOf(action: Action): Phase {
     case "tap-set":
     case "pipe-create":
     case "pipe-set":
+    case "sink-create":
+    case "sink-set":
       return "links";
     case "port-delete":
+    case "mirror-delete":
       return action.renewed ? "unplug" : "switch";
     case "bridge-delete":
     case "bridge-set":
     case "port-set":
+    case "mirror-set":
       return "switch";
     case "nat-set":
     case "nat-delete":

@@ -10,6 +10,7 @@ import { openStore, type Store } from "../store/store.ts";
 import { apply, type Site } from "./apply.ts";
 import type { Failure } from "./blame.ts";
 import { absentBridges } from "./bridge-check.ts";
+import { Captures } from "./captures.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
@@ -111,6 +112,7 @@ class Agent implements AsyncDisposable {
   #settling: Timer | undefined;
   #retry: Timer | undefined;
   #retries = backoff(...RETRY);
+  readonly #captures: Captures;
   #socket: ServedSocket | undefined;
   /** The number of the state that was last applied; it is told once nothing of it is waited for any more. */
   #applied = 0;
@@ -126,7 +128,15 @@ class Agent implements AsyncDisposable {
     private readonly site: Site,
     private readonly switchHost: SwitchHost,
     private readonly stack: AsyncDisposableStack,
-  ) {}
+    group: number | undefined,
+  ) {
+    this.#captures = new Captures(
+      site,
+      () => rowsOf(store.db),
+      group,
+      () => this.now(),
+    );
+  }
 
   static async start(paths: YardPaths, group: number | undefined, options: AgentOptions): Promise<Agent> {
     const { signal, log } = options;
@@ -165,10 +175,11 @@ class Agent implements AsyncDisposable {
       offloads: switchHost.finishesPackets(datapath),
       ...hostNetwork(paths.yard),
       leases: new Map(),
+      captured: new Set(),
       run: paths.run,
       executable: options.executable,
     };
-    agent = new Agent(options, facts, host, store, site, switchHost, stack.move());
+    agent = new Agent(options, facts, host, store, site, switchHost, stack.move(), group);
     agent.stack.use(
       store.db.subscribe((changes) => {
         if (changes.some(({ table }) => table === "Yard")) agent?.now();
@@ -186,7 +197,10 @@ class Agent implements AsyncDisposable {
 
   /** What commands may ask for. */
   requests(): Record<string, Method> {
-    return requests(this.store, this.facts.yard, this.facts.host, this.options.signal);
+    return {
+      ...requests(this.store, this.facts.yard, this.facts.host, this.options.signal),
+      ...this.#captures.methods(),
+    };
   }
 
   /** Where clients wait. */
@@ -245,7 +259,8 @@ class Agent implements AsyncDisposable {
     // The host's switch may be another one by now.
     const offloads = this.switchHost.finishesPackets(this.facts.datapath);
     const { run } = this.facts;
-    const facts = { ...this.facts, offloads, ...hostNetwork(this.facts.yard), leases: readLeases(run) };
+    const captured = this.#captures.ports;
+    const facts = { ...this.facts, offloads, ...hostNetwork(this.facts.yard), leases: readLeases(run), captured };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);

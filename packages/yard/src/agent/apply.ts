@@ -65,7 +65,11 @@ export async function apply(
   let rest: readonly Phase[] = phases.has("create containers")
     ? PHASES
     : PHASES.toSpliced(PHASES.indexOf("files"), 1).toSpliced(PHASES.indexOf("switch"), 0, "files");
-  const doomed = [...only(actions, "port-delete"), ...only(actions, "bridge-delete")];
+  const doomed = [
+    ...only(actions, "port-delete"),
+    ...only(actions, "mirror-delete"),
+    ...only(actions, "bridge-delete"),
+  ];
   if (site.bounce && worthBouncing(doomed.length, site)) {
     const deletions: readonly Phase[] = [
       "stop services",

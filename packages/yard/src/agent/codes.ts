@@ -14,6 +14,10 @@ export const agentCodes = {
     "The NIC has an address, a default route or a bridge already, which the host would lose. Take another one.",
   "bridge.refused": "The kernel refused a bridge, its address or a member of it; the message is the kernel's own.",
   "impair.failed": "The relay of impairments could not take over a pipe; the message says why. It is tried again.",
+  "capture.bad-filter": "The filter of a capture is none that pcap-filter(7) knows; the message is the compiler's own.",
+  "capture.no-port": "A nic that is plugged into nothing has no port, so there is nothing to look at. Attach it first.",
+  "capture.no-spy": "The spy that a capture reads from could not be made. `yard inspect NODE` says why.",
+  "capture.not-installed": "A capture needs tcpdump and setpriv. Install the packages tcpdump and util-linux.",
   "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":

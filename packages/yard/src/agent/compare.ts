@@ -5,6 +5,7 @@ import type {
   ContainerNodeState,
   FileState,
   HostBridgeState,
+  MirrorState,
   NatState,
   PipeState,
   PortState,
@@ -35,6 +36,16 @@ export function samePipeKind(a: PipeState, b: PipeState): boolean {
 
 export function samePipe(a: PipeState, b: PipeState): boolean {
   return samePipeKind(a, b) && a.mtu === b.mtu && a.up === b.up && a.forward === b.forward && a.backward === b.backward;
+}
+
+export function sameMirror(a: MirrorState, b: MirrorState): boolean {
+  return (
+    a.bridge === b.bridge &&
+    a.port === b.port &&
+    a.tag === b.tag &&
+    a.vlanMode === b.vlanMode &&
+    sameList(a.trunks, b.trunks)
+  );
 }
 
 /** Whether one can go on as the other, whatever its status is. */

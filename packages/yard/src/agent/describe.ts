@@ -15,6 +15,7 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "namespace-delete": "-",
   "veth-delete": "-",
   "tap-delete": "-",
+  "sink-delete": "-",
   "file-delete": "-",
   "file-write": "+",
   "exec-forget": "-",
@@ -32,7 +33,11 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "pipe-create": "+",
   "pipe-set": "~",
   "pipe-delete": "-",
+  "sink-create": "+",
+  "sink-set": "~",
   "port-delete": "-",
+  "mirror-delete": "-",
+  "mirror-set": "+",
   "bridge-delete": "-",
   "bridge-set": "+",
   "port-set": "+",
@@ -102,6 +107,16 @@ function what(action: Action): string {
       return `set pipe ${action.pipe} (${action.state.by})`;
     case "pipe-delete":
       return `delete pipe ${action.pipe}`;
+    case "sink-create":
+      return `create link ${action.sink}`;
+    case "sink-set":
+      return `set up on ${action.sink}`;
+    case "sink-delete":
+      return `delete link ${action.sink}`;
+    case "mirror-set":
+      return `spy on ${action.state.port} by ${action.mirror}`;
+    case "mirror-delete":
+      return action.renewed ? `unplug spy ${action.mirror}` : `remove spy ${action.mirror}`;
     case "file-delete":
       return `delete ${action.path}`;
     case "file-write":

@@ -21,6 +21,7 @@ const facts: HostFacts = {
   addresses: [],
   uplinks: [],
   leases: new Map(),
+  captured: new Set(),
   run: "/run/t",
   executable: ["/bin/yard"],
 };

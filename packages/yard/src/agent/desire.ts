@@ -14,6 +14,7 @@ import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-ne
 import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
+import { desireSpies } from "./desire-spy.ts";
 import type { Lease } from "./leases.ts";
 import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
 import type {
@@ -49,6 +50,8 @@ export interface HostFacts {
   readonly uplinks: readonly Uplink[];
   /** What nics have been granted by DHCP, by their client's id. */
   readonly leases: ReadonlyMap<string, Lease>;
+  /** The ports that somebody captures from at present. */
+  readonly captured: ReadonlySet<string>;
   /** The yard's folder of runtime files, absolute. */
   readonly run: string;
   /** How to start ourselves: the argv that `relay <file>` is put behind. */
@@ -117,6 +120,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const services = new Map<string, ServiceState>(dhcpClients(nodes, facts));
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
   const forwarding = relay(nodes, networks, facts);
+  const spies = desireSpies(nodes, ports, facts.captured);
   if (forwarding) {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
@@ -136,7 +140,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const [path, file] of followed) files.set(path, file);
   }
   return {
-    ...{ bridges, ports, namespaces, veths, pipes, containers, taps, machines },
+    ...{ bridges, ports, ...spies, namespaces, veths, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
   };
 }

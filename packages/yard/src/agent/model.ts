@@ -13,11 +13,13 @@ import type {
   HostBridgeState,
   MachineState,
   MemberState,
+  MirrorState,
   NamespaceState,
   NatState,
   PipeState,
   PortState,
   ServiceState,
+  SinkState,
   State,
   TapState,
   VethState,
@@ -35,6 +37,8 @@ export function applyToModel(state: State, actions: readonly Action[]): State {
 class Host {
   readonly #bridges: Map<string, BridgeState>;
   readonly #ports: Map<string, PortState>;
+  readonly #mirrors: Map<string, MirrorState>;
+  readonly #sinks: Map<string, SinkState>;
   readonly #namespaces: Map<string, NamespaceState>;
   readonly #veths: Map<string, VethState>;
   readonly #pipes: Map<string, PipeState>;
@@ -51,6 +55,8 @@ class Host {
   constructor(state: State) {
     this.#bridges = new Map(state.bridges);
     this.#ports = new Map(state.ports);
+    this.#mirrors = new Map(state.mirrors);
+    this.#sinks = new Map(state.sinks);
     this.#namespaces = new Map(state.namespaces);
     this.#veths = new Map(state.veths);
     this.#pipes = new Map(state.pipes);
@@ -69,6 +75,8 @@ class Host {
     return {
       bridges: this.#bridges,
       ports: this.#ports,
+      mirrors: this.#mirrors,
+      sinks: this.#sinks,
       namespaces: this.#namespaces,
       veths: this.#veths,
       pipes: this.#pipes,
@@ -255,11 +263,33 @@ class Host {
       case "file-write":
         this.#files.set(action.path, action.file);
         return;
+      case "sink-create":
+        if (!this.#sinks.has(action.sink)) this.#sinks.set(action.sink, { up: true, purpose: action.purpose });
+        return;
+      case "sink-set": {
+        const sink = this.#sinks.get(action.sink);
+        if (sink) this.#sinks.set(action.sink, { ...sink, up: true });
+        return;
+      }
+      case "sink-delete":
+        this.#sinks.delete(action.sink);
+        return;
+      case "mirror-set":
+        if (this.#ports.get(action.state.port)?.bridge !== action.state.bridge || !this.#sinks.has(action.mirror))
+          return;
+        this.#mirrors.set(action.mirror, action.state);
+        return;
+      case "mirror-delete":
+        this.#mirrors.delete(action.mirror);
+        return;
       case "port-delete":
         this.#ports.delete(action.port);
+        this.#blind(action.port);
         return;
       case "port-set":
-        if (this.#bridges.has(action.state.bridge)) this.#ports.set(action.port, action.state);
+        if (!this.#bridges.has(action.state.bridge)) return;
+        if (this.#ports.get(action.port)?.bridge !== action.state.bridge) this.#blind(action.port);
+        this.#ports.set(action.port, action.state);
         return;
       case "bridge-set":
         this.#bridges.set(action.bridge, action.state);
@@ -267,6 +297,7 @@ class Host {
       case "bridge-delete":
         this.#bridges.delete(action.bridge);
         for (const [name, port] of this.#ports) if (port.bridge === action.bridge) this.#ports.delete(name);
+        for (const [name, spy] of this.#mirrors) if (spy.bridge === action.bridge) this.#mirrors.delete(name);
         return;
       case "exec-forget":
         this.#exec.delete(action.node);
@@ -285,6 +316,12 @@ class Host {
     this.#exec.delete(node);
     for (const [name, namespace] of this.#namespaces)
       if (namespace.container === node) this.#namespaces.set(name, { ...namespace, container: undefined });
+  }
+
+  /** A spy sees a port that is gone no longer, nor one that has moved to another bridge. */
+  #blind(port: string): void {
+    for (const [name, spy] of this.#mirrors)
+      if (spy.port === port) this.#mirrors.set(name, { ...spy, bridge: "", port: "" });
   }
 
   #addNamespace(name: string, node: string, container: string | undefined): void {

@@ -8,12 +8,12 @@ import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
 import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
-import { FAR_END } from "./observe.ts";
+import { FAR_END, SPY_END } from "./observe.ts";
 import { parseRoute } from "./route.ts";
 import { ELSEWHERE, type TapState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
-/** Makes, changes and removes veths and tap devices. */
+/** Makes, changes and removes veths, tap devices and the devices of spies. */
 export async function applyDevices(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
   const batch = new LinkWork(site);
   for (const action of actions) {
@@ -25,6 +25,11 @@ export async function applyDevices(site: Site, actions: readonly Action[], blame
     else if (action.do === "tap-set") {
       const { mtu, up, purpose } = action.state;
       batch.near(subject, { op: "set", name: action.tap, mtu, up, alias: formatAlias(site.paths.yard, purpose) });
+    } else if (action.do === "sink-delete") batch.near(subject, { op: "delete", name: action.sink });
+    else if (action.do === "sink-set") batch.near(subject, { op: "set", name: action.sink, up: true });
+    else if (action.do === "sink-create") {
+      const alias = formatAlias(site.paths.yard, `${SPY_END}${action.purpose}`);
+      batch.near(subject, { op: "sink", name: action.sink, alias, up: true });
     } else if (action.do === "veth-set") {
       const { mac, mtu, up, offloads } = action;
       const both = { ...(mtu === undefined ? {} : { mtu }), ...(up === undefined ? {} : { up }) };
@@ -85,9 +90,12 @@ export async function applyToSwitch(
     deleteBridges: only(actions, "bridge-delete").map(({ bridge }) => bridge),
     setPorts: new Map(only(actions, "port-set").map(({ port, state }) => [port, state])),
     deletePorts: only(actions, "port-delete").map(({ port }) => port),
+    setMirrors: new Map(only(actions, "mirror-set").map(({ mirror, state }) => [mirror, state])),
+    deleteMirrors: only(actions, "mirror-delete").map(({ mirror }) => mirror),
   };
   for (const action of actions) {
-    const name = "bridge" in action ? action.bridge : "port" in action ? action.port : "";
+    const name =
+      "bridge" in action ? action.bridge : "port" in action ? action.port : "mirror" in action ? action.mirror : "";
     subjects.set(name, action.subject);
   }
   try {

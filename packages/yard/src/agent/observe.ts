@@ -33,6 +33,7 @@ import {
   type NatState,
   type PipeState,
   type ServiceState,
+  type SinkState,
   type State,
   type TapState,
   type VethState,
@@ -83,7 +84,7 @@ export interface Observation {
  */
 export async function observe(world: World, desired: State, marks: ExecMarks): Promise<Observation> {
   const { paths } = world;
-  const { bridges, ports } = observeSwitch(world.vswitch, paths.yard);
+  const { bridges, ports, mirrors } = observeSwitch(world.vswitch, paths.yard);
   const nats = natStates(paths.yard);
   const wantedEngines = [...desired.containers.values()];
   const [engines, machines] = await Promise.all([
@@ -116,6 +117,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     state: {
       bridges,
       ports,
+      mirrors,
+      sinks: sinks(world, views),
       namespaces,
       veths: veths(world, views, desired),
       pipes: observePipes(world, views),
@@ -213,6 +216,20 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
 function elsewhere(near: Link, wanted: VethState, purpose: string): VethState {
   return { ...wanted, mtu: near.mtu, up: near.up, purpose };
 }
+
+/** The devices of spies: those in the switch's namespace whose alias has this yard's mark and says so. */
+function sinks(world: World, views: ReadonlyMap<string, NamespaceView>): Map<string, SinkState> {
+  const found = new Map<string, SinkState>();
+  const near = views.get(world.namespace === "self" ? "self" : world.paths.namespace);
+  for (const { name, alias, up } of near?.links.values() ?? []) {
+    const text = parseAlias(world.paths.yard, alias);
+    if (text?.startsWith(SPY_END)) found.set(name, { up, purpose: text.slice(SPY_END.length) });
+  }
+  return found;
+}
+
+/** How the alias of a spy's device begins; its purpose follows. */
+export const SPY_END = "spy ";
 
 /**
  * The tap devices in the switch's namespace that bear this yard's mark, and those that somebody was killed over before

@@ -163,6 +163,13 @@ function target(action: Action): [kind: keyof State, name: string] {
     case "pipe-set":
     case "pipe-delete":
       return ["pipes", action.pipe];
+    case "sink-create":
+    case "sink-set":
+    case "sink-delete":
+      return ["sinks", action.sink];
+    case "mirror-set":
+    case "mirror-delete":
+      return ["mirrors", action.mirror];
     case "nat-set":
     case "nat-delete":
       return ["nats", action.device];

@@ -16,6 +16,7 @@ import {
 } from "./compare.ts";
 import { planBridges } from "./plan-bridges.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
+import { planSpies } from "./plan-spies.ts";
 import { routeDevice } from "./route.ts";
 import {
   type ContainerNodeState,
@@ -44,6 +45,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
   for (const port of planPipes(desired, actual, actions)) renewed.add(port);
   planSwitch(desired, actual, nodes, renewed, actions);
+  planSpies(desired, actual, { renewed, dormant: nodes.dormant }, actions);
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);

@@ -47,12 +47,20 @@ export async function previewPlan(
     offloads: finishesPackets(yard, host.datapath),
     ...hostNetwork(paths.yard),
     leases: readLeases(paths.run),
+    captured: await capturedPorts(paths),
     run: paths.run,
     executable: options.executable,
   };
   const wanted = desire(rows, facts);
   const { desired, actual } = await compared(paths, wanted, rows);
   return plan(desired, actual, { revive: true });
+}
+
+/** What the running agent would spy on beside what the rows say. */
+async function capturedPorts(paths: YardPaths): Promise<ReadonlySet<string>> {
+  await using agent = await connectSocket(paths.agentSocket);
+  const ports = await agent?.request("captured").catch(() => undefined);
+  return new Set(Array.isArray(ports) ? ports.map(String) : []);
 }
 
 /** The rows as they would be. */

@@ -9,8 +9,13 @@ import { asYardError, YardError, YardErrors } from "@switchyard/base";
  * the agent has died.
  *
  * @param tell reports progress
+ * @param gone aborts when the client's connection ends: it died, or does not want to know any more
  */
-export type Method = (params: unknown, tell: (progress: object) => void) => unknown | Promise<unknown>;
+export type Method = (
+  params: unknown,
+  tell: (progress: object) => void,
+  gone: AbortSignal,
+) => unknown | Promise<unknown>;
 
 /** A socket that is served. */
 export interface ServedSocket extends AsyncDisposable {
@@ -28,12 +33,16 @@ export async function serveSocket(
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
-    socket.on("close", () => open.delete(socket));
+    const gone = new AbortController();
+    socket.on("close", () => {
+      open.delete(socket);
+      gone.abort();
+    });
     socket.on("error", () => socket.destroy());
     const send = (message: object) => {
       if (!socket.destroyed) socket.write(`${JSON.stringify(message)}\n`);
     };
-    eachLine(socket, (line) => void answer(line, methods, send).then(send));
+    eachLine(socket, (line) => void answer(line, methods, send, gone.signal).then(send));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -64,6 +73,7 @@ async function answer(
   line: string,
   methods: Readonly<Record<string, Method>>,
   send: (message: object) => void,
+  gone: AbortSignal,
 ): Promise<object> {
   let id: unknown = null;
   try {
@@ -74,7 +84,7 @@ async function answer(
     const method = Object.hasOwn(methods, request.method) ? methods[request.method] : undefined;
     if (method === undefined)
       throw new YardError("agent.bad-request", `the agent does not know the method "${request.method}"`);
-    return { id, result: (await method(request.params, (progress) => send({ id, progress }))) ?? null };
+    return { id, result: (await method(request.params, (progress) => send({ id, progress }), gone)) ?? null };
   } catch (error) {
     return { id, error: errorRecord(asYardError(error)) };
   }

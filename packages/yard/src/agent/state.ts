@@ -6,17 +6,21 @@
  * nothing else.
  */
 import type { ContainerConfig, VmConfig, VmNic } from "@switchyard/runtime";
-import type { BridgeState, PortState } from "@switchyard/vswitch";
+import type { BridgeState, MirrorState, PortState } from "@switchyard/vswitch";
 import type { ContainerRuntime } from "../model/types.ts";
 
 /** The switch's own; `purpose` is a text of subject.ts, and not compared. */
-export type { BridgeState, PortState };
+export type { BridgeState, MirrorState, PortState };
 
 export interface State {
   /** By name, `_b_<lan>`, `_w_<obj_id>_<n>`. */
   readonly bridges: ReadonlyMap<string, BridgeState>;
   /** By name, `_k_<obj_id>_<n>`. */
   readonly ports: ReadonlyMap<string, PortState>;
+  /** By the name of the spy, `s_k_<obj_id>_<n>`: ports that get a copy of what passes another one. */
+  readonly mirrors: ReadonlyMap<string, MirrorState>;
+  /** By name: the devices of the spies, in the yard's namespace. */
+  readonly sinks: ReadonlyMap<string, SinkState>;
   /** By name in `/run/netns`: the nodes' namespaces. */
   readonly namespaces: ReadonlyMap<string, NamespaceState>;
   /** By the name of the end in the yard's namespace, which is the port's name. */
@@ -101,6 +105,13 @@ export interface PipeState {
   readonly forward: string;
   readonly backward: string;
   /** What it is for (see subject.ts), in the alias of the near end. Not compared. */
+  readonly purpose: string;
+}
+
+/** A device that swallows what is sent to it. */
+export interface SinkState {
+  readonly up: boolean;
+  /** What it is for (see subject.ts), in its alias behind the owner's mark. Not compared. */
   readonly purpose: string;
 }
 
@@ -226,6 +237,8 @@ export interface ExecState {
 export const EMPTY: State = {
   bridges: new Map(),
   ports: new Map(),
+  mirrors: new Map(),
+  sinks: new Map(),
   namespaces: new Map(),
   veths: new Map(),
   pipes: new Map(),

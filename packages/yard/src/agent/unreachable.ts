@@ -35,6 +35,8 @@ export function withoutUnreachable(
     desired: {
       ...wanted,
       ports: asIs(wanted.ports, actual.ports, ofPurpose),
+      mirrors: asIs(wanted.mirrors, actual.mirrors, ofPurpose),
+      sinks: asIs(wanted.sinks, actual.sinks, ofPurpose),
       veths: asIs(wanted.veths, actual.veths, ofPurpose),
       pipes: asIs(wanted.pipes, actual.pipes, ofPurpose),
       namespaces: asIs(wanted.namespaces, actual.namespaces, ({ node }) => node),
