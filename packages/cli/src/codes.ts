@@ -32,6 +32,11 @@ export const codes = {
   "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
   "iperf.missing": "The program iperf3 is not installed on the host. `apt-get install iperf3`.",
   "iperf.failed": "iperf3 could not measure between the two nodes; its own message is given.",
+  "capture.bad-stream": "tcpdump wrote something that is no pcap stream. Please report it with tcpdump's version.",
+  "capture.disk-full": "The disk that a capture is written to is full. What was written before can be read.",
+  "capture.ended": "A capture ended before it was to, as the nic or its spy went away.",
+  "capture.no-agent": "A capture needs the yard's agent, of the same version as the command. Start it anew.",
+  "capture.unwritable": "The file of a capture could not be written; the message says why.",
 } as const;
 
 /** A code of {@link codes}. */

@@ -28,6 +28,27 @@ export function findNic(node: NodeView, name: string): NicView {
 }
 
 /**
+ * The nic that `NODE:NIC` names, by its name or its number.
+ *
+ * @throws YardError `usage.wrong`, `node.unknown`, `nic.unknown`
+ */
+export function findNicAt(view: YardView, path: string): { readonly node: NodeView; readonly nic: NicView } {
+  const named = parseNicPath(path);
+  const node = findNode(view, named.node);
+  const numbered = node.nics.find(({ index }) => String(index) === named.nic);
+  const nic = node.nics.find(({ name }) => name === named.nic) ?? numbered ?? findNic(node, named.nic);
+  return { node, nic };
+}
+
+/** `NODE:NIC`. @throws YardError `usage.wrong` */
+export function parseNicPath(text: string): { readonly node: string; readonly nic: string } {
+  const [node, nic, ...rest] = text.split(":");
+  if (!node || !nic || rest.length > 0)
+    throw new YardError("usage.wrong", `"${text}" does not name a nic`, { hint: "write NODE:NIC, such as web:eth1" });
+  return { node, nic };
+}
+
+/**
  * The node, which must be up.
  *
  * @throws YardError `node.unknown`, `node.not-running`

@@ -54,6 +54,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/cp.ts"),
   },
   {
+    name: "capture",
+    summary: "write what passes a nic as pcapng",
+    group: nodes,
+    load: () => import("./commands/capture.ts"),
+  },
+  {
     name: "iperf",
     summary: "measure TCP throughput between two nodes",
     group: nodes,
@@ -78,6 +84,12 @@ export const verbs: readonly Verb[] = [
     summary: "delay, lose or slow down a nic's or link's frames",
     group: changes,
     load: () => import("./commands/impair.ts"),
+  },
+  {
+    name: "spy",
+    summary: "mirror what passes a nic to an interface of its own",
+    group: changes,
+    load: () => import("./commands/spy.ts"),
   },
   {
     name: "ovs",

@@ -1,11 +1,10 @@
-import { YardError } from "@switchyard/base";
 import { detachNic } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { findNic, findNode } from "../target.ts";
+import { findNic, findNode, parseNicPath } from "../target.ts";
 import { currentView } from "../view/current.ts";
 import { report } from "./add.ts";
 
@@ -26,12 +25,4 @@ export function define(command: Command, session: Session): void {
       report(session, options, `nic ${path}`, changed, began, "detached");
     });
   examples(command, ["yard detach web:eth1", "web has eth0 left"]);
-}
-
-/** `NODE:NIC`. @throws YardError `usage.wrong` */
-export function parseNicPath(text: string): { readonly node: string; readonly nic: string } {
-  const [node, nic, ...rest] = text.split(":");
-  if (!node || !nic || rest.length > 0)
-    throw new YardError("usage.wrong", `"${text}" does not name a nic`, { hint: "write NODE:NIC, such as web:eth0" });
-  return { node, nic };
 }

@@ -58,6 +58,7 @@ function renderNics(node: string, nics: readonly NicView[], style: Style): strin
         optional: true,
         align: "right",
       },
+      { heading: "spy", cell: ({ spy }) => spy ?? "", optional: true },
       { heading: "error", cell: ({ error }) => (error === null ? "" : style.red(error.message)), optional: true },
     ],
     nics,

@@ -22,12 +22,14 @@ export function nic(
 ): NicView {
   return {
     name,
+    index: 0,
     network,
     link: null,
     mac: "02:00:00:00:00:01",
     addresses,
     port: "_k_1_0",
     bridge: network === null ? "" : `_b_${network}`,
+    spy: null,
     ofport: 1,
     mtu: null,
     vlan: null,

@@ -1,4 +1,5 @@
 import { family } from "@switchyard/base";
+import { portName, spyName } from "@switchyard/vswitch";
 import { writtenSettings } from "@switchyard/yard/impair";
 import type { ImpairSpec, PortForward } from "@switchyard/yard/model";
 import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
@@ -65,13 +66,14 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     image: container?.image ?? container?.rootfs ?? null,
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
-    nics: row.nics.map((nic) => nicView(nic, bridges)),
+    nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
   };
 }
 
-function nicView(nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
+function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
   return {
     name: nic.name,
+    index: nic.index,
     network: nic.network ?? null,
     link: nic.link ?? null,
     mac: nic.mac,
@@ -79,6 +81,7 @@ function nicView(nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
     port: nic.status.port ?? "",
     bridge: nic.network === undefined ? "" : (bridges.get(nic.network) ?? ""),
     ofport: nic.status.ofport ?? null,
+    spy: nic.spy ? spyName(portName(objId, nic.index)) : null,
     mtu: nic.mtu ?? null,
     vlan: nic.vlan ?? null,
     trunks: nic.trunks,

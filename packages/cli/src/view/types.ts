@@ -89,6 +89,8 @@ export interface LeaseView {
 
 export interface NicView {
   readonly name: string;
+  /** Its number in the node, from 0: the last one of its port's name. */
+  readonly index: number;
   readonly network: string | null;
   /** The wire that it is an end of. */
   readonly link: string | null;
@@ -98,6 +100,8 @@ export interface NicView {
   readonly port: string;
   readonly bridge: string;
   readonly ofport: number | null;
+  /** The interface that shows what passes there, in the yard's namespace; null when it is not told to have one. */
+  readonly spy: string | null;
   readonly mtu: number | null;
   readonly vlan: number | null;
   readonly trunks: readonly number[];

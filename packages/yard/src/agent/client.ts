@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import type { Rows } from "../store/rows.ts";
 import type { Outcome } from "../store/wait.ts";
+import type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.ts";
 import type { YardPaths } from "./paths.ts";
 import type { DownReply, UpReply } from "./requests.ts";
 import { type AgentConnection, connectSocket } from "./socket.ts";
@@ -12,6 +13,7 @@ export interface Progress {
 }
 
 export { failureErrors } from "../store/failures.ts";
+export type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.ts";
 export { subjectText } from "./subject.ts";
 
 export interface LabText {
@@ -29,6 +31,10 @@ export interface AgentClient extends AgentConnection {
   down(labs: { readonly file?: string }): Promise<DownReply>;
   settled(cfg: number, labs: readonly string[], onProgress: (progress: Progress) => void): Promise<Outcome>;
   rows(): Promise<Rows>;
+  /** Resolves when the capture has ended; it does with the connection. */
+  capture(request: CaptureRequest, onProgress: (progress: CaptureProgress) => void): Promise<CaptureReply>;
+  /** Ends a capture in good order. */
+  stopCapture(id: number): Promise<void>;
 }
 
 /**
@@ -44,7 +50,7 @@ export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentCli
     return undefined;
   }
   // The one place where a reply is taken at its word: the same build made it, from the type that it is read as.
-  const ask = async <R>(method: string, params?: object, onProgress?: (progress: Progress) => void) =>
+  const ask = async <R, P = Progress>(method: string, params?: object, onProgress?: (progress: P) => void) =>
     (await agent.request(method, params, onProgress as ((progress: unknown) => void) | undefined)) as R;
   return Object.assign(agent, {
     up: (lab: LabText) => ask<UpReply>("up", lab),
@@ -52,6 +58,9 @@ export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentCli
     settled: (cfg: number, labs: readonly string[], onProgress: (progress: Progress) => void) =>
       ask<Outcome>("settled", { cfg, labs }, onProgress),
     rows: () => ask<Rows>("rows"),
+    capture: (request: CaptureRequest, onProgress: (progress: CaptureProgress) => void) =>
+      ask<CaptureReply, CaptureProgress>("capture", request, onProgress),
+    stopCapture: (id: number) => ask<void>("capture-stop", { id }),
   });
 }
 

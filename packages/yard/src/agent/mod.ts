@@ -1,7 +1,6 @@
 export { runPipes } from "../impair/relay.ts";
 export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 export { type AgentOptions, runAgent } from "./agent.ts";
-export type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.ts";
 export { type AgentClient, connectAgent } from "./client.ts";
 export { describe } from "./describe.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";

@@ -14,9 +14,6 @@ export interface CaptureOptions {
   readonly buffer: number;
 }
 
-/** More than any frame: what a switch passes on at once is 64 KiB, in front of which stand its headers. */
-export const WHOLE_FRAME = 65_600;
-
 /** What a capture has come to. */
 export interface CaptureStatistics {
   /** Frames that were handed over. */

@@ -370,6 +370,10 @@ export class Change {
     this.#diff(node, wanted, (changed) => this.#tx.update("Node", node._uuid, changed));
   }
 
+  setSpy(row: NicRow, spy: boolean): void {
+    this.#diff(row, { spy }, (changed) => this.#tx.update("Nic", row._uuid, changed));
+  }
+
   /** Puts a nic's row back to what it was. */
   restore(row: NicRow, before: NicRow): void {
     const { _uuid, status, external_ids, ...wanted } = before;

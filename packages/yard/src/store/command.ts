@@ -164,6 +164,31 @@ export function setImpair(
   });
 }
 
+/**
+ * Has a nic spied on, or no longer.
+ *
+ * @throws YardError `node.unknown`, `nic.unknown`; OvsdbError
+ */
+export function spyNic(
+  store: Store,
+  node: string,
+  nic: string,
+  on: boolean,
+  options?: ChangeOptions,
+): Promise<Commanded> {
+  return command(store, `spy ${node}:${nic} ${on ? "on" : "off"}`, undefined, options, (change) => {
+    const nics = store.db.table("Nic");
+    const uuid = [...nodeRow(store, node).nics].find((it) => nics.get(it)?.name === nic);
+    const row = uuid === undefined ? undefined : nics.get(uuid);
+    if (row === undefined) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
+    change.setSpy(row, on);
+    return (undo) => {
+      const now = nics.get(row._uuid);
+      if (now !== undefined) undo.setSpy(now, row.spy);
+    };
+  });
+}
+
 type ImpairChange = (present: ImpairSpec | undefined) => ImpairSpec | undefined;
 
 function linkConfig(store: Store, name: string, change: ImpairChange) {

@@ -20,6 +20,7 @@ export {
   removeNetwork,
   removeNode,
   setImpair,
+  spyNic,
 } from "./command.ts";
 export type { NodeConfig } from "./config.ts";
 export { type Declared, declareLab, withdrawLabs } from "./declare.ts";

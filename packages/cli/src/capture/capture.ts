@@ -1,0 +1,125 @@
+import { createReadStream } from "node:fs";
+import { YardError } from "@switchyard/base";
+import { portName } from "@switchyard/vswitch";
+import { type AgentClient, type CaptureProgress, type CaptureReply, connectAgent } from "@switchyard/yard/client";
+import { yardPaths } from "@switchyard/yard/paths";
+import type { Session } from "../session.ts";
+import { version } from "../version.ts";
+import type { NicView, NodeView, YardView } from "../view/types.ts";
+import type { CaptureOutput } from "./output.ts";
+import { PcapReader } from "./pcap.ts";
+import { type CapturedInterface, head, packets, statistics } from "./pcapng.ts";
+
+/** More than any frame: what a switch passes on at once is 64 KiB, in front of which stand its headers. */
+export const WHOLE_FRAME = 65_600;
+
+/** What to capture, and how much of it. */
+export interface CaptureOptions {
+  /** As pcap-filter(7) has it; empty: all frames. */
+  readonly filter: string;
+  /** Bytes of each frame that are kept. */
+  readonly snaplen: number;
+  /** Frames after which it ends. */
+  readonly count: number | undefined;
+  /** Milliseconds after which it ends. */
+  readonly duration: number | undefined;
+  /** Bytes that the kernel holds while we are slow. */
+  readonly buffer: number;
+}
+
+/** What a capture has come to. */
+export interface CaptureResult {
+  readonly captured: number;
+  readonly received: number;
+  readonly dropped: number;
+}
+
+/** The yard's agent, which makes captures. @throws YardError `capture.no-agent` */
+export async function captureAgent(session: Session, yard: string): Promise<AgentClient> {
+  const agent = await connectAgent(yardPaths(yard, session.env));
+  if (agent !== undefined) return agent;
+  throw new YardError("capture.no-agent", `no agent of this version runs in yard "${yard}"`, {
+    hint: `start it, or start it anew: sudo yard -y ${yard} agent`,
+  });
+}
+
+/**
+ * Writes what passes a nic, as pcapng, until the session is interrupted, time or count is reached, or the nic goes away.
+ *
+ * @param open makes the output, once the capture is under way; told how every file begins
+ * @param onListening called when frames are seen from now on
+ * @throws YardError `capture.ended`, those of the agent's `capture` and of the output
+ */
+export async function capture(
+  session: Session,
+  agent: AgentClient,
+  at: { readonly view: YardView; readonly node: NodeView; readonly nic: NicView },
+  options: CaptureOptions,
+  open: (head: Buffer) => CaptureOutput,
+  onListening: () => void = () => {},
+): Promise<CaptureResult> {
+  const { filter, snaplen, count, buffer } = options;
+  const first = Promise.withResolvers<CaptureProgress>();
+  let timer: Timer | undefined;
+  const stop = () => void first.promise.then(({ id }) => agent.stopCapture(id)).catch(() => {});
+  const reply = agent.capture(
+    { port: portName(at.node.objId, at.nic.index), filter, snaplen, buffer, ...(count === undefined ? {} : { count }) },
+    (progress) => {
+      first.resolve(progress);
+      if (!progress.listening) return;
+      if (options.duration !== undefined) timer = setTimeout(stop, options.duration);
+      onListening();
+    },
+  );
+  reply.catch(first.reject);
+  const began = Date.now();
+  session.signal.addEventListener("abort", stop, { once: true });
+  if (session.signal.aborted) stop();
+  try {
+    const { stream } = await first.promise;
+    const start = head(`Switchyard ${version}`, interfaceOf(at, options));
+    using output = open(start);
+    const captured = await copy(stream, output);
+    const ended = await reply;
+    const result = { ...(ended.statistics ?? { received: captured, dropped: 0 }), captured };
+    const { received: accepted, dropped } = result;
+    await output.write(statistics({ accepted, delivered: captured, dropped, began, ended: Date.now() }));
+    throwIfBroken(ended, at);
+    return result;
+  } finally {
+    clearTimeout(timer);
+    session.signal.removeEventListener("abort", stop);
+  }
+}
+
+async function copy(stream: string, output: CaptureOutput): Promise<number> {
+  const reader = new PcapReader();
+  let captured = 0;
+  for await (const chunk of createReadStream(stream)) {
+    const frames = [...reader.read(chunk)];
+    captured += frames.length;
+    if (frames.length > 0) await output.write(packets(frames));
+  }
+  return captured;
+}
+
+function interfaceOf(
+  { view, node, nic }: { readonly view: YardView; readonly node: NodeView; readonly nic: NicView },
+  { filter, snaplen }: CaptureOptions,
+): CapturedInterface {
+  const place = nic.bridge === "" ? "" : ` on bridge ${nic.bridge}`;
+  return {
+    name: `${node.name}:${nic.name}`,
+    description: `port ${nic.port}${place} of yard ${view.yard}`,
+    mac: nic.mac,
+    filter,
+    snaplen,
+  };
+}
+
+function throwIfBroken({ problem }: CaptureReply, { node, nic }: { readonly node: NodeView; readonly nic: NicView }) {
+  if (problem === undefined) return;
+  throw new YardError("capture.ended", `the capture of ${node.name}:${nic.name} ended by itself: ${problem}`, {
+    hint: "the nic may have gone; what was captured until then has been written",
+  });
+}

@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { run, tryRun } from "@switchyard/base";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { createSite, type Result, type Site, yardName } from "./yard.ts";
+
+setDefaultTimeout(60_000);
+
+const LAB = `
+name: spied
+networks: { lan: { cidr: 10.251.7.0/24 }, spare: {} }
+nodes:
+  a: { kind: netns, nics: [{ network: lan, ip: 10.251.7.1/24, spy: true }] }
+  b: { kind: netns, nics: [{ network: lan, ip: 10.251.7.2/24 }] }
+  tagged: { kind: netns, nics: [{ network: spare, ip: 10.251.8.1/24, vlan: 5 }] }
+  trunk: { kind: netns, nics: [{ network: spare, trunks: [5, 6] }] }
+  left: { kind: netns, nics: [{ name: wire0, ip: 10.251.9.1/24 }] }
+  right: { kind: netns, nics: [{ name: wire0, ip: 10.251.9.2/24 }] }
+links: [{ endpoints: ["left:wire0", "right:wire0"] }]
+`;
+
+describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))("a spied lab", () => {
+  const yard = yardName();
+  let before: Machine;
+  let site: Site;
+  const command = (...argv: readonly string[]) => site.yard(yard, argv);
+  const links = async () => {
+    const told = JSON.parse(await run(["ip", "-n", `yard_${yard}`, "-json", "link", "show"]));
+    return told
+      .map(({ ifname }: { readonly ifname: string }) => ifname)
+      .filter((name: string) => name.startsWith("s_"));
+  };
+  const ping = (node: string, address: string, count = 3) =>
+    run(["ip", "netns", "exec", `yard_${yard}_${node}`, "ping", "-qn", "-i", "0.02", "-c", String(count), address]);
+  const decoded = async (file: string, ...argv: readonly string[]) => {
+    const { stdout } = await tryRun(["tcpdump", "-nr", join(site.folder, file), ...argv]);
+    return stdout.trim().split("\n");
+  };
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await createSite();
+    site.write("spied.yard.yaml", LAB);
+    expect(await command("up")).toMatchObject({ code: 0, stderr: "" });
+  });
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(yard) });
+  });
+
+  /** A capture that frames come to from when this resolves. */
+  async function capturing(...argv: readonly string[]): Promise<{ child: ChildProcess; done: Promise<Result> }> {
+    const listening = Promise.withResolvers<ChildProcess>();
+    const done = site.yard(yard, ["capture", ...argv], {
+      onStart: (child) => {
+        child.stderr?.on("data", (text) => /^capturing |^{"capturing"/m.test(String(text)) && listening.resolve(child));
+      },
+    });
+    void done.then(({ stderr }) => listening.reject(new Error(stderr)));
+    listening.promise.catch(() => {});
+    return { child: await listening.promise, done };
+  }
+
+  test("a nic has its spy from birth, in the yard's namespace, that anyone can read, and loses it when told", async () => {
+    expect(await links()).toEqual(["s_k_1_0"]);
+    const [a] = JSON.parse((await command("inspect", "a", "--json")).stdout);
+    expect(a.nics[0]).toMatchObject({ port: "_k_1_0", spy: "s_k_1_0" });
+    expect((await command("spy", "a:0", "off")).stdout).toMatch(/^nic a:eth0 no longer spied on/);
+    expect(await links()).toEqual([]);
+    expect((await command("spy", "a:eth0", "on")).stdout).toMatch(/^nic a:eth0 spied on: s_k_1_0/);
+    expect((await command("spy", "a:eth0", "on")).stdout).toMatch(/^nothing to do/);
+    expect(await links()).toEqual(["s_k_1_0"]);
+    expect((await command("plan")).stdout).toBe("nothing to do\n");
+  });
+
+  test("a capture has every frame in both directions once, and makes its spy and removes it", async () => {
+    const { done, child } = await capturing("b:0", "icmp", "-w", "both.pcapng");
+    expect(await links()).toEqual(["s_k_1_0", "s_k_2_0"]);
+    await ping("a", "10.251.7.2", 20);
+    await ping("b", "10.251.7.1", 20);
+    child.kill("SIGINT");
+    expect(await done).toMatchObject({ code: 0, stdout: "" });
+    expect((await done).stderr).toContain("80 frames captured, 80 let through, 0 dropped");
+    const seen = (await decoded("both.pcapng")).map((line) => line.replace(/^\S+ /, ""));
+    expect(seen).toHaveLength(80);
+    expect(new Set(seen).size).toBe(80);
+    expect(await links()).toEqual(["s_k_1_0"]);
+  });
+
+  test("frames bear the tags that they have at that very nic, on an access port, a trunk and a wire", async () => {
+    const tagged = await capturing("tagged:0", "-c", "2", "-w", "tagged.pcapng", "arp");
+    const trunk = await capturing("trunk:0", "-c", "1", "-w", "trunk.pcapng", "vlan 5 and arp");
+    const wire = await capturing("left:wire0", "-c", "2", "-w", "wire.pcapng", "icmp");
+    await ping("left", "10.251.9.2", 1);
+    // Nobody answers; the questions are what is seen.
+    await tryRun(["ip", "netns", "exec", `yard_${yard}_tagged`, "ping", "-qn", "-c", "2", "-W", "1", "10.251.8.9"]);
+    for (const { done } of [tagged, trunk, wire]) expect((await done).code).toBe(0);
+    expect((await decoded("tagged.pcapng", "-e"))[0]).toMatch(/ethertype ARP .*who-has 10\.251\.8\.9/);
+    expect((await decoded("trunk.pcapng", "-e"))[0]).toMatch(/vlan 5.*who-has 10\.251\.8\.9/);
+    expect((await decoded("wire.pcapng", "-e"))[0]).toMatch(/> 10\.251\.9\.2: ICMP echo request/);
+  });
+
+  test("several read at once; the spy goes with the last, also when all are killed", async () => {
+    const first = await capturing("b:0", "icmp", "-c", "2", "-w", "first.pcapng");
+    const second = await capturing("b:eth0", "icmp", "-w", "second.pcapng");
+    const third = await capturing("b:eth0", "-w", "third.pcapng");
+    await ping("a", "10.251.7.2", 1);
+    expect((await first.done).code).toBe(0);
+    expect(await links()).toEqual(["s_k_1_0", "s_k_2_0"]);
+    await ping("a", "10.251.7.2", 1);
+    const gone = spySeen("s_k_2_0");
+    second.child.kill("SIGKILL");
+    third.child.kill("SIGKILL");
+    await Promise.all([second.done, third.done]);
+    await gone;
+    expect(await links()).toEqual(["s_k_1_0"]);
+    // What the killed one has written can be read.
+    expect((await decoded("first.pcapng")).length).toBe(2);
+    expect((await decoded("second.pcapng")).length).toBe(4);
+  });
+
+  test("what cannot be is refused before anything is touched", async () => {
+    const wrong = await command("capture", "b:0", "tcp", "prot", "80", "-w", "none.pcapng");
+    expect(wrong).toMatchObject({ code: 1, stdout: "" });
+    expect(wrong.stderr).toContain('"tcp prot 80" is no filter: syntax error [capture.bad-filter]');
+    expect(() => statSync(join(site.folder, "none.pcapng"))).toThrow("ENOENT");
+    expect((await command("capture", "b:7", "-w", "none.pcapng")).stderr).toContain("[nic.unknown]");
+    expect(await command("capture", "b:0", "--ring", "3/1M")).toMatchObject({ code: 2 });
+    expect(await links()).toEqual(["s_k_1_0"]);
+  });
+
+  test("the counts come as JSON, and the file names the nic", async () => {
+    const { done } = await capturing("b:0", "icmp", "-c", "2", "--json");
+    await ping("a", "10.251.7.2", 1);
+    const { stderr, code } = await done;
+    expect(code).toBe(0);
+    expect(JSON.parse(stderr.trim().split("\n").at(-1) ?? "")).toMatchObject({
+      nic: "b:eth0",
+      captured: 2,
+      dropped: 0,
+    });
+    expect(readFileSync(join(site.folder, "both.pcapng")).includes("b:eth0")).toBe(true);
+  });
+
+  /** Resolves when the kernel tells that a link is gone. */
+  function spySeen(name: string): Promise<void> {
+    const monitor = spawn("ip", ["-n", `yard_${yard}`, "monitor", "link"], { stdio: ["ignore", "pipe", "inherit"] });
+    return new Promise((resolve) => {
+      let said = "";
+      monitor.stdout.on("data", (text) => {
+        said += String(text);
+        if (!new RegExp(`Deleted .*${name}`).test(said)) return;
+        monitor.kill();
+        resolve();
+      });
+    });
+  }
+});
