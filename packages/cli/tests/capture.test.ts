@@ -80,12 +80,14 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     expect(await links()).toEqual(["s_k_1_0", "s_k_2_0"]);
     await ping("a", "10.251.7.2", 20);
     await ping("b", "10.251.7.1", 20);
+    const gone = removalOf("s_k_2_0");
     child.kill("SIGINT");
     expect(await done).toMatchObject({ code: 0, stdout: "" });
     expect((await done).stderr).toContain("80 frames captured, 80 let through, 0 dropped");
     const seen = (await decoded("both.pcapng")).map((line) => line.replace(/^\S+ /, ""));
     expect(seen).toHaveLength(80);
     expect(new Set(seen).size).toBe(80);
+    await gone;
     expect(await links()).toEqual(["s_k_1_0"]);
   });
 
@@ -110,7 +112,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     expect((await first.done).code).toBe(0);
     expect(await links()).toEqual(["s_k_1_0", "s_k_2_0"]);
     await ping("a", "10.251.7.2", 1);
-    const gone = spySeen("s_k_2_0");
+    const gone = removalOf("s_k_2_0");
     second.child.kill("SIGKILL");
     third.child.kill("SIGKILL");
     await Promise.all([second.done, third.done]);
@@ -145,7 +147,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
   });
 
   /** Resolves when the kernel tells that a link is gone. */
-  function spySeen(name: string): Promise<void> {
+  function removalOf(name: string): Promise<void> {
     const monitor = spawn("ip", ["-n", `yard_${yard}`, "monitor", "link"], { stdio: ["ignore", "pipe", "inherit"] });
     return new Promise((resolve) => {
       let said = "";

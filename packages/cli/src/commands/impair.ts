@@ -19,11 +19,10 @@ import { examples, JSON_HELP } from "../help.ts";
 import { took } from "../render/duration.ts";
 import { renderImpair } from "../render/impair.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { findNic, findNode } from "../target.ts";
+import { findNic, findNode, parseNicPath } from "../target.ts";
 import { currentView } from "../view/current.ts";
 import { readYard } from "../view/open.ts";
 import type { ImpairView, YardView } from "../view/types.ts";
-import { parseNicPath } from "./detach.ts";
 
 interface Options extends CommonOptions {
   readonly way?: string;
