@@ -139,10 +139,10 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping", "ipro
     });
 
     test("a file of the yard that is removed is written again at the next look", async () => {
-      const hosts = join("/etc/netns", a, "hosts");
-      await run(["rm", hosts]);
+      const folder = join("/etc/netns", a);
+      await run(["rm", folder]);
       expect((await yard.up(LAB)).failures).toEqual([]);
-      expect(await run(["cat", hosts])).toContain("10.83.2.1");
+      expect(await run(["cat", join(folder, "hosts")])).toContain("10.83.2.1");
     });
   },
 );

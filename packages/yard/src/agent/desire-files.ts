@@ -1,7 +1,7 @@
 import { addressOf } from "@switchyard/base";
 import type { NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
-import { hostsFile, nodeNamespace, resolverFile } from "./names.ts";
+import { commonFolder, hostsFile, nodeNamespace, resolverFile } from "./names.ts";
 import type { FileState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
@@ -15,6 +15,7 @@ export function* labFiles(nodes: readonly NodeEntry[], facts: HostFacts): Genera
 
 /**
  * A node's own files. A bare namespace finds them where `ip netns exec` looks (ip-netns(8)); a container binds them.
+ * One that has none of its own has a link to what all have: a folder for each of a thousand costs a disk's journal a while.
  */
 export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: string, file: FileState]> {
   // It has files of its own; cloud-init tells it of names.
@@ -29,8 +30,12 @@ export function* nodeFiles(node: NodeEntry, facts: HostFacts): Generator<[path: 
   }
   if (node.spec.kind === "guest") return;
   const folder = `/etc/netns/${nodeNamespace(facts.yard, node.name)}`;
+  if (servers.length === 0) {
+    yield [folder, { type: "symlink", target: commonFolder(facts.run, node.lab), purpose }];
+    return;
+  }
   yield [`${folder}/hosts`, { type: "symlink", target: hostsFile(facts.run, node.lab), purpose }];
-  if (servers.length > 0) yield [`${folder}/resolv.conf`, { type: "text", text: resolver, bound: true, purpose }];
+  yield [`${folder}/resolv.conf`, { type: "text", text: resolver, bound: true, purpose }];
 }
 
 /** Whether a container has our resolv.conf from its start on. A lease may bring servers later, and others. */

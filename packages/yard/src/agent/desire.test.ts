@@ -244,23 +244,25 @@ describe("what a host shall be like", () => {
     const nodes = [
       netns("web", [nic("eth0", "lan", { ip: ips("fd01::1/64", "10.1.0.1/24"), dns: [parseIp("9.9.9.9")] })]),
       container("db", [nic("eth0", "lan", { ip: ips("10.1.0.2/24"), dns: [parseIp("9.9.9.9")] })]),
+      netns("plain", [nic("eth0", "lan", { ip: [] })]),
     ];
     const { files, containers } = desire(rowsFrom([network("lan")], nodes), facts);
-    const hosts = files.get("/run/t/files/hosts-one");
+    const hosts = files.get("/run/t/etc/lab-one/hosts");
     expect(hosts?.type === "text" && hosts.text.split("\n").slice(2)).toEqual([
       "10.1.0.1 web",
       "fd01::1 web",
       "10.1.0.2 db",
       "",
     ]);
+    expect(files.get("/etc/netns/yard_t_plain")).toMatchObject({ type: "symlink", target: "/run/t/etc/lab-one" });
     expect(files.get("/etc/netns/yard_t_web/hosts")).toMatchObject({
       type: "symlink",
-      target: "/run/t/files/hosts-one",
+      target: "/run/t/etc/lab-one/hosts",
     });
     expect(files.get("/etc/netns/yard_t_web/resolv.conf")).toMatchObject({ text: "nameserver 9.9.9.9\n" });
     expect(files.get("/run/t/files/resolv-db")).toMatchObject({ text: "nameserver 9.9.9.9\n", bound: true });
     expect(containers.get("db")?.config?.binds).toEqual([
-      "/run/t/files/hosts-one:/etc/hosts:ro",
+      "/run/t/etc/lab-one/hosts:/etc/hosts:ro",
       "/run/t/files/resolv-db:/etc/resolv.conf:ro",
     ]);
   });

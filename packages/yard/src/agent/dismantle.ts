@@ -11,7 +11,7 @@ import {
 } from "@switchyard/linux";
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
-import { NETNS_ETC, ownFolders } from "./files.ts";
+import { NETNS_ETC, ownFolders, ownLinks } from "./files.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { graceOf } from "./machine-work.ts";
@@ -65,7 +65,7 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   );
 
   const ofServices = [DHCP_SUFFIX, DNSMASQ_SUFFIX].map((suffix) => `${paths.run}${suffix}`);
-  for (const folder of [...ownFolders(paths), ...ofServices, paths.run, paths.state])
+  for (const folder of [...ownFolders(paths), ...ownLinks(paths), ...ofServices, paths.run, paths.state])
     rmSync(folder, { recursive: true, force: true });
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { DHCP_SUFFIX, DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
+import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
 import type { FileState } from "./state.ts";
 
 /** The folder in which `ip netns exec` looks for the files of a namespace, one folder each (ip-netns(8)). */
@@ -23,7 +23,7 @@ const DNSMASQ_PARTS = ["dhcp", "names"] as const;
 
 /** The files of a yard that are there: those of `wanted`, and whatever else lies in the folders that are its own. */
 export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
-  const candidates = new Set(wanted);
+  const candidates = new Set([...wanted, ...ownLinks(paths)]);
   for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
   const found = new Map<string, FileState>();
   for (const path of candidates) {
@@ -35,14 +35,28 @@ export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<strin
 
 /** Folders in which every file is this yard's. */
 export function ownFolders(paths: YardPaths): string[] {
-  const ofNodes = entries(NETNS_ETC).filter((name) => name.startsWith(`${paths.namespace}_`));
   const networks = `${paths.run}${DNSMASQ_SUFFIX}`;
+  const common = `${paths.run}${COMMON_SUFFIX}`;
   return [
     join(paths.run, "files"),
     `${paths.run}${DHCP_SUFFIX}`,
-    ...ofNodes.map((name) => join(NETNS_ETC, name)),
+    ...entries(common).map((name) => join(common, name)),
+    ...ofNodes(paths, "folder"),
     ...entries(networks).flatMap((name) => DNSMASQ_PARTS.map((part) => join(networks, name, part))),
   ];
+}
+
+/** Links of this yard's that stand for a folder. */
+export function ownLinks(paths: YardPaths): string[] {
+  return ofNodes(paths, "link");
+}
+
+function ofNodes(paths: YardPaths, what: "folder" | "link"): string[] {
+  if (!existsSync(NETNS_ETC)) return [];
+  return readdirSync(NETNS_ETC, { withFileTypes: true })
+    .filter((it) => (what === "folder" ? it.isDirectory() : it.isSymbolicLink()))
+    .filter(({ name }) => name.startsWith(`${paths.namespace}_`))
+    .map(({ name }) => join(NETNS_ETC, name));
 }
 
 /** A text that containers bind is written in place, as they hold its inode; anything else is replaced at once. */
@@ -79,8 +93,8 @@ export function deleteFile(path: string): void {
 export function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
-    if (dirname(folder) === NETNS_ETC) rmdirSync(NETNS_ETC);
     const above = dirname(folder);
+    if (above === NETNS_ETC || above.endsWith(COMMON_SUFFIX)) rmdirSync(above);
     if (!dirname(above).endsWith(DNSMASQ_SUFFIX)) return;
     if (!DNSMASQ_PARTS.some((part) => existsSync(join(above, part)))) rmSync(join(above, "leases"), { force: true });
     rmdirSync(above);

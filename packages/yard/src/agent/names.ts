@@ -5,7 +5,7 @@ import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
-import { DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX, SYSTEM_YARD } from "./paths.ts";
+import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX, SYSTEM_YARD } from "./paths.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
@@ -98,9 +98,17 @@ export function gatewayMac(yard: string, network: string): string {
   return parseMac(`02:${hash.match(/../g)?.join(":")}`);
 }
 
+/**
+ * The folder of the files that all nodes of a lab have in common, or all that belong to none. For a bare namespace it
+ * may stand where `ip netns exec` looks, so nothing else is in it.
+ */
+export function commonFolder(run: string, lab: string | undefined): string {
+  return lab === undefined ? `${run}${COMMON_SUFFIX}/yard` : `${run}${COMMON_SUFFIX}/lab-${lab}`;
+}
+
 /** The hosts file of a lab, or of the nodes that belong to none. */
 export function hostsFile(run: string, lab: string | undefined): string {
-  return lab === undefined ? `${run}/files/hosts` : `${run}/files/hosts-${lab}`;
+  return `${commonFolder(run, lab)}/hosts`;
 }
 
 /** The resolv.conf that a node's container binds. */

@@ -29,6 +29,9 @@ export const SYSTEM_SWITCH = "unix:/var/run/openvswitch/db.sock";
 /** The namespaces of yards and nodes begin with it; an underscore parts the yard's name from the node's. */
 export const NAMESPACE_PREFIX = "yard_";
 
+/** What follows the path of a yard's runtime files in that of the files which nodes have in common. */
+export const COMMON_SUFFIX = "/etc";
+
 /** What follows the path of a yard's runtime files in that of the files of its dnsmasqs, who read them as nobody. */
 export const DNSMASQ_SUFFIX = ".dnsmasq";
 /** The same of what its DHCP clients read and write, as nobody. */
