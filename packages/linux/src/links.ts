@@ -18,6 +18,7 @@ import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
 import type { LinkWork } from "./network.ts";
 import { SINK_MTU, sinkKind } from "./sink.ts";
+import { setSysctls } from "./sysctl.ts";
 import { makeTap } from "./tap.ts";
 import type { LinkFailure, LinkOp, NamespaceRef } from "./types.ts";
 
@@ -35,6 +36,7 @@ interface FarEnd {
   readonly name: string;
   readonly settings: LinkSettings;
   readonly offloads: boolean | undefined;
+  readonly solicit: boolean | undefined;
 }
 
 /** {@link LinkWork} by rtnetlink. */
@@ -103,8 +105,10 @@ function visit(
   }
   using socket = opened;
   using queue = new Queue(socket, failures);
-  for (const { near, op, name, settings, offloads } of due) {
+  for (const { near, op, name, settings, offloads, solicit } of due) {
     if (failures.has(op)) continue;
+    // Where there is no IPv6 there is nothing to ask for either.
+    if (solicit === false) setSysctls(namespace, { [`net.ipv6.conf.${name}.router_solicitations`]: "0" });
     if (offloads !== undefined) queue.offloads(near, op, name, offloads);
     queue.push(near, op, setLink(name, settings));
   }
@@ -157,9 +161,10 @@ function enqueue(
       if (op.port)
         queue.push(here, op, setLink(op.name, { alias, up: op.up, master, silent: true, unaddressed: hasIpv6(mtu) }));
       else if (alias !== undefined || master !== undefined) queue.push(here, op, setLink(op.name, { alias, master }));
-      if (peer.alias !== undefined || peer.up !== undefined || peer.offloads !== undefined) {
+      const { offloads, solicit } = peer;
+      if (peer.alias !== undefined || peer.up !== undefined || offloads !== undefined || solicit !== undefined) {
         const settings = { alias: peer.alias, up: peer.up };
-        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads: peer.offloads });
+        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads, solicit });
       }
       return;
     }

@@ -27,6 +27,11 @@ export type LinkOp =
         readonly alias?: string;
         readonly up?: boolean;
         readonly offloads?: boolean;
+        /**
+         * False: it asks for no IPv6 router (RFC 4861 section 6.3.7); what routers advertise unasked it takes all the
+         * same. The kernel would go on asking for ever, and a switch brings each question to every port of a segment.
+         */
+        readonly solicit?: boolean;
       };
     }
   | {

@@ -74,21 +74,26 @@ export function watchNamespaces(
  *
  * @param listener gets the numbers of the peers in which something has changed, undefined standing for the watched
  * namespace itself; or `overrun`
+ * @returns what reads at once whatever the kernel has told by now
  */
 export function watchPeers(
   ref: NamespaceRef,
   listener: (where: ReadonlySet<number | undefined> | "overrun") => void,
   signal: AbortSignal,
-): void {
-  receive(ref, signal, (receiver) => {
+): () => void {
+  return receive(ref, signal, (receiver) => {
     const where = receiver.drainPeers();
     if (!signal.aborted && (where === "overrun" || where.size > 0)) listener(where);
   });
 }
 
-/** Calls `read` whenever a multicast socket of the namespace has something, until the signal aborts. */
-function receive(ref: NamespaceRef, signal: AbortSignal, read: (receiver: Receiver) => void): void {
-  if (signal.aborted) return;
+/**
+ * Calls `read` whenever a multicast socket of the namespace has something, until the signal aborts.
+ *
+ * @returns what calls it at once
+ */
+function receive(ref: NamespaceRef, signal: AbortSignal, read: (receiver: Receiver) => void): () => void {
+  if (signal.aborted) return () => {};
   const fd = openMulticast(ref);
   const receiver = new Receiver(fd);
   let watch: Disposable;
@@ -106,6 +111,9 @@ function receive(ref: NamespaceRef, signal: AbortSignal, read: (receiver: Receiv
     },
     { once: true },
   );
+  return () => {
+    if (!signal.aborted) read(receiver);
+  };
 }
 
 function openMulticast(ref: NamespaceRef): number {

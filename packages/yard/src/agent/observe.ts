@@ -97,7 +97,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
 
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
-  const views = await world.views.read(names, [world.namespace, "self"]);
+  const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"]);
   const host = views.get("self");
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {

@@ -105,7 +105,7 @@ async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ 
       paths,
       boot: bootId(),
       namespace: system ? "self" : { name: paths.namespace },
-      views: { read: async (names, beside) => viewNamespaces([...names.map((name) => ({ name })), ...beside]) },
+      views: { read: async (refs) => viewNamespaces(refs) },
       vswitch,
       engines,
       hypervisor,

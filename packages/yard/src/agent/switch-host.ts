@@ -1,10 +1,12 @@
 import { type Logger, YardError } from "@switchyard/base";
 import {
   adoptNamespace,
+  applyLinks,
   createNamespaces,
   type NamespaceRef,
   namespaceId,
   type ProcessId,
+  setSysctls,
   watchExit,
 } from "@switchyard/linux";
 import {
@@ -168,6 +170,7 @@ export class SwitchHost implements Disposable {
   async #startDaemon(): Promise<void> {
     const { run, databaseSocket, namespace } = this.paths;
     for (const { message } of createNamespaces([namespace])) throw new YardError("switch.no-namespace", message);
+    leaveUnrouted({ name: namespace });
     const id: ProcessId = await startVswitchd({
       namespace,
       runDir: run,
@@ -179,4 +182,15 @@ export class SwitchHost implements Disposable {
     this.#pid = id.pid;
     this.#daemon = watchVswitchd(run, id, () => this.#switchRevival.begin());
   }
+}
+
+/**
+ * Leaves the namespace of a switch without routes. For as long as it has any, the daemon reads all addresses of all
+ * links again at each new port (getifaddrs(3)), and of a thousand ports that takes longer than all else. Each link with
+ * IPv6 has a route for multicast, and the loopback one for itself; neither is of use among the ends of nics.
+ */
+function leaveUnrouted(namespace: NamespaceRef): void {
+  // Refused where the kernel has no IPv6: then there are no such routes.
+  setSysctls(namespace, { "net.ipv6.conf.default.disable_ipv6": "1" });
+  applyLinks([{ namespace, ops: [{ op: "set", name: "lo", up: false }] }]);
 }

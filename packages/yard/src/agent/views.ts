@@ -21,13 +21,14 @@ interface Held {
 }
 
 /**
- * The links, addresses and routes of the nodes' namespaces, kept up to date by the kernel's own events: only what has
- * changed is read again, so that looking at a thousand nodes costs what has happened to them.
+ * The links, addresses and routes of namespaces, kept up to date by the kernel's own events: only what has changed is
+ * read again, so that looking at a thousand nodes costs what has happened to them.
  */
 export class NamespaceViews {
   readonly #held = new Map<string, Held>();
   /** By the number that the watched namespace has for its peer: only those that have one are told of. */
   readonly #names = new Map<number, string>();
+  readonly #catchUp: () => void;
 
   constructor(
     /** The namespace of the switch: every nic has its other end there. */
@@ -37,7 +38,7 @@ export class NamespaceViews {
     onChange: () => void,
     signal: AbortSignal,
   ) {
-    watchPeers(
+    this.#catchUp = watchPeers(
       home,
       (where) => {
         if (where === "overrun") this.#held.clear();
@@ -56,9 +57,9 @@ export class NamespaceViews {
 
   /** Forgets what has changed. @returns whether any of it is of concern */
   #stale(where: ReadonlySet<number | undefined>): boolean {
-    let concerned = where.has(undefined);
+    let concerned = false;
     for (const peer of where) {
-      const name = peer === undefined ? undefined : this.#names.get(peer);
+      const name = peer === undefined ? namespaceKey(this.home) : this.#names.get(peer);
       if (name === undefined) continue;
       this.#held.delete(name);
       concerned = true;
@@ -66,23 +67,24 @@ export class NamespaceViews {
     return concerned;
   }
 
-  /** The views of named namespaces and of those given beside, which are always read. */
-  async read(names: readonly string[], beside: readonly NamespaceRef[]): Promise<Map<string, NamespaceView>> {
+  /** The views of namespaces, by their keys. */
+  async read(refs: readonly NamespaceRef[]): Promise<Map<string, NamespaceView>> {
+    this.#catchUp();
     const found = new Map<string, NamespaceView>();
-    const unknown = new Map<string, number | undefined>();
-    for (const name of names) {
-      const held = this.#held.get(name);
-      const id = namespaceId({ name });
-      if (held && held.id === id) found.set(name, held.view);
-      else unknown.set(name, id);
+    const unknown = new Map<string, { readonly ref: NamespaceRef; readonly id: number | undefined }>();
+    for (const ref of refs) {
+      const key = namespaceKey(ref);
+      const held = this.#held.get(key);
+      const id = namespaceId(ref);
+      if (held && held.id === id) found.set(key, held.view);
+      else unknown.set(key, { ref, id });
     }
-    const refs = [...unknown.keys()].map((name) => ({ name }));
+    const unread = Array.from(unknown.values(), ({ ref }) => ref);
     // Numbered before they are read, so that no change after the reading goes unnoticed.
-    const numbered = this.#number([...refs, "self"]);
-    const views = await viewNamespacesInSlices([...refs, ...beside]);
-    for (const [key, view] of views) {
+    const watched = this.#number(unread).add(namespaceKey(this.home));
+    for (const [key, view] of await viewNamespacesInSlices(unread)) {
       found.set(key, view);
-      if (numbered.has(key) && unknown.has(key)) this.#held.set(key, { view, id: unknown.get(key) });
+      if (watched.has(key)) this.#held.set(key, { view, id: unknown.get(key)?.id });
     }
     return found;
   }
