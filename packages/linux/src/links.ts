@@ -184,7 +184,7 @@ function enqueue(
       queue.push(here, op, createMacvlan(name, { mtu, mac, namespace }, parent), true);
       const settings = { alias, up };
       if (op.namespace === undefined) queue.push(here, op, setLink(name, settings));
-      else later({ namespace: op.namespace, near: here, op, name, settings, offloads: undefined });
+      else later({ namespace: op.namespace, near: here, op, name, settings, offloads: undefined, solicit: undefined });
       return;
     }
     case "bridge": {
