@@ -1,5 +1,5 @@
 /** Processes told apart by pid and start time, so that a reused pid is never mistaken for ours. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import { errno, errnoName, libc, SystemCallError } from "./ffi.ts";
 import { watchReadable } from "./readiness.ts";
@@ -54,6 +54,38 @@ export function identify(pid: number): ProcessId | undefined {
 
 export function isAlive(id: ProcessId): boolean {
   return startTime(id.pid) === id.startTime;
+}
+
+/**
+ * The sessions' first processes that were started with a variable in their environment, by its value (proc(5)). What
+ * they started has the variable too, but is in their session.
+ */
+export function markedSessions(variable: string): Map<string, ProcessId & { readonly argv: readonly string[] }> {
+  const found = new Map<string, ProcessId & { readonly argv: readonly string[] }>();
+  for (const entry of readdirSync("/proc")) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid)) continue;
+    try {
+      const mark = list(`/proc/${pid}/environ`).find((it) => it.startsWith(`${variable}=`));
+      const id = mark === undefined ? undefined : identify(pid);
+      if (mark === undefined || id === undefined || sessionOf(pid) !== pid) continue;
+      found.set(mark.slice(variable.length + 1), { ...id, argv: list(`/proc/${pid}/cmdline`) });
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found;
+}
+
+/** Field 6 of /proc/<pid>/stat. */
+function sessionOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[3]);
+}
+
+/** Strings, each ended by a zero byte. */
+function list(file: string): string[] {
+  return readFileSync(file, "utf8").split("\0").slice(0, -1);
 }
 
 /** pidfd_open(2) and pidfd_send_signal(2): the same numbers on all architectures. */

@@ -10,10 +10,13 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { asYardError, backoff, childEnvironment, type Logger, YardError } from "@switchyard/base";
-import { endProcess, isAlive, type ProcessId, startTime, watchExit } from "@switchyard/linux";
+import { endProcess, isAlive, markedSessions, type ProcessId, startTime, watchExit } from "@switchyard/linux";
 import { z } from "zod";
+
+/** Names a service's pid file without its ending, in the environment of its process. */
+const MARK = "SWITCHYARD_SERVICE";
 
 const recordSchema = z.strictObject({ pid: z.number().int(), startTime: z.string(), argv: z.array(z.string()) });
 
@@ -22,10 +25,15 @@ export interface Service extends ProcessId {
   readonly argv: readonly string[];
 }
 
-/** The supervised processes of a yard that run, by id, as their pid files tell. */
+/**
+ * The supervised processes of a yard that run, by id, as their pid files tell, and those that bear our mark alone: whose
+ * agent was killed before it could write one.
+ */
 export function runningServices(runDirectory: string): Map<string, Service> {
   const running = new Map<string, Service>();
   const folder = join(runDirectory, "services");
+  for (const [mark, service] of markedSessions(MARK))
+    if (dirname(mark) === folder) running.set(basename(mark), service);
   for (const file of existsSync(folder) ? readdirSync(folder) : []) {
     if (!file.endsWith(".pid")) continue;
     const record = recordSchema.safeParse(JSON.parse(readFileSync(join(folder, file), "utf8")));
@@ -71,7 +79,7 @@ export class Services implements Disposable {
       const child = spawn(program, args, {
         detached: true,
         stdio: ["ignore", log, log],
-        env: childEnvironment(),
+        env: { ...childEnvironment(), [MARK]: join(this.#folder, id) },
         cwd: "/",
       });
       await new Promise<void>((resolve, reject) => {
