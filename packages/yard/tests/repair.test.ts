@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
@@ -136,6 +137,19 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping", "ipro
         await run(["ip", "-n", inside, "link", "del", "_k_77_0"]);
         await run(["ip", "netns", "del", `yard_${stranger}`]);
       }
+    });
+
+    test("a namespace that was left half-made is made whole where a node shall be, and taken away where none is", async () => {
+      const half = `yard_${NAME}_half`;
+      const more = LAB.replace("  a:", "  half: { kind: netns, nics: [lan] }\n  a:");
+      await writeFile(`/run/netns/${half}`, "");
+      expect((await yard.up(more)).failures).toEqual([]);
+      expect(await run(["ip", "-n", half, "link", "show", "eth0"])).toContain("state UP");
+      expect((await yard.up(LAB)).failures).toEqual([]);
+      expect(await readdir("/run/netns")).not.toContain(half);
+      await writeFile(`/run/netns/${half}`, "");
+      expect((await yard.up(LAB)).failures).toEqual([]);
+      expect(await readdir("/run/netns")).not.toContain(half);
     });
 
     test("a file of the yard that is removed is written again at the next look", async () => {

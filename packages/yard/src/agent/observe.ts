@@ -96,7 +96,10 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
 
   const prefix = `${paths.namespace}_`;
-  const names = listNamespaces().filter((name) => name.startsWith(prefix));
+  // One that was left half-made is there to be taken away, but not to be used.
+  const names = listNamespaces()
+    .filter((name) => name.startsWith(prefix))
+    .filter((name) => !desired.namespaces.has(name) || namespaceId({ name }) !== undefined);
   const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"]);
   const host = views.get("self");
   const namespaces = new Map<string, NamespaceState>();
