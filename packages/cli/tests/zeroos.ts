@@ -39,7 +39,7 @@ export async function serveYard(
   });
   const python: ServedYard["python"] = (file, name, ...more) =>
     tryRun([PYTHON, `${programs}/${file}.py`, name, ...more], {
-      env: { ...childEnvironment(), ZEROOS_PORT: String(port), PYTHONDONTWRITEBYTECODE: "1" },
+      env: { ...childEnvironment(), ZEROOS_PORT: String(port), PYTHONDONTWRITEBYTECODE: "1", SECRET: "not a word" },
       timeout: 60_000,
     });
   return {

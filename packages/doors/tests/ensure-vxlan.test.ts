@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { viewNamespace } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { multicastGroup } from "@switchyard/vswitch";
+import { multicastGroup, tunnelBridges } from "@switchyard/vswitch";
 import fc from "fast-check";
 import { type TestSwitch, testSwitch } from "./switch.ts";
 
@@ -102,6 +102,13 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("VXLAN by command"
     expect(await failure(ensure(7, { peers: ["here"] }))).toMatchObject({ code: "address.bad-ip" });
     await sw.ovs("bridge-del", { bridge: "vxlbr7" });
     expect(sw.ports()).toEqual({ vxbackend: [] });
+  });
+
+  test("it is told which bridges reach a tunnel, over others too", async () => {
+    await sw.ovs("vxlan-ensure", { master: "vxbackend", vxlan: 7 });
+    await sw.ovs("vlan-ensure", { master: "vxlbr7", vlan: 5 });
+    await sw.ovs("vxlan-ensure", { master: "vxbackend", vxlan: 8, peers: ["10.2.0.2"] });
+    expect([...tunnelBridges(sw.db)].sort()).toEqual(["vlbr5", "vxlbr7", "vxlbr8"]);
   });
 
   test("tunnels take the place of the multicast device", async () => {

@@ -21,6 +21,7 @@ export { observeSwitch } from "./observe.ts";
 export { openSwitch, openWholeSwitch } from "./open.ts";
 export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } from "./server.ts";
 export { probeUserspaceTso, userspaceTso } from "./tso.ts";
+export { tunnelBridges } from "./tunnels.ts";
 export * from "./types.ts";
 export { type CallOptions, unixctl } from "./unixctl.ts";
 export { startVswitchd, stopVswitchd, type VswitchdOptions, vswitchdRuns, watchVswitchd } from "./vswitchd.ts";

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { asYardError, type Logger, YardError } from "@switchyard/base";
+import { asYardError, delay, type Logger, YardError } from "@switchyard/base";
 import {
   type Answer,
   type Call,
@@ -23,6 +23,8 @@ const STREAM = 1_000;
 const MOST = { jobs: 1_000, bytes: 256 << 20 };
 /** The end of each stream of a process that its result holds, in characters. */
 const KEPT = 1 << 20;
+/** Milliseconds that jobs may take to end when the server does. */
+const PATIENCE = 5_000;
 /** Marks the last message of a stream. */
 const END = { success: 0x2, error: 0x4 };
 
@@ -186,11 +188,14 @@ export class Jobs implements AsyncDisposable {
     this.#lists.push(`stream:${id}`, item, { most: STREAM, life: LIFE.stream });
   }
 
-  /** Ends all jobs. */
+  /** Ends all jobs; one that does not listen is not waited for long. */
   async [Symbol.asyncDispose](): Promise<void> {
     const jobs = [...this.#running.values()];
     for (const { kill } of jobs) kill();
-    await Promise.all(jobs.map(({ done }) => done));
+    const stop = new AbortController();
+    const late = delay(PATIENCE, stop.signal).catch(() => {});
+    await Promise.race([Promise.all(jobs.map(({ done }) => done)), late]);
+    stop.abort();
   }
 }
 

@@ -120,13 +120,19 @@ export function segmentId({ type, id: written }: Pick<ZeroosNic, "type" | "id">)
 /** A nic on a network, in the words of a lab file. @throws YardError `address.bad-mac` */
 export function nicPart(nic: PlacedNic, network: string): FilePart {
   const { config, hwaddr } = nic;
-  const common = { name: nic.interface, network, ...(hwaddr === "" ? {} : { mac: parseMac(hwaddr) }) };
+  const common = {
+    name: nic.interface,
+    network,
+    ...(hwaddr === "" ? {} : { mac: parseMac(hwaddr) }),
+    ...(nic.monitor ? { monitor: true } : {}),
+  };
   // The default network gives addresses itself.
   if (nic.type === "default") return common;
   return {
     ...common,
-    ip: config.cidr === "" ? "none" : config.cidr,
-    gateway: config.gateway === "" ? "none" : config.gateway,
+    ...(config.dhcp ? { dhcp: true } : {}),
+    ...(config.cidr === "" && config.dhcp ? {} : { ip: config.cidr === "" ? "none" : config.cidr }),
+    ...(config.gateway === "" && config.dhcp ? {} : { gateway: config.gateway === "" ? "none" : config.gateway }),
     ...(config.dns.length === 0 ? {} : { dns: config.dns }),
   };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
-import { endProcess, identify } from "@switchyard/linux";
+import { endProcess, identify, type ProcessId } from "@switchyard/linux";
 import { checkCommand, NOT_EXECUTABLE, NOT_FOUND, spawnInteractive } from "../streams/spawn.ts";
 import type { ExecOptions, ExecStreams } from "../types.ts";
 import type { OciProcess } from "./config.ts";
@@ -51,8 +51,10 @@ export async function execInContainer(
         ...(options.signal === undefined ? {} : { signal: options.signal }),
         // Killing runc alone would leave the command running in the container.
         abort: (runcPid) => {
-          const command = identify(Number(readOptional(pidFile) ?? Number.NaN)) ?? identify(runcPid);
-          if (command !== undefined) void endProcess(command, 0).catch(() => undefined);
+          const command = identify(Number(readOptional(pidFile) ?? Number.NaN));
+          if (command !== undefined) endGroup(command);
+          const ended = command ?? identify(runcPid);
+          if (ended !== undefined) void endProcess(ended, 0).catch(() => undefined);
         },
       },
       options.tty,
@@ -61,6 +63,15 @@ export async function execInContainer(
     return code === 0 ? 0 : conventional(code, log, args[0]);
   } finally {
     for (const file of [spec, log, pidFile]) rmSync(file, { force: true });
+  }
+}
+
+/** Kills what a command has started with it, as the parts of a pipeline: runc makes it the leader of a group. */
+function endGroup({ pid }: ProcessId): void {
+  try {
+    globalThis.process.kill(-pid, "SIGKILL");
+  } catch {
+    // It leads none.
   }
 }
 

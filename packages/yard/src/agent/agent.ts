@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
 import { bootId, isRoot, lockFile } from "@switchyard/linux";
 import type { Uuid } from "@switchyard/ovsdb";
-import { observeSwitch } from "@switchyard/vswitch";
+import { observeSwitch, tunnelBridges } from "@switchyard/vswitch";
 import { rowsOf } from "../store/rows.ts";
 import { writeStatus } from "../store/status.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -173,6 +173,7 @@ class Agent implements AsyncDisposable {
       host: hostname(),
       datapath,
       offloads: switchHost.finishesPackets(datapath),
+      tunnels: new Set(),
       ...hostNetwork(paths.yard),
       leases: new Map(),
       captured: new Set(),
@@ -260,7 +261,9 @@ class Agent implements AsyncDisposable {
     const offloads = this.switchHost.finishesPackets(this.facts.datapath);
     const { run } = this.facts;
     const captured = this.#captures.ports;
-    const facts = { ...this.facts, offloads, ...hostNetwork(this.facts.yard), leases: readLeases(run), captured };
+    const tunnels = tunnelBridges(site.vswitch);
+    const network = hostNetwork(this.facts.yard);
+    const facts = { ...this.facts, offloads, tunnels, ...network, leases: readLeases(run), captured };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);

@@ -70,6 +70,7 @@ function masterOf(network: NetworkEntry, networks: Networks): NetworkEntry | und
  */
 export function networkOffloads(network: NetworkEntry | undefined, networks: Networks, facts: HostFacts): boolean {
   if (!facts.offloads || facts.datapath !== "netdev" || network === undefined) return facts.offloads;
+  if (network.type === "bridge") return !facts.tunnels.has(network.bridge);
   return tunnelOf(network, networks) === undefined;
 }
 

@@ -18,6 +18,7 @@ const facts: HostFacts = {
   host: "h1",
   datapath: "netdev",
   offloads: true,
+  tunnels: new Set(["others-tunnel"]),
   addresses: [],
   uplinks: [],
   leases: new Map(),
@@ -136,6 +137,12 @@ describe("what a host shall be like", () => {
       [1500, true],
       [1280, true],
     ]);
+  });
+
+  test("nics on somebody else's bridge finish their packets where that reaches a tunnel", () => {
+    const on = (name: string) => ({ ...network(name), type: "bridge", bridge: `others-${name}` }) as const;
+    const rows = rowsFrom([on("tunnel"), on("plain")], [netns("n", [nic("a", "tunnel"), nic("b", "plain")])]);
+    expect([...desire(rows, facts).veths.values()].map(({ offloads }) => offloads)).toEqual([false, true]);
   });
 
   test("a nat keeps off the host where its subnet is another's: the host's own, or that of a network before it", () => {

@@ -45,6 +45,8 @@ export interface HostFacts {
   readonly datapath: string;
   /** Whether the switch finishes what nics leave to it, see {@link VethState}. */
   readonly offloads: boolean;
+  /** The switch's bridges, made by whomever, that packets reach a tunnel from. */
+  readonly tunnels: ReadonlySet<string>;
   /** Of the host's own links, and by which of them it reaches the world. */
   readonly addresses: readonly HostAddress[];
   readonly uplinks: readonly Uplink[];

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger } from "@switchyard/base/log";
 import { bootId, viewNamespaces } from "@switchyard/linux";
-import { openSwitch, startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
+import { openSwitch, startDatabaseServer, stopDatabaseServer, tunnelBridges } from "@switchyard/vswitch";
 import type { Lab } from "../model/types.ts";
 import { declareLab } from "../store/declare.ts";
 import { type Rows, rowsOf } from "../store/rows.ts";
@@ -40,7 +40,7 @@ export async function previewPlan(
 ): Promise<Action[]> {
   const paths = yardPaths(yard);
   const { rows, host } = await declared(paths, lab, options.signal);
-  const facts: HostFacts = {
+  const facts: Omit<HostFacts, "tunnels"> = {
     yard,
     host: host.name,
     datapath: host.datapath,
@@ -51,8 +51,8 @@ export async function previewPlan(
     run: paths.run,
     executable: options.executable,
   };
-  const wanted = desire(rows, facts);
-  const { desired, actual } = await compared(paths, wanted, rows);
+  const want = (tunnels: HostFacts["tunnels"]) => desire(rows, { ...facts, tunnels });
+  const { desired, actual } = await compared(paths, want, rows);
   return plan(desired, actual, { revive: true });
 }
 
@@ -92,11 +92,16 @@ async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSig
 }
 
 /** Both states as the agent would compare them; where it does not run, there is nothing to compare with. */
-async function compared(paths: YardPaths, wanted: State, rows: Rows): Promise<{ desired: State; actual: State }> {
+async function compared(
+  paths: YardPaths,
+  want: (tunnels: HostFacts["tunnels"]) => State,
+  rows: Rows,
+): Promise<{ desired: State; actual: State }> {
   await using agent = await connectSocket(paths.agentSocket);
-  if (!agent) return { desired: wanted, actual: EMPTY };
+  if (!agent) return { desired: want(new Set()), actual: EMPTY };
   const system = paths.yard === SYSTEM_YARD;
   await using vswitch = await openSwitch(switchRemote(paths));
+  const wanted = want(tunnelBridges(vswitch));
   await using engines = new Engines(paths, createLogger("yard", "warn"));
   await using hypervisor = new Hypervisor(paths, createLogger("yard", "warn"));
   const services = runningServices(paths.run);

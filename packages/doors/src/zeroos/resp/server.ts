@@ -81,6 +81,8 @@ class Client {
   #trusted: boolean;
   #failures = 0;
   #answering = false;
+  /** The next answer is the last. */
+  #leaving = false;
   #silence: Timer | undefined;
   #unread: Timer | undefined;
 
@@ -124,6 +126,9 @@ class Client {
         if (this.#gone.signal.aborted) return;
         const [name, ...args] = request;
         this.#send(await this.#answer(name?.toString("latin1").toUpperCase() ?? "", args));
+        if (!this.#leaving) continue;
+        this.socket.end();
+        return;
       }
     } catch (error) {
       const { code, message } = asYardError(error);
@@ -146,7 +151,7 @@ class Client {
 
   async #answer(name: string, args: readonly Buffer[]): Promise<Reply> {
     if (name === "QUIT") {
-      this.socket.end(encode(OK));
+      this.#leaving = true;
       return OK;
     }
     if (name === "AUTH") return this.#authenticate(args);
@@ -172,7 +177,7 @@ class Client {
       return OK;
     }
     this.options.log.warn({ from: this.socket.remoteAddress }, "a client gave a wrong password");
-    if (++this.#failures >= TRIES) this.socket.end();
+    this.#leaving = ++this.#failures >= TRIES;
     return { error: "WRONGPASS invalid username-password pair or user is disabled." };
   }
 

@@ -1,0 +1,43 @@
+import type { Switch } from "./types.ts";
+
+/** The types of interfaces whose packets get another packet around them (ovs-vswitchd.conf.db(5)). */
+const TUNNELS = new Set([
+  "vxlan",
+  "geneve",
+  "gre",
+  "ip6gre",
+  "erspan",
+  "ip6erspan",
+  "gtpu",
+  "stt",
+  "lisp",
+  "bareudp",
+  "srv6",
+]);
+
+/** A tunnel of the kernel's own as a port, as `vxlan-ensure` makes one. */
+const VTEP = /^vtep\d+$/;
+
+/** The bridges that packets reach a tunnel from, be it over patches and other bridges. */
+export function tunnelBridges(db: Pick<Switch, "table">): Set<string> {
+  const reached = new Set<string>();
+  const homes = new Map<string, string>();
+  const patches: { readonly bridge: string; readonly peer: string }[] = [];
+  for (const bridge of db.table("Bridge"))
+    for (const uuid of bridge.ports)
+      for (const link of db.table("Port").get(uuid)?.interfaces ?? []) {
+        const row = db.table("Interface").get(link);
+        if (row === undefined) continue;
+        const { name, type, options } = row;
+        if (TUNNELS.has(type) || (type === "" && VTEP.test(name))) reached.add(bridge.name);
+        if (type !== "patch") continue;
+        homes.set(name, bridge.name);
+        patches.push({ bridge: bridge.name, peer: options.get("peer") ?? "" });
+      }
+  // What comes from a bridge that reaches one goes on by it.
+  for (let before = -1; before < reached.size; ) {
+    before = reached.size;
+    for (const { bridge, peer } of patches) if (reached.has(homes.get(peer) ?? "")) reached.add(bridge);
+  }
+  return reached;
+}
