@@ -94,7 +94,7 @@ install:
 	@test -x dist/yard || $(MAKE) --no-print-directory build
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -m 755 dist/yard '$(DESTDIR)$(BINDIR)/yard'
-	sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/switchyard@.service >'$(DESTDIR)$(UNITDIR)/switchyard@.service'
+	for unit in switchyard@ switchyard-docker; do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/$$unit.service >"$(DESTDIR)$(UNITDIR)/$$unit.service"; done
 	install -m 644 packaging/switchyard.sysusers '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
 	dist/yard completion bash >'$(DESTDIR)$(BASHDIR)/yard'
 	dist/yard completion zsh >'$(DESTDIR)$(ZSHDIR)/_yard'
@@ -105,7 +105,7 @@ install:
 	@echo "A yard that shall come back after a reboot: systemctl enable --now switchyard@main"
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
+	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(UNITDIR)/switchyard-docker.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
 	rm -rf '$(DESTDIR)$(DOCDIR)'
 	@echo "The group yard and /var/lib/switchyard are left as they are."

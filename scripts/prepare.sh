@@ -15,7 +15,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # "<package>:<what it is needed for>", the latter a program or an absolute path.
 build="npm:npm"
 demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
-test="$demo docker.io:dockerd debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
+test="$demo docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
   procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis"
 bench="$test mininet:mn"
 

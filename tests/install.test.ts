@@ -15,6 +15,8 @@ describe("make install", () => {
     const unit = readFileSync(at("lib/systemd/system/switchyard@.service"), "utf8");
     expect(unit).toContain("ExecStart=/usr/bin/yard -y %i agent\n");
     expect(unit).not.toContain("@BINDIR@");
+    const driver = readFileSync(at("lib/systemd/system/switchyard-docker.service"), "utf8");
+    expect(driver).toContain("ExecStart=/usr/bin/yard docker-driver\n");
     expect(readFileSync(at("lib/sysusers.d/switchyard.conf"), "utf8")).toContain("g yard - -");
     const bash = at("share/bash-completion/completions/yard");
     await run(["bash", "-n", bash]);

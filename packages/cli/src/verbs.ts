@@ -117,6 +117,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/serve.ts"),
   },
   {
+    name: "docker-driver",
+    summary: "serve Docker networks on Open vSwitch",
+    group: host,
+    load: () => import("./commands/docker-driver.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script",
     group: host,

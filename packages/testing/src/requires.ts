@@ -6,6 +6,7 @@ export type Need =
   | "root"
   | "openvswitch"
   | "docker-engine"
+  | "docker-compose"
   | "podman"
   | "runc"
   | "conmon"
@@ -29,6 +30,7 @@ export type Need =
 const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis">, readonly string[]>> = {
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
+  "docker-compose": ["docker-compose"],
   podman: ["podman", "conmon", "runc"],
   runc: ["runc"],
   conmon: ["conmon"],

@@ -30,5 +30,6 @@ export { checkHost } from "./host-subnets.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";
+export { chooseSubnet } from "./subnet.ts";
 export { type SwitchyardTables, schema as switchyardSchema } from "./switchyard.gen.ts";
 export { failuresIn, type Outcome, type RowFailure, type Scope, type WaitOptions, waitApplied } from "./wait.ts";

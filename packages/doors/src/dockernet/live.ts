@@ -1,0 +1,82 @@
+/** The yard behind the driver: its agent, started when none runs, and its database, opened again when it was away. */
+import { hostname } from "node:os";
+import { YardError } from "@switchyard/base";
+
+import { type AgentConnection, ensureAgent, yardPaths } from "@switchyard/yard/agent";
+import { openStore, type Scope, type Store, waitApplied } from "@switchyard/yard/store";
+
+export interface LiveOptions {
+  readonly yard: string;
+  /** How to call ourselves, to start the agent. */
+  readonly executable: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds that the agent may take to apply a change; the engine itself gives up after 120 s. */
+const LIMIT = 60_000;
+
+interface Open {
+  readonly store: Store;
+  readonly agent: AgentConnection;
+}
+
+export class LiveYard implements AsyncDisposable {
+  readonly #options: LiveOptions;
+  #open: Promise<Open> | undefined;
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+  }
+
+  get place() {
+    return { yard: this.#options.yard, host: hostname() };
+  }
+
+  /** The yard's database, with its agent running. @throws YardError what keeps the agent from starting */
+  async store(): Promise<Store> {
+    this.#open ??= this.#begin();
+    const opening = this.#open;
+    try {
+      return (await opening).store;
+    } catch (error) {
+      if (this.#open === opening) this.#open = undefined;
+      throw error;
+    }
+  }
+
+  /** Waits until the agent has applied all that is written by now. @throws YardError what failed of it */
+  async applied(store: Store, cfg: number, scope: Scope): Promise<void> {
+    const { agent } = await (this.#open ?? this.#begin());
+    const stuck = agent.stuck.then((error) => Promise.reject(error));
+    const gone = agent.died.then(() =>
+      Promise.reject(new YardError("dockernet.timeout", "the yard's agent ended before the change was applied")),
+    );
+    const wait = waitApplied(store, cfg, { ...scope, signal: this.#options.signal, timeout: LIMIT });
+    for (const one of [stuck, gone]) one.catch(() => {});
+    const { failures } = await Promise.race([wait, stuck, gone]);
+    const [first] = failures;
+    if (first === undefined) return;
+    throw new YardError(first.code, first.message, first.hint === undefined ? {} : { hint: first.hint });
+  }
+
+  async #begin(): Promise<Open> {
+    const { yard, executable, signal } = this.#options;
+    await using stack = new AsyncDisposableStack();
+    const agent = stack.use(await ensureAgent(yard, { executable, signal }));
+    const store = stack.use(await openStore({ remote: `unix:${yardPaths(yard).databaseSocket}`, signal }));
+    const open = { store, agent };
+    const owned = stack.move();
+    // The yard may be taken down and come again: the next who asks begins anew.
+    void agent.died.then(async () => {
+      if ((await this.#open?.catch(() => undefined)) === open) this.#open = undefined;
+      await owned.disposeAsync().catch(() => {});
+    });
+    return open;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = await this.#open?.catch(() => undefined);
+    await open?.agent[Symbol.asyncDispose]();
+    await open?.store[Symbol.asyncDispose]();
+  }
+}

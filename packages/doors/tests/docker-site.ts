@@ -1,0 +1,125 @@
+/** A Docker engine of a test's own, a yard of its own, and the driver between them. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { childEnvironment, run } from "@switchyard/base";
+import { type DockerEngine, startDockerEngine, temporaryFolder } from "@switchyard/testing";
+import { z } from "zod";
+
+const yardCommand: readonly [string, string] = [
+  process.execPath,
+  fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url)),
+];
+
+/** An HTTP server that serves its host name, at the root: image and command. */
+export const SERVER = ["busybox", "sh", "-c", "hostname >/www/index.html; exec httpd -f -h /www"];
+
+const viewSchema = z.object({
+  nodes: z.array(
+    z.looseObject({
+      name: z.string(),
+      nics: z.array(z.looseObject({ network: z.string().nullable(), addresses: z.array(z.string()) })),
+    }),
+  ),
+  networks: z.array(z.looseObject({ name: z.string(), gateway: z.array(z.string()) })),
+});
+type View = z.infer<typeof viewSchema>;
+type NodeView = View["nodes"][number];
+type NetworkView = View["networks"][number];
+
+let made = 0;
+
+export class DockerSite implements AsyncDisposable {
+  #driver: ChildProcess | undefined;
+
+  private constructor(
+    /** Also the yard's name. */
+    readonly driver: string,
+    readonly engine: DockerEngine,
+    readonly folder: string,
+    readonly env: Readonly<Record<string, string>>,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  static async create(): Promise<DockerSite> {
+    await using stack = new AsyncDisposableStack();
+    const { path } = stack.use(await temporaryFolder("tslots-"));
+    const driver = `tslots${process.pid}-${made++}`;
+    const env = {
+      ...childEnvironment(),
+      SWITCHYARD_RUN_DIR: join(path, "run"),
+      SWITCHYARD_STATE_DIR: join(path, "state"),
+    };
+    stack.defer(
+      async () => void (await run([...yardCommand, "-y", driver, "down", "--all"], { env, timeout: 60_000 })),
+    );
+    const engine = stack.use(await startDockerEngine());
+    const site = new DockerSite(driver, engine, path, env, stack.move());
+    await site.startDriver();
+    return site;
+  }
+
+  async startDriver(): Promise<void> {
+    const [program = "", ...argv] = yardCommand;
+    const child = spawn(
+      program,
+      [
+        ...argv,
+        "-y",
+        this.driver,
+        "docker-driver",
+        "--name",
+        this.driver,
+        "--engine",
+        this.engine.address,
+        "--announce",
+      ],
+      {
+        env: { ...this.env, SWITCHYARD_LOG: process.env.SWITCHYARD_LOG ?? "warn" },
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    this.#driver = child;
+    await once(createInterface({ input: child.stdout }), "line");
+  }
+
+  async stopDriver(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    const child = this.#driver;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  }
+
+  docker(...argv: readonly string[]): Promise<string> {
+    return run(["docker", "-H", this.engine.address, ...argv], { timeout: 60_000 }).then((text) => text.trim());
+  }
+
+  yard(...argv: readonly string[]): Promise<string> {
+    return run([...yardCommand, "-y", this.driver, ...argv], { env: this.env, timeout: 60_000 });
+  }
+
+  /** What a container on that network gets for a URL. */
+  fetchIn(network: string, url: string): Promise<string> {
+    return this.docker("run", "--rm", "--network", network, "busybox", "wget", "-qO-", url);
+  }
+
+  async nodes(): Promise<readonly NodeView[]> {
+    return viewSchema.parse(JSON.parse(await this.yard("ps", "--json"))).nodes;
+  }
+
+  async networks(): Promise<readonly NetworkView[]> {
+    return viewSchema.parse(JSON.parse(await this.yard("ps", "--json"))).networks;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const names = (await this.docker("ps", "-aq")).split("\n").filter((id) => id !== "");
+    if (names.length > 0) await this.docker("rm", "-f", ...names);
+    const networks = await this.docker("network", "ls", "-q", "--filter", `driver=${this.driver}`);
+    for (const id of networks.split("\n").filter((one) => one !== "")) await this.docker("network", "rm", id);
+    await this.stopDriver();
+    await this.stack.disposeAsync();
+  }
+}
