@@ -119,8 +119,9 @@ function guest(name: string, nics: readonly NicSpec[]): GuestSpec {
 }
 
 function nicSpec(network: string, given: Pick<NicSpec, "ip" | "slot" | "mac" | "spy">): NicSpec {
-  const none = { link: undefined, gateway: undefined, mtu: undefined, vlan: undefined };
-  return { name: `${PREFIX}0`, network, ...none, dns: [], trunks: [], routes: [], ...given };
+  const none = { link: undefined, gateway: undefined, mtu: undefined, vlan: undefined, impair: undefined };
+  const no = { dhcp: false, monitor: false };
+  return { name: `${PREFIX}0`, network, ...none, ...no, dns: [], trunks: [], routes: [], ...given };
 }
 
 /** The number of the host that an address is, in the network's IPv4 subnet. */

@@ -17,7 +17,7 @@ import {
   toNumber,
   YardError,
 } from "@switchyard/base";
-import { chooseSubnet, type Rows, rowsOf, type Store } from "@switchyard/yard/store";
+import { chooseSubnet, hostSubnets, type Rows, rowsOf, type Store } from "@switchyard/yard/store";
 import type { LiveYard } from "./live.ts";
 
 const POOL = "docker-pool ";
@@ -40,7 +40,7 @@ export async function requestPool(live: LiveYard, request: PoolRequest) {
     const yard = tx.single("Yard");
     const rows = rowsOf(store.db);
     const pools = poolsOf(yard?.external_ids ?? new Map());
-    const pool = networkOf(request.Pool ?? free(rows, pools));
+    const pool = networkOf(request.Pool ?? free(live.place.yard, rows, pools));
     const other = pools.find((one) => overlaps(one, pool));
     if (other !== undefined)
       throw new YardError("dockernet.pool-overlaps", `${pool} overlaps ${other}, which another Docker network has`);
@@ -102,9 +102,13 @@ function poolsOf(ids: ReadonlyMap<string, string>): Cidr[] {
   return [...ids.keys()].filter((key) => key.startsWith(POOL)).map((key) => parseCidr(key.slice(POOL.length)));
 }
 
-function free(rows: Rows, pools: readonly Cidr[]): Cidr {
+function free(yard: string, rows: Rows, pools: readonly Cidr[]): Cidr {
   const spec = { name: "Docker", type: "nat", cidr: [], gateway: [], mtu: undefined } as const;
-  const { cidr } = chooseSubnet(spec, undefined, [...pools, ...rows.networks.flatMap((network) => network.cidr)]);
+  const { cidr } = chooseSubnet(spec, undefined, () => [
+    ...pools,
+    ...rows.networks.flatMap((network) => network.cidr),
+    ...hostSubnets(yard).map((subnet) => subnet.cidr),
+  ]);
   const [first] = cidr;
   if (first === undefined) throw new YardError("dockernet.pool-exhausted", "no subnet is free");
   return first;

@@ -26,7 +26,7 @@ export type { NodeConfig } from "./config.ts";
 export { type Declared, declareLab, withdrawLabs } from "./declare.ts";
 export { failureErrors } from "./failures.ts";
 export * from "./foreign.ts";
-export { checkHost } from "./host-subnets.ts";
+export { checkHost, hostSubnets } from "./host-subnets.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";
