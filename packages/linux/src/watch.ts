@@ -16,7 +16,7 @@ import {
 } from "./ffi.ts";
 import { RTM_DELADDR, RTM_NEWADDR, readAddress } from "./netlink/address.ts";
 import { RTM_DELLINK, RTM_NEWLINK, readLink } from "./netlink/link.ts";
-import { Reader, type ReceivedMessage } from "./netlink/message.ts";
+import { type MessageWriter, Reader, type ReceivedMessage } from "./netlink/message.ts";
 import { RTM_DELROUTE, RTM_NEWROUTE } from "./netlink/route.ts";
 import { NETLINK_ROUTE, NetlinkSocket, SOL_NETLINK, setOption } from "./netlink/socket.ts";
 import { watchReadable } from "./readiness.ts";
@@ -229,18 +229,22 @@ function readEvent(message: ReceivedMessage, peer: number | undefined): Namespac
   }
 }
 
+const RTM_NEWNSID = 88;
 const RTM_GETNSID = 90;
 const NETNSA_NSID = 1;
+/** The kernel chooses the number. */
+const NSID_ANY = -1;
 const NETNSA_FD = 3;
 
 /**
  * The numbers that a namespace has for others, as {@link NamespaceEvent} tells them: a number is given when the first
  * veth between the two is made. Those that have none, or do not exist, are left out.
  *
+ * @param assign whether those that have none get one, so that they are told of from now on
  * @returns {@link namespaceKey}s by number
  * @throws YardError `namespace.missing` when `ref` does not exist
  */
-export function peerNames(ref: NamespaceRef, others: readonly NamespaceRef[]): Map<number, string> {
+export function peerNames(ref: NamespaceRef, others: readonly NamespaceRef[], assign = false): Map<number, string> {
   const found = new Map<number, string>();
   using excursion = new Excursion();
   using socket = NetlinkSocket.open(excursion, ref);
@@ -252,23 +256,39 @@ export function peerNames(ref: NamespaceRef, others: readonly NamespaceRef[]): M
       continue;
     }
     try {
-      const id = socket.get(
-        RTM_GETNSID,
-        (writer) => writer.u32(0).attributeU32(NETNSA_FD, fd),
-        ({ reader, start, end }) => {
-          let value = -1;
-          // struct rtgenmsg is one byte, padded.
-          reader.attributes(start + 4, end, (type, from) => {
-            if (type === NETNSA_NSID) value = reader.i32(from);
-          });
-          return value;
-        },
-        ["EINVAL"],
-      );
-      if (id !== undefined && id >= 0) found.set(id, namespaceKey(other));
+      const id = numberOf(socket, fd) ?? (assign && number(socket, fd) ? numberOf(socket, fd) : undefined);
+      if (id !== undefined) found.set(id, namespaceKey(other));
     } finally {
       libc().close(fd);
     }
   }
   return found;
+}
+
+/** The number that a socket's namespace has for the one behind a descriptor. */
+function numberOf(socket: NetlinkSocket, fd: number): number | undefined {
+  const id = socket.get(
+    RTM_GETNSID,
+    (writer) => writer.u32(0).attributeU32(NETNSA_FD, fd),
+    ({ reader, start, end }) => {
+      let value = NSID_ANY;
+      // struct rtgenmsg is one byte, padded.
+      reader.attributes(start + 4, end, (type, from) => {
+        if (type === NETNSA_NSID) value = reader.i32(from);
+      });
+      return value;
+    },
+    ["EINVAL"],
+  );
+  return id === undefined || id < 0 ? undefined : id;
+}
+
+/** Has the kernel choose a number. @returns whether it did */
+function number(socket: NetlinkSocket, fd: number): boolean {
+  const body = (writer: MessageWriter) => {
+    writer.u32(0).attributeU32(NETNSA_NSID, NSID_ANY);
+    writer.attributeU32(NETNSA_FD, fd);
+  };
+  const [answer] = socket.request([{ type: RTM_NEWNSID, flags: 0, body }]);
+  return answer?.errno === 0;
 }

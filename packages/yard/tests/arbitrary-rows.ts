@@ -21,6 +21,7 @@ const network = fc.record({
     { type: "lan" },
     { type: "nat" },
     { type: "bridge", bridge: `_b_${MASTER}` },
+    { type: "macvlan", parent: "eth1" },
     { type: "vlan", id: 0, master: MASTER, bridge: undefined },
     { type: "vlan", id: 100, master: MASTER, bridge: "office" },
     { type: "vxlan", id: 9, peers: [parseIp("10.9.0.2"), parseIp("10.9.0.3")], port: 4789, bridge: undefined },

@@ -3,6 +3,7 @@ import { parseMac } from "@switchyard/base";
 import type { VmNic } from "@switchyard/runtime";
 import fc from "fast-check";
 import { ownsNamespace } from "../src/agent/action.ts";
+import { sameMaking } from "../src/agent/compare.ts";
 import {
   type BridgeState,
   type ContainerNodeState,
@@ -11,6 +12,8 @@ import {
   type FileState,
   HOST,
   type HostBridgeState,
+  type LinkMaking,
+  type LinkState,
   type MachineState,
   type MemberState,
   type MirrorState,
@@ -31,6 +34,8 @@ const NODES = ["n1", "n2", "n3"];
 
 interface NicSeed {
   readonly lan: string;
+  /** How it comes about where it is no port of the switch. */
+  readonly making: LinkMaking | undefined;
   readonly name: string;
   readonly mac: string;
   readonly mtu: number;
@@ -72,6 +77,15 @@ interface Seed {
 const address = fc.constantFrom("10.0.0.1/24", "10.0.0.2/24", "10.0.1.1/24", "fd01::1/64");
 const nicSeed: fc.Arbitrary<NicSeed> = fc.record({
   lan: fc.constantFrom(...LANS),
+  making: fc.constantFrom<(LinkMaking | undefined)[]>(
+    undefined,
+    undefined,
+    { kind: "bridged", bridge: "br0" },
+    { kind: "bridged", bridge: "br1" },
+    { kind: "macvlan", parent: "nic2" },
+    { kind: "passthrough", parent: "nic3" },
+    { kind: "passthrough", parent: "nic4" },
+  ),
   name: fc.constantFrom("eth0", "eth1", "eth2"),
   mac: fc.constantFrom("", "02:00:00:00:00:01", "02:00:00:00:00:02"),
   mtu: fc.constantFrom(1500, 9000),
@@ -135,6 +149,7 @@ function grow(from: Seed): State {
   const sinks = new Map<string, SinkState>();
   const namespaces = new Map<string, NamespaceState>();
   const veths = new Map<string, VethState>();
+  const links = new Map<string, LinkState>();
   const containers = new Map<string, ContainerNodeState>();
   const taps = new Map<string, TapState>();
   const machines = new Map<string, MachineState>();
@@ -204,6 +219,25 @@ function grow(from: Seed): State {
       const { mac, mtu } = nic;
       const [where, name] = guest ? [ELSEWHERE, `yk${port}`] : [namespace, nic.name];
       const addresses = guest ? [] : nic.addresses;
+      const { making } = nic;
+      if (
+        making !== undefined &&
+        !guest &&
+        node.kind !== "vm" &&
+        (making.kind !== "passthrough" || isFree(making, links))
+      ) {
+        links.set(port, {
+          making,
+          namespace,
+          name: nic.name,
+          mac,
+          mtu: mtu === 9000 ? 0 : mtu,
+          up: true,
+          addresses,
+          purpose,
+        });
+        continue;
+      }
       if (node.kind === "vm") {
         taps.set(port, { mtu, up: true, purpose });
         const address = parseMac(mac === "" ? "02:00:00:00:00:09" : mac);
@@ -236,9 +270,13 @@ function grow(from: Seed): State {
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   const files = new Map(from.files);
   return {
-    ...{ bridges, ports, mirrors, sinks, namespaces, veths, pipes, containers, taps, machines },
+    ...{ bridges, ports, mirrors, sinks, namespaces, veths, links, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
   };
+}
+
+function isFree(making: LinkMaking, links: ReadonlyMap<string, LinkState>): boolean {
+  return ![...links.values()].some((it) => sameMaking(making, it.making));
 }
 
 function damage(state: State, unlucky: () => boolean): State {
@@ -260,8 +298,21 @@ function damage(state: State, unlucky: () => boolean): State {
     addresses: it.addresses.filter(() => !unlucky()),
     mtu: unlucky() ? 1280 : it.mtu,
   }));
+  const links = keep(state.links, (it) => ({
+    ...it,
+    mac: it.mac || "02:00:00:00:00:0a",
+    mtu: unlucky() ? 1280 : it.mtu || 1500,
+    up: !unlucky(),
+    addresses: it.addresses.filter(() => !unlucky()),
+  }));
+  for (const [key, it] of links) {
+    if (namespaces.has(it.namespace)) continue;
+    if (it.making.kind === "passthrough") links.set(key, { ...it, namespace: HOST, addresses: [] });
+    else links.delete(key);
+  }
   for (const [name, it] of namespaces) {
-    const devices = new Set([...veths.values()].filter((veth) => veth.namespace === name).map((veth) => veth.name));
+    const nics = [...veths.values(), ...links.values()].filter(({ namespace }) => namespace === name);
+    const devices = new Set(nics.map((nic) => nic.name));
     namespaces.set(name, { ...it, routes: it.routes.filter((route) => devices.has(route.split(" dev ")[1] ?? "")) });
   }
   const bridges = keep(state.bridges, (it) => (unlucky() ? { ...it, datapath: "other" } : it));
@@ -308,6 +359,7 @@ function damage(state: State, unlucky: () => boolean): State {
       forward: unlucky() ? "" : it.forward,
       up: !unlucky(),
     })),
+    links,
     containers,
     taps: keep(state.taps, (it) => ({ ...it, up: !unlucky(), mtu: unlucky() ? 1280 : it.mtu })),
     machines: keep(

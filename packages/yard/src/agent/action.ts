@@ -9,6 +9,7 @@ import type {
   ExecState,
   FileState,
   HostBridgeState,
+  LinkState,
   MachineState,
   MirrorState,
   NatState,
@@ -76,6 +77,26 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "sink-create"; readonly sink: string; readonly purpose: string }
   /** Set it up. */
   | { readonly do: "sink-set"; readonly sink: string }
+  /** Make a nic that is no port of the switch, set up. Addresses come apart. One that the host needs is refused. */
+  | { readonly do: "link-create"; readonly link: string; readonly state: LinkState }
+  /** Change of such a nic only what is given. */
+  | {
+      readonly do: "link-set";
+      readonly link: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly mac?: string;
+      readonly mtu?: number;
+      readonly up?: true;
+      /** The bridge of the kernel's own that its other end becomes a member of. */
+      readonly bridge?: string;
+      /** It has another end on the host, which is changed alike. */
+      readonly both: boolean;
+    }
+  /** Remove such a nic that we made. */
+  | { readonly do: "link-delete"; readonly link: string; readonly state: LinkState }
+  /** Give a NIC back to the host, as it was. */
+  | { readonly do: "link-return"; readonly link: string; readonly state: LinkState }
   /**
    * Take a port out of the switch; `renewed` when its device is about to be made anew: a userspace datapath would hold on
    * to the device of that name that is gone, so the switch must have let go of it first.
@@ -143,6 +164,8 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
  */
 export const PHASES = [
   "stop services",
+  /** NICs of the host's, which would be lost, or lose their names, with the namespace that they are in. */
+  "return links",
   "remove containers",
   /** Nics that virtual machines are to lose, while their tap devices are still there. */
   "unplug nics",
@@ -185,7 +208,10 @@ export function phaseOf(action: Action): Phase {
       return "unplug nics";
     case "namespace-delete":
       return "delete namespaces";
+    case "link-return":
+      return "return links";
     case "veth-delete":
+    case "link-delete":
     case "host-bridge-delete":
     case "member-remove":
     case "tap-delete":
@@ -217,6 +243,8 @@ export function phaseOf(action: Action): Phase {
     case "pipe-set":
     case "sink-create":
     case "sink-set":
+    case "link-create":
+    case "link-set":
       return "links";
     case "port-delete":
     case "mirror-delete":

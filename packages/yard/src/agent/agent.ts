@@ -14,10 +14,11 @@ import { Captures } from "./captures.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
+import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
-import { hostNetwork } from "./host-network.ts";
+import { hostNetwork, kernelBridges } from "./host-network.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { LeaseDeadlines } from "./lease-deadlines.ts";
 import { forgetLeases, readLeases, watchLeases } from "./leases.ts";
@@ -175,6 +176,7 @@ class Agent implements AsyncDisposable {
       offloads: switchHost.finishesPackets(datapath),
       tunnels: new Set(),
       ...hostNetwork(paths.yard),
+      kernelBridges: new Set(),
       leases: new Map(),
       captured: new Set(),
       run: paths.run,
@@ -260,13 +262,14 @@ class Agent implements AsyncDisposable {
     // The host's switch may be another one by now.
     const offloads = this.switchHost.finishesPackets(this.facts.datapath);
     const { run } = this.facts;
-    const captured = this.#captures.ports;
-    const tunnels = tunnelBridges(site.vswitch);
-    const network = hostNetwork(this.facts.yard);
-    const facts = { ...this.facts, offloads, tunnels, ...network, leases: readLeases(run), captured };
     const began = performance.now();
     await this.switchHost.ready();
     const rows = rowsOf(store.db);
+    const onSwitch = (name: string) => site.vswitch.table("Bridge").find({ name }) !== undefined;
+    const captured = this.#captures.ports;
+    const tunnels = tunnelBridges(site.vswitch);
+    const host = { ...hostNetwork(this.facts.yard), kernelBridges: kernelBridges(rows, onSwitch) };
+    const facts = { ...this.facts, offloads, tunnels, ...host, leases: readLeases(run), captured };
     const cfg = rows.yard?.nextCfg ?? 0;
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
@@ -284,7 +287,7 @@ class Agent implements AsyncDisposable {
     const outcome = await apply(site, desired, actions, seen, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
-    const absent = absentBridges(rows, (name) => site.vswitch.table("Bridge").find({ name }) !== undefined);
+    const absent = [...absentBridges(rows, facts, onSwitch), ...portlessFailures(rows, facts)];
     const unreachable = [...gatewayFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
     const all = [...ofHost, ...failures, ...unreachable, ...outcome.failures, ...absent];
     this.#applied = cfg;

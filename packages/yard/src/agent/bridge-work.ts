@@ -1,12 +1,13 @@
 import { overlaps, parseCidr, parseMac, YardError } from "@switchyard/base";
-import { type Link, type LinkOp, type NamespaceView, viewNamespace } from "@switchyard/linux";
+import { type LinkOp, type NamespaceView, viewNamespace } from "@switchyard/linux";
 import { type Action, type ActionOf, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { defaultRouteDevices } from "./host-network.ts";
+import { useOf } from "./host-use.ts";
 import { LinkWork } from "./link-work.ts";
-import { formatAlias, isMarked } from "./mark.ts";
-import { MEMBER, nameOf, parseMember } from "./observe-host.ts";
+import { formatAlias } from "./mark.ts";
+import { MEMBER, parseMember } from "./observe-host.ts";
 
 /** Makes, changes and removes bridges of the kernel's own, and moves NICs of the host into them and out. */
 export async function applyBridges(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
@@ -79,24 +80,8 @@ function memberObstacle(nic: string, bridge: string, host: NamespaceView): YardE
     return new YardError("bridge.nic-absent", `the host has no NIC ${nic} that could be in bridge ${bridge}`, {
       hint: "`ip link` lists those it has",
     });
-  const use = useOf(link, host);
+  const use = useOf(link, host, defaultRouteDevices());
   if (use === undefined) return undefined;
   const message = `${nic} cannot be in bridge ${bridge}: ${use}`;
   return new YardError("bridge.nic-in-use", message, { hint: "take another NIC, or free this one first" });
-}
-
-/**
- * What a NIC of the host is used for, so that it would be missed; undefined: for nothing.
- *
- * @param host the view of the host's own namespace
- */
-export function useOf(link: Link, host: NamespaceView): string | undefined {
-  if (link.name === "lo") return "it is the host's loopback";
-  if (isMarked(link.alias)) return "a yard made or has it";
-  if (defaultRouteDevices().includes(link.name)) return "a default route of the host leaves by it";
-  if (link.master !== 0) return `it is a member of ${nameOf(host, link.master)}`;
-  const address = link.addresses.find((it) => !it.address.startsWith("fe80:"))?.address;
-  if (address !== undefined) return `the host has the address ${address} on it`;
-  if (link.kind === "bridge") return "it is a bridge itself";
-  return undefined;
 }

@@ -5,6 +5,7 @@ import type {
   ContainerNodeState,
   FileState,
   HostBridgeState,
+  LinkMaking,
   MirrorState,
   NatState,
   PipeState,
@@ -67,6 +68,11 @@ export function sameVmNic(a: VmNic, b: VmNic): boolean {
 /** @param a the desired one */
 export function sameNat(a: NatState, b: NatState): boolean {
   return (b.forwarding || !a.forwarding) && a.apart === b.apart && sameList(a.subnets, b.subnets);
+}
+
+export function sameMaking(a: LinkMaking, b: LinkMaking): boolean {
+  if (a.kind === "bridged") return b.kind === "bridged" && a.bridge === b.bridge;
+  return b.kind !== "bridged" && a.kind === b.kind && a.parent === b.parent;
 }
 
 export function sameHostBridge(a: HostBridgeState, b: HostBridgeState): boolean {

@@ -1,5 +1,5 @@
 import type { Action } from "./action.ts";
-import { HOST, type NatState } from "./state.ts";
+import { HOST, type LinkMaking, type NatState } from "./state.ts";
 import { subjectText } from "./subject.ts";
 
 /** An action as one line for people, `+` for what is made, `-` for what goes, `~` for what changes. */
@@ -35,6 +35,10 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "pipe-delete": "-",
   "sink-create": "+",
   "sink-set": "~",
+  "link-create": "+",
+  "link-set": "~",
+  "link-delete": "-",
+  "link-return": "-",
   "port-delete": "-",
   "mirror-delete": "-",
   "mirror-set": "+",
@@ -117,6 +121,19 @@ function what(action: Action): string {
       return `spy on ${action.state.port} by ${action.mirror}`;
     case "mirror-delete":
       return action.renewed ? `unplug spy ${action.mirror}` : `remove spy ${action.mirror}`;
+    case "link-create":
+      return `create ${action.state.name} in ${action.state.namespace}: ${makingText(action.state.making)}`;
+    case "link-set":
+      return `set ${[
+        ...(action.mac === undefined ? [] : [`address ${action.mac}`]),
+        ...(action.mtu === undefined ? [] : [`mtu ${action.mtu}`]),
+        ...(action.bridge === undefined ? [] : [`bridge ${action.bridge}`]),
+        ...(action.up ? ["up"] : []),
+      ].join(", ")} on ${action.name}`;
+    case "link-delete":
+      return `delete ${action.state.name}, ${makingText(action.state.making)}`;
+    case "link-return":
+      return `give ${action.state.making.kind === "passthrough" ? action.state.making.parent : action.state.name} back to the host`;
     case "file-delete":
       return `delete ${action.path}`;
     case "file-write":
@@ -155,6 +172,17 @@ function what(action: Action): string {
       return `take ${action.nic} out of its bridge`;
     case "exec":
       return `run ${action.state.commands.length === 1 ? "1 command" : `${action.state.commands.length} commands`}`;
+  }
+}
+
+function makingText(making: LinkMaking): string {
+  switch (making.kind) {
+    case "bridged":
+      return `on bridge ${making.bridge}`;
+    case "macvlan":
+      return `a macvlan of ${making.parent}`;
+    case "passthrough":
+      return `the NIC ${making.parent}`;
   }
 }
 

@@ -84,6 +84,9 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
   switch (network.type) {
     case "lan":
     case "bridge":
+    // These have neither bridge nor port.
+    case "macvlan":
+    case "passthrough":
       break;
     case "nat":
       if (!blocked && network.gateway.length > 0)

@@ -21,6 +21,7 @@ const facts: HostFacts = {
   tunnels: new Set(["others-tunnel"]),
   addresses: [],
   uplinks: [],
+  kernelBridges: new Set(),
   leases: new Map(),
   captured: new Set(),
   run: "/run/t",

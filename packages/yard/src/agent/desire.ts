@@ -8,6 +8,7 @@ import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
+import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
@@ -23,6 +24,7 @@ import type {
   ExecState,
   FileState,
   HostBridgeState,
+  LinkState,
   MachineState,
   MemberState,
   NamespaceState,
@@ -50,6 +52,8 @@ export interface HostFacts {
   /** Of the host's own links, and by which of them it reaches the world. */
   readonly addresses: readonly HostAddress[];
   readonly uplinks: readonly Uplink[];
+  /** Of the bridges that networks name, those that are the kernel's own, made by somebody else. */
+  readonly kernelBridges: ReadonlySet<string>;
   /** What nics have been granted by DHCP, by their client's id. */
   readonly leases: ReadonlyMap<string, Lease>;
   /** The ports that somebody captures from at present. */
@@ -72,8 +76,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, PortState>();
   const veths = new Map<string, VethState>();
+  const links = new Map<string, LinkState>();
   const nats = new Map<string, NatState>();
-  for (const network of rows.networks) addNetwork(network, networks, facts, { bridges, ports, veths, nats });
+  for (const network of rows.networks)
+    if (linkMaking(network, rows.bridges, facts) === undefined)
+      addNetwork(network, networks, facts, { bridges, ports, veths, nats });
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
   const made = ownBridges(rows, facts);
@@ -101,6 +108,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
+      const making = linkMaking(network, rows.bridges, facts);
+      if (making !== undefined && (kind === "netns" || kind === "container")) {
+        links.set(near, linkState(node, nic, network, making, facts));
+        continue;
+      }
       const mtu = mtuOf(nic);
       const offloads = networkOffloads(network, networks, facts);
       const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
@@ -110,7 +122,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
       } else veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic) : networkBridge(network);
-      if (bridge === undefined) continue;
+      if (bridge === undefined || making !== undefined) continue;
       const port = portState(node, nic, bridge);
       ports.set(near, nic.impair && network ? impaired.addNic(node, nic, port, mtu, nic.impair) : port);
     }
@@ -142,7 +154,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const [path, file] of followed) files.set(path, file);
   }
   return {
-    ...{ bridges, ports, ...spies, namespaces, veths, pipes, containers, taps, machines },
+    ...{ bridges, ports, ...spies, namespaces, veths, links, pipes, containers, taps, machines },
     ...{ services, nats, hostBridges, members, files, exec },
   };
 }

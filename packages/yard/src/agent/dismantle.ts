@@ -7,7 +7,9 @@ import {
   type LinkOp,
   listMasquerades,
   listNamespaces,
+  type NamespaceRef,
   viewNamespace,
+  viewNamespaces,
 } from "@switchyard/linux";
 import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
@@ -18,6 +20,7 @@ import { graceOf } from "./machine-work.ts";
 import { parseAlias } from "./mark.ts";
 import { isNatTable, natTablePrefix } from "./names.ts";
 import { parseMember } from "./observe-host.ts";
+import { parsePassed, returnNic } from "./passthrough.ts";
 import {
   DHCP_SUFFIX,
   DNSMASQ_SUFFIX,
@@ -57,6 +60,7 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   const own = listNamespaces().filter((name) => name === paths.namespace || name.startsWith(`${paths.namespace}_`));
   await endProcessesIn(own, GRACE);
   // Before the namespaces go: the kernel is busy with those for a while, and any question about links waits for it.
+  returnNics(paths.yard, own, log);
   leaveHost(paths.yard);
   for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
@@ -72,11 +76,29 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
     removeIfEmpty(folder);
 }
 
+/** Gives the host back its NICs, from wherever they are. */
+function returnNics(yard: string, namespaces: readonly string[], log: Logger): void {
+  const refs: readonly NamespaceRef[] = [...namespaces.map((name) => ({ name })), "self"];
+  const views = viewNamespaces(refs);
+  for (const [key, { links }] of views)
+    for (const { name, alias } of links.values()) {
+      const nic = parsePassed(yard, alias);
+      if (nic === undefined) continue;
+      try {
+        returnNic(nic, { namespace: key === "self" ? "self" : { name: key }, name });
+      } catch (error) {
+        log.warn({ nic: nic.name, message: error instanceof Error ? error.message : error }, "a NIC is not as it was");
+      }
+    }
+}
+
 /** Removes our links from the host's namespace; NICs of the host's that we have put into bridges only leave these. */
 function leaveHost(yard: string): void {
   const ops = [...viewNamespace("self").links.values()].flatMap(({ name, alias }): LinkOp[] => {
     const member = parseMember(yard, alias);
     if (member) return [{ op: "set", name, master: "", alias: member.alias }];
+    // One that did not get its name back is the host's all the same.
+    if (parsePassed(yard, alias)) return [];
     return parseAlias(yard, alias) === undefined ? [] : [{ op: "delete", name }];
   });
   applyLinks([{ namespace: "self", ops }]);

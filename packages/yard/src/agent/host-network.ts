@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { parseCidr } from "@switchyard/base";
-import { readSysctls } from "@switchyard/linux";
+import { readSysctls, viewNamespace } from "@switchyard/linux";
 import { isOfYard } from "../store/host-subnets.ts";
+import type { Rows } from "../store/rows.ts";
 import type { HostAddress, Uplink } from "./desire-nat.ts";
 
 /** What the host's own network is like, so far as a yard's gateways hang on it. */
@@ -23,6 +24,18 @@ export function hostUplinks(): Uplink[] {
   const name = (device: string) => `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
   const values = devices.length === 0 ? {} : readSysctls("self", devices.map(name));
   return devices.map((device) => ({ device, forwarding: values[name(device)] !== "0" }));
+}
+
+/**
+ * Of the bridges that networks name, those that are the kernel's own.
+ *
+ * @param onSwitch whether the switch has a bridge of that name, which is meant then
+ */
+export function kernelBridges(rows: Rows, onSwitch: (bridge: string) => boolean): ReadonlySet<string> {
+  const named = rows.networks.flatMap((it) => (it.type === "bridge" && !onSwitch(it.bridge) ? [it.bridge] : []));
+  if (named.length === 0) return new Set();
+  const { links } = viewNamespace("self");
+  return new Set(named.filter((name) => links.get(name)?.kind === "bridge"));
 }
 
 /** The links that a default route of the host leaves by, of either family. */

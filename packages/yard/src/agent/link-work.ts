@@ -28,7 +28,7 @@ export class LinkWork {
   /** Carries them out, one batch a namespace. */
   async run(blame: Blame): Promise<void> {
     const batches = [...this.#batches.values()];
-    const peers = batches.flatMap(({ ops }) => ops.flatMap((op) => (op.op === "veth" ? [op.peer.namespace] : [])));
+    const peers = batches.flatMap(({ ops }) => ops.flatMap((op) => farNamespace(op) ?? []));
     this.site.views.forget([...batches.map(({ namespace }) => namespace), ...peers]);
     for (const failure of await applyLinksInSlices(batches)) {
       const subject = this.#subjects.get(failure.op);
@@ -41,6 +41,12 @@ export class LinkWork {
       }
     }
   }
+}
+
+/** Where else than in its own namespace an operation makes a link. */
+function farNamespace(op: LinkOp): NamespaceRef | undefined {
+  if (op.op === "veth") return op.peer.namespace;
+  return op.op === "macvlan" ? op.namespace : undefined;
 }
 
 /** An action may be repeated: what is there already, or is gone already, is success. */

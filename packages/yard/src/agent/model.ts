@@ -4,6 +4,7 @@
  * here means that it changes nothing. Where the kernel may take more away than was asked for, the model takes it.
  */
 import { type Action, ownsNamespace } from "./action.ts";
+import { sameMaking } from "./compare.ts";
 import { routeDevice } from "./route.ts";
 import type {
   BridgeState,
@@ -11,6 +12,8 @@ import type {
   ExecState,
   FileState,
   HostBridgeState,
+  LinkMaking,
+  LinkState,
   MachineState,
   MemberState,
   MirrorState,
@@ -42,6 +45,7 @@ class Host {
   readonly #namespaces: Map<string, NamespaceState>;
   readonly #veths: Map<string, VethState>;
   readonly #pipes: Map<string, PipeState>;
+  readonly #links: Map<string, LinkState>;
   readonly #containers: Map<string, ContainerNodeState>;
   readonly #taps: Map<string, TapState>;
   readonly #machines: Map<string, MachineState>;
@@ -60,6 +64,7 @@ class Host {
     this.#namespaces = new Map(state.namespaces);
     this.#veths = new Map(state.veths);
     this.#pipes = new Map(state.pipes);
+    this.#links = new Map(state.links);
     this.#containers = new Map(state.containers);
     this.#taps = new Map(state.taps);
     this.#machines = new Map(state.machines);
@@ -80,6 +85,7 @@ class Host {
       namespaces: this.#namespaces,
       veths: this.#veths,
       pipes: this.#pipes,
+      links: this.#links,
       containers: this.#containers,
       taps: this.#taps,
       machines: this.#machines,
@@ -167,6 +173,12 @@ class Host {
           if (service.namespace === action.namespace)
             this.#services.set(id, { ...service, running: false, namespace: "" });
         for (const [name, veth] of this.#veths) if (veth.namespace === action.namespace) this.#veths.delete(name);
+        for (const [key, link] of this.#links) {
+          if (link.namespace !== action.namespace) continue;
+          if (link.making.kind !== "passthrough") this.#links.delete(key);
+          // The host has it back, as it was in the namespace.
+          else this.#links.set(key, { ...link, namespace: HOST, up: false, addresses: [] });
+        }
         return;
       }
       case "veth-delete":
@@ -176,8 +188,7 @@ class Host {
         const { namespace } = action.state;
         const made = namespace === HOST || namespace === ELSEWHERE || this.#namespaces.has(namespace);
         if (this.#taps.has(action.veth) || this.#veths.has(action.veth) || !made) return;
-        for (const veth of this.#veths.values())
-          if (veth.namespace === namespace && veth.name === action.state.name) return;
+        if (this.#hasDevice(namespace, action.state.name)) return;
         this.#veths.set(action.veth, { ...action.state, addresses: [] });
         if (namespace === HOST) this.#forgetForwarding(action.state.name);
         return;
@@ -198,18 +209,40 @@ class Host {
       case "pipe-delete":
         this.#pipes.delete(action.pipe);
         return;
-      case "address-add": {
-        const veth = this.#veths.get(action.veth);
-        if (veth === undefined || veth.addresses.includes(action.address)) return;
-        this.#veths.set(action.veth, { ...veth, addresses: [...veth.addresses, action.address].toSorted() });
+      case "link-create": {
+        const { namespace, name, making } = action.state;
+        if (this.#links.has(action.link) || !this.#namespaces.has(namespace) || this.#hasDevice(namespace, name))
+          return;
+        const taken = [...this.#links.values()].some(
+          (it) => it.making.kind === "passthrough" && sameMaking(making, it.making),
+        );
+        if (!taken) this.#links.set(action.link, { ...action.state, addresses: [] });
         return;
       }
+      case "link-set": {
+        const link = this.#links.get(action.link);
+        if (link === undefined) return;
+        const { mac = link.mac, mtu = link.mtu, up = link.up, bridge } = action;
+        const making: LinkMaking = bridge === undefined ? link.making : { kind: "bridged", bridge };
+        this.#links.set(action.link, { ...link, mac, mtu, up, making });
+        return;
+      }
+      case "link-delete":
+      case "link-return": {
+        const link = this.#links.get(action.link);
+        this.#links.delete(action.link);
+        if (link) this.#dropRoutes(link.namespace, (route) => routeDevice(route) !== link.name);
+        return;
+      }
+      case "address-add":
+        this.#address(action.veth, (addresses) =>
+          addresses.includes(action.address) ? undefined : [...addresses, action.address].toSorted(),
+        );
+        return;
       case "address-delete": {
-        const veth = this.#veths.get(action.veth);
-        if (!veth?.addresses.includes(action.address)) return;
         // The kernel takes an address's secondaries and the routes over its network along: here, all of the nic.
-        this.#veths.set(action.veth, { ...veth, addresses: [] });
-        this.#dropRoutes(veth.namespace, (route) => routeDevice(route) !== veth.name);
+        const nic = this.#address(action.veth, (addresses) => (addresses.includes(action.address) ? [] : undefined));
+        if (nic) this.#dropRoutes(nic.namespace, (route) => routeDevice(route) !== nic.name);
         return;
       }
       case "route-add": {
@@ -336,6 +369,20 @@ class Host {
     if (veth?.namespace === HOST) this.#forgetForwarding(veth.name);
   }
 
+  /** Gives a veth or link the addresses that `change` makes of those it has. @returns it, when it has changed */
+  #address(
+    key: string,
+    change: (addresses: readonly string[]) => readonly string[] | undefined,
+  ): VethState | LinkState | undefined {
+    const veth = this.#veths.get(key);
+    const link = this.#links.get(key);
+    const addresses = change((veth ?? link)?.addresses ?? []);
+    if (addresses === undefined) return undefined;
+    if (veth) this.#veths.set(key, { ...veth, addresses });
+    else if (link) this.#links.set(key, { ...link, addresses });
+    return veth ?? link;
+  }
+
   #forgetForwarding(device: string): void {
     const nat = this.#nats.get(device);
     if (nat) this.#nats.set(device, { ...nat, forwarding: false });
@@ -348,7 +395,8 @@ class Host {
 
   #hasDevice(namespace: string, device: string | undefined): boolean {
     if (namespace === HOST && device !== undefined && this.#hostBridges.has(device)) return true;
-    for (const veth of this.#veths.values()) if (veth.namespace === namespace && veth.name === device) return true;
-    return false;
+    return [...this.#veths.values(), ...this.#links.values()].some(
+      (it) => it.namespace === namespace && it.name === device,
+    );
   }
 }

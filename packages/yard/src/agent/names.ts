@@ -38,6 +38,11 @@ export function gatewayDevice(yard: string, network: string): string {
   return `y${digest(`${yard}/${network}`, 12)}`;
 }
 
+/** The end on the host of a nic that is on a bridge of the kernel's own. */
+export function nicDevice(yard: string, link: string): string {
+  return `yn${digest(`${yard}/${link}`, 12)}`;
+}
+
 /** What the far end of a guest's nic is called on the host, until the engine has taken it into its container. */
 export function guestDevice(yard: string, port: string): string {
   return `yk${digest(`${yard}/${port}`, 12)}`;

@@ -9,7 +9,7 @@ import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
 import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { FAR_END, SPY_END } from "./observe.ts";
-import { parseRoute } from "./route.ts";
+import { parseRoute, routeDevice } from "./route.ts";
 import { ELSEWHERE, type TapState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
@@ -95,11 +95,12 @@ export async function applyToSwitch(
     setMirrors: new Map(only(actions, "mirror-set").map(({ mirror, state }) => [mirror, state])),
     deleteMirrors: only(actions, "mirror-delete").map(({ mirror }) => mirror),
   };
-  for (const action of actions) {
-    const name =
-      "bridge" in action ? action.bridge : "port" in action ? action.port : "mirror" in action ? action.mirror : "";
-    subjects.set(name, action.subject);
-  }
+  for (const { bridge, subject } of [...only(actions, "bridge-set"), ...only(actions, "bridge-delete")])
+    subjects.set(bridge, subject);
+  for (const { port, subject } of [...only(actions, "port-set"), ...only(actions, "port-delete")])
+    subjects.set(port, subject);
+  for (const { mirror, subject } of [...only(actions, "mirror-set"), ...only(actions, "mirror-delete")])
+    subjects.set(mirror, subject);
   try {
     const result = await applySwitch(site.vswitch, change, {
       owner: site.paths.yard,
@@ -142,8 +143,13 @@ export async function configure(site: Site, actions: readonly Action[], blame: B
     if (action.do === "address-add" || action.do === "address-delete") {
       const op: LinkOp = { op: action.do, name: action.name, address: parseCidr(action.address) };
       batch.add(subject, namespaceRef(action.namespace), op);
-    } else if (action.do === "route-add" || action.do === "route-delete")
+    } else if (action.do === "route-add" || action.do === "route-delete") {
+      const nic = routeDevice(action.route);
+      // It would only be told again in other words.
+      if (nic !== undefined && subject.kind === "node" && blame.blocks({ kind: "nic", node: subject.node, nic }))
+        continue;
       batch.add(subject, namespaceRef(action.namespace), { op: action.do, route: parseRoute(action.route) });
+    }
   }
   await batch.run(blame);
 }

@@ -18,7 +18,9 @@ import type { Hypervisor } from "./hypervisor.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
 import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
 import { ours } from "./observe-addresses.ts";
-import { hostBridges, hostMembers } from "./observe-host.ts";
+import { hostBridges, hostMembers, MEMBER } from "./observe-host.ts";
+import { BRIDGED, linkStates } from "./observe-links.ts";
+import { PASSED } from "./passthrough.ts";
 import type { YardPaths } from "./paths.ts";
 import { isPipeAlias, pipesIn } from "./pipe-work.ts";
 import { formatRoute } from "./route.ts";
@@ -100,7 +102,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const names = listNamespaces()
     .filter((name) => name.startsWith(prefix))
     .filter((name) => !desired.namespaces.has(name) || namespaceId({ name }) !== undefined);
-  const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"]);
+  const onHost = desired.links.size + desired.hostBridges.size > 0;
+  const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"], onHost);
   const host = views.get("self");
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
@@ -125,6 +128,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       namespaces,
       veths: veths(world, views, desired),
       pipes: observePipes(world, views),
+      links: linkStates(paths.yard, views, FAR_END, desired),
       containers,
       taps: taps(world, views, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
@@ -193,7 +197,8 @@ function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired:
   const found = new Map<string, VethState>();
   for (const link of nearLinks(world, views)) {
     const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
-    if (purpose === undefined || purpose.startsWith(FAR_END) || isPipeAlias(purpose)) continue;
+    if (purpose === undefined || isPipeAlias(purpose)) continue;
+    if (OTHERS.some((beginning) => purpose.startsWith(beginning))) continue;
     const end = far.get(link.name);
     const wanted = desired.veths.get(link.name);
     if (wanted?.namespace === ELSEWHERE) {
@@ -280,6 +285,9 @@ function observePipes(world: World, views: ReadonlyMap<string, NamespaceView>): 
 
 /** How the alias of a far end begins; the port's name follows. */
 export const FAR_END = "end ";
+
+/** How the aliases begin of veths that are no near ends of ports. */
+const OTHERS = [FAR_END, BRIDGED, MEMBER, PASSED] as const;
 
 function services(world: World, desired: State): Map<string, ServiceState> {
   const found = new Map<string, ServiceState>();

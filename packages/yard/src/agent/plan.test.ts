@@ -25,6 +25,10 @@ function plain(state: State, like: State) {
       const asked = like.veths.get(key);
       return { ...it, mac: asked?.mac === "" ? "" : it.mac, offloads: asked?.offloads || it.offloads };
     }),
+    links: sorted(state.links, ({ purpose: _, ...it }, key) => {
+      const asked = like.links.get(key);
+      return { ...it, mac: asked?.mac === "" ? "" : it.mac, mtu: asked?.mtu === 0 ? 0 : it.mtu };
+    }),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
     taps: sorted(state.taps, ({ purpose: _, ...it }) => it),
     machines: sorted(state.machines, ({ config: _, ...it }) => it),
@@ -80,8 +84,8 @@ describe("the plan", () => {
     fc.assert(
       fc.property(desiredState, actualState, (desired, actual) => {
         for (const action of plan(desired, actual, revive)) {
-          const [kind, name] = target(action);
-          expect(desired[kind].has(name) || actual[kind].has(name)).toBe(true);
+          const [kinds, name] = target(action);
+          expect(kinds.some((kind) => desired[kind].has(name) || actual[kind].has(name))).toBe(true);
         }
       }),
     );
@@ -127,70 +131,76 @@ describe("the plan", () => {
   });
 });
 
-function target(action: Action): [kind: keyof State, name: string] {
+function target(action: Action): [kinds: readonly (keyof State)[], name: string] {
   switch (action.do) {
     case "service-stop":
     case "service-start":
-      return ["services", action.id];
+      return [["services"], action.id];
     case "container-remove":
     case "container-create":
     case "container-start":
-      return ["containers", action.node];
+      return [["containers"], action.node];
     case "machine-remove":
     case "machine-create":
     case "machine-start":
     case "machine-plug":
     case "machine-unplug":
-      return ["machines", action.node];
+      return [["machines"], action.node];
     case "tap-create":
     case "tap-delete":
     case "tap-set":
-      return ["taps", action.tap];
+      return [["taps"], action.tap];
     case "namespace-create":
     case "namespace-adopt":
     case "namespace-delete":
     case "sysctl-set":
     case "route-add":
     case "route-delete":
-      return ["namespaces", action.namespace];
+      return [["namespaces"], action.namespace];
     case "veth-create":
     case "veth-delete":
     case "veth-set":
+      return [["veths"], action.veth];
+    case "link-create":
+    case "link-set":
+    case "link-delete":
+    case "link-return":
+      return [["links"], action.link];
     case "address-add":
     case "address-delete":
-      return ["veths", action.veth];
+      return [["veths", "links"], action.veth];
     case "pipe-create":
     case "pipe-set":
     case "pipe-delete":
-      return ["pipes", action.pipe];
+      return [["pipes"], action.pipe];
     case "sink-create":
     case "sink-set":
     case "sink-delete":
-      return ["sinks", action.sink];
+      return [["sinks"], action.sink];
     case "mirror-set":
     case "mirror-delete":
-      return ["mirrors", action.mirror];
+      return [["mirrors"], action.mirror];
     case "nat-set":
     case "nat-delete":
-      return ["nats", action.device];
+      return [["nats"], action.device];
     case "host-bridge-set":
     case "host-bridge-delete":
-      return ["hostBridges", action.bridge];
+      return [["hostBridges"], action.bridge];
     case "member-add":
     case "member-remove":
-      return ["members", action.nic];
+      return [["members"], action.nic];
     case "file-delete":
     case "file-write":
-      return ["files", action.path];
+      return [["files"], action.path];
     case "port-delete":
     case "port-set":
-      return ["ports", action.port];
+      return [["ports"], action.port];
     case "bridge-delete":
     case "bridge-set":
-      return ["bridges", action.bridge];
+      return [["bridges"], action.bridge];
     case "exec":
     case "exec-forget":
-      return ["exec", action.node];
+      return [["exec"], action.node];
   }
 }
 

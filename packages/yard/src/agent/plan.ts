@@ -7,14 +7,15 @@ import {
   sameBridge,
   sameContainer,
   sameFile,
-  sameList,
   sameNat,
   samePipe,
   samePipeKind,
   samePort,
   sameService,
 } from "./compare.ts";
+import { planAddresses } from "./plan-addresses.ts";
 import { planBridges } from "./plan-bridges.ts";
+import { planLinks } from "./plan-links.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
 import { planSpies } from "./plan-spies.ts";
 import { routeDevice } from "./route.ts";
@@ -40,7 +41,11 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   planMachines(desired, actual, options, actions);
   planServices(desired, actual, nodes, actions);
   planFiles(desired, actual, actions);
-  const renewed = planVeths(desired, actual, nodes, actions);
+  const unrouted = new Map<string, Set<string>>();
+  const dropped = (namespace: string, nic: string) =>
+    void unrouted.set(namespace, (unrouted.get(namespace) ?? new Set()).add(nic));
+  const renewed = planVeths(desired, actual, nodes, dropped, actions);
+  planLinks(desired, actual, nodes, dropped, actions);
   planBridges(desired, actual, actions);
   for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
   for (const port of planPipes(desired, actual, actions)) renewed.add(port);
@@ -49,6 +54,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
+    planRoutes(name, namespace, present, unrouted.get(name), actions);
     planSysctls(name, namespace, present, actions);
   }
   planNats(desired, actual, actions);
@@ -180,16 +186,23 @@ function planFiles(desired: State, actual: State, actions: Action[]): void {
   }
 }
 
-/** @returns the ports whose device is made anew, and so they too */
-function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[]): Set<string> {
+/**
+ * @param unrouted takes the nics whose routes are gone once the plan's earlier actions are done, by namespace
+ * @returns the ports whose device is made anew, and so they too
+ */
+function planVeths(
+  desired: State,
+  actual: State,
+  nodes: Nodes,
+  unrouted: (namespace: string, nic: string) => void,
+  actions: Action[],
+): Set<string> {
   for (const [veth, present] of actual.veths) {
     // The far end's namespace takes it along, in its own time: where a tap device is to have its name, that is too late.
     const goes = nodes.lost.has(present.namespace) && !desired.taps.has(veth);
     if (desired.veths.has(veth) || goes) continue;
     actions.push({ do: "veth-delete", veth, subject: parsePurpose(present.purpose) });
   }
-  /** Of each namespace, the nics whose routes are gone once the plan's earlier actions are done. */
-  const unrouted = new Map<string, Set<string>>();
   const renewed = new Set<string>();
   for (const [veth, state] of desired.veths) {
     if (nodes.dormant.has(state.namespace)) continue;
@@ -199,13 +212,7 @@ function planVeths(desired: State, actual: State, nodes: Nodes, actions: Action[
       renewed.add(veth);
       actions.push({ do: "port-delete", port: veth, renewed: true, subject: parsePurpose(state.purpose) });
     }
-    const lostRoutes = planVeth(veth, state, present, nodes, actions);
-    if (lostRoutes) unrouted.set(state.namespace, (unrouted.get(state.namespace) ?? new Set()).add(state.name));
-  }
-  for (const [name, namespace] of desired.namespaces) {
-    if (nodes.dormant.has(name)) continue;
-    const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
-    planRoutes(name, namespace, present, unrouted.get(name), actions);
+    if (planVeth(veth, state, present, nodes, actions)) unrouted(state.namespace, state.name);
   }
   return renewed;
 }
@@ -230,7 +237,7 @@ function planVeth(
     // Also where its old namespace goes: a namespace dies in its own time, and the name must be free at once.
     if (present) actions.push({ do: "veth-delete", veth, subject });
     actions.push({ do: "veth-create", veth, state, subject });
-    for (const address of state.addresses) actions.push({ do: "address-add", veth, namespace, name, address, subject });
+    planAddresses(veth, state, [], subject, actions);
     return true;
   }
   const mac = state.mac !== "" && state.mac !== present.mac;
@@ -250,13 +257,8 @@ function planVeth(
       subject,
     });
   }
-  if (sameList(state.addresses, present.addresses)) return up;
-  const gone = present.addresses.filter((address) => !state.addresses.includes(address));
-  for (const address of gone) actions.push({ do: "address-delete", veth, namespace, name, address, subject });
-  // An IPv4 address takes its secondaries with it (promote_secondaries in ip-sysctl.rst), so all are added again.
-  const added = gone.length > 0 ? state.addresses : state.addresses.filter((it) => !present.addresses.includes(it));
-  for (const address of added) actions.push({ do: "address-add", veth, namespace, name, address, subject });
-  return up || gone.length > 0;
+  const gone = planAddresses(veth, state, present.addresses, subject, actions);
+  return up || gone;
 }
 
 /** @returns the ports whose device is made anew, and so they too */

@@ -12,7 +12,7 @@ import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { Engines } from "./engines.ts";
-import { hostNetwork } from "./host-network.ts";
+import { hostNetwork, kernelBridges } from "./host-network.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { readLeases } from "./leases.ts";
 import { observe } from "./observe.ts";
@@ -40,7 +40,7 @@ export async function previewPlan(
 ): Promise<Action[]> {
   const paths = yardPaths(yard);
   const { rows, host } = await declared(paths, lab, options.signal);
-  const facts: Omit<HostFacts, "tunnels"> = {
+  const facts: Omit<HostFacts, "tunnels" | "kernelBridges"> = {
     yard,
     host: host.name,
     datapath: host.datapath,
@@ -51,7 +51,8 @@ export async function previewPlan(
     run: paths.run,
     executable: options.executable,
   };
-  const want = (tunnels: HostFacts["tunnels"]) => desire(rows, { ...facts, tunnels });
+  const want = (tunnels: HostFacts["tunnels"], onSwitch: (bridge: string) => boolean) =>
+    desire(rows, { ...facts, tunnels, kernelBridges: kernelBridges(rows, onSwitch) });
   const { desired, actual } = await compared(paths, want, rows);
   return plan(desired, actual, { revive: true });
 }
@@ -94,14 +95,14 @@ async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSig
 /** Both states as the agent would compare them; where it does not run, there is nothing to compare with. */
 async function compared(
   paths: YardPaths,
-  want: (tunnels: HostFacts["tunnels"]) => State,
+  want: (tunnels: HostFacts["tunnels"], onSwitch: (bridge: string) => boolean) => State,
   rows: Rows,
 ): Promise<{ desired: State; actual: State }> {
   await using agent = await connectSocket(paths.agentSocket);
-  if (!agent) return { desired: want(new Set()), actual: EMPTY };
+  if (!agent) return { desired: want(new Set(), () => false), actual: EMPTY };
   const system = paths.yard === SYSTEM_YARD;
   await using vswitch = await openSwitch(switchRemote(paths));
-  const wanted = want(tunnelBridges(vswitch));
+  const wanted = want(tunnelBridges(vswitch), (name) => vswitch.table("Bridge").find({ name }) !== undefined);
   await using engines = new Engines(paths, createLogger("yard", "warn"));
   await using hypervisor = new Hypervisor(paths, createLogger("yard", "warn"));
   const services = runningServices(paths.run);

@@ -7,7 +7,7 @@ import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, Statu
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
-import { networkBridge, nodeNamespace } from "./names.ts";
+import { networkBridge, nicDevice, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
 import { purposeOf, type Subject } from "./subject.ts";
@@ -43,7 +43,7 @@ export function reportOf(
     nodes.set(node.uuid, status);
     for (const nic of node.nics) {
       const lease = leases.get(dhcpClientId(node, nic));
-      nics.set(nic.uuid, { ...nicStatusOf(node, nic, findings, blamed, status), lease });
+      nics.set(nic.uuid, { ...nicStatusOf(node, nic, findings, blamed, status, yard), lease });
     }
   }
   for (const network of rows.networks)
@@ -106,20 +106,30 @@ function nicStatusOf(
   findings: Findings,
   blamed: (subject: Subject) => Failure | undefined,
   status: NodeStatus,
+  yard: string,
 ): Omit<NicStatus, "lease"> {
   const port = portName(node.objId, nic.index);
   const observed = findings.ports.get(port);
   const failure =
     blamed({ kind: "nic", node: node.name, nic: nic.name }) ??
     (nic.link === undefined ? undefined : blamed({ kind: "link", link: nic.link }));
+  const link = findings.desired.links.get(port);
+  const plugged = link !== undefined || (observed?.ofport !== undefined && observed.ofport >= 0);
+  const up = status.state === "running" && plugged;
+  const state = failure ? "failed" : up ? "up" : "pending";
+  if (link) {
+    const near = link.making.kind === "bridged" ? nicDevice(yard, port) : undefined;
+    return { state, failure, port: near, ofport: undefined, impairedBy: undefined };
+  }
   const subject: Subject =
     nic.link === undefined ? { kind: "nic", node: node.name, nic: nic.name } : { kind: "link", link: nic.link };
   const impairedBy = findings.impairedBy.get(purposeOf(subject));
-  const up = status.state === "running" && observed?.ofport !== undefined && observed.ofport >= 0;
-  return { state: failure ? "failed" : up ? "up" : "pending", failure, port, ofport: observed?.ofport, impairedBy };
+  return { state, failure, port, ofport: observed?.ofport, impairedBy };
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {
+  if (network.type === "macvlan" || network.type === "passthrough")
+    return { state: failure ? "failed" : "up", failure, bridge: undefined };
   const bridge = networkBridge(network);
   const there = network.type === "bridge" || findings.desired.bridges.has(bridge);
   return { state: failure ? "failed" : there ? "up" : "pending", failure, bridge };

@@ -27,6 +27,8 @@ export interface State {
   readonly veths: ReadonlyMap<string, VethState>;
   /** By the name of the near end: devices in the switch's namespace that impair what passes between them. */
   readonly pipes: ReadonlyMap<string, PipeState>;
+  /** By the name that their port would have: the nics that are no ports of the switch. */
+  readonly links: ReadonlyMap<string, LinkState>;
   /** By node name. */
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By name, which is its port's: the tap devices of virtual machines, in the switch's namespace. */
@@ -86,6 +88,32 @@ export interface VethState {
   /** Ours, of the far end, in canonical form, sorted. */
   readonly addresses: readonly string[];
   /** What it is for (see subject.ts), in the alias of the near end behind the owner's mark. Not compared. */
+  readonly purpose: string;
+}
+
+/** How a nic comes about that is no port of the switch. */
+export type LinkMaking =
+  /** A veth whose other end is a member of a bridge of the kernel's own, on the host. */
+  | { readonly kind: "bridged"; readonly bridge: string }
+  /** A second MAC on a NIC of the host's. */
+  | { readonly kind: "macvlan"; readonly parent: string }
+  /** A NIC of the host's, by the name that it has there. */
+  | { readonly kind: "passthrough"; readonly parent: string };
+
+/** A nic that is no port of the switch. */
+export interface LinkState {
+  readonly making: LinkMaking;
+  /** Of the node; observed: {@link HOST} for a NIC that came back by itself when its namespace died. */
+  readonly namespace: string;
+  readonly name: string;
+  /** Lower case; empty: that which a NIC of the host's has itself. */
+  readonly mac: string;
+  /** Bytes; 0: the kernel's choice, or that which a NIC of the host's has itself. */
+  readonly mtu: number;
+  readonly up: boolean;
+  /** Ours, in canonical form, sorted. */
+  readonly addresses: readonly string[];
+  /** What it is for (see subject.ts). Not compared. */
   readonly purpose: string;
 }
 
@@ -242,6 +270,7 @@ export const EMPTY: State = {
   namespaces: new Map(),
   veths: new Map(),
   pipes: new Map(),
+  links: new Map(),
   containers: new Map(),
   taps: new Map(),
   machines: new Map(),

@@ -39,6 +39,7 @@ export function withoutUnreachable(
       sinks: asIs(wanted.sinks, actual.sinks, ofPurpose),
       veths: asIs(wanted.veths, actual.veths, ofPurpose),
       pipes: asIs(wanted.pipes, actual.pipes, ofPurpose),
+      links: asIs(wanted.links, actual.links, ofPurpose),
       namespaces: asIs(wanted.namespaces, actual.namespaces, ({ node }) => node),
       containers: asIs(wanted.containers, actual.containers, key),
       exec: asIs(wanted.exec, actual.exec, key),

@@ -67,8 +67,12 @@ export class NamespaceViews {
     return concerned;
   }
 
-  /** The views of namespaces, by their keys. */
-  async read(refs: readonly NamespaceRef[]): Promise<Map<string, NamespaceView>> {
+  /**
+   * The views of namespaces, by their keys.
+   *
+   * @param host whether something of ours hangs on the host's own links, so that we must hear of them
+   */
+  async read(refs: readonly NamespaceRef[], host = false): Promise<Map<string, NamespaceView>> {
     this.#catchUp();
     const found = new Map<string, NamespaceView>();
     const unknown = new Map<string, { readonly ref: NamespaceRef; readonly id: number | undefined }>();
@@ -81,7 +85,7 @@ export class NamespaceViews {
     }
     const unread = Array.from(unknown.values(), ({ ref }) => ref);
     // Numbered before they are read, so that no change after the reading goes unnoticed.
-    const watched = this.#number(unread).add(namespaceKey(this.home));
+    const watched = this.#number(unread, host).add(namespaceKey(this.home));
     for (const [key, view] of await viewNamespacesInSlices(unread)) {
       found.set(key, view);
       if (watched.has(key)) this.#held.set(key, { view, id: unknown.get(key)?.id });
@@ -89,8 +93,10 @@ export class NamespaceViews {
     return found;
   }
 
-  #number(refs: readonly NamespaceRef[]): Set<string> {
-    const peers = peerNames(this.home, refs);
+  #number(refs: readonly NamespaceRef[], host: boolean): Set<string> {
+    const [own, others] = [refs.filter((ref) => ref === "self"), refs.filter((ref) => ref !== "self")];
+    // One in which no nic leads to the switch has no number by itself.
+    const peers = new Map([...peerNames(this.home, others, true), ...peerNames(this.home, own, host)]);
     for (const [number, key] of peers) this.#names.set(number, key);
     return new Set(peers.values());
   }

@@ -12,6 +12,7 @@ import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { MachineWork } from "./machine-work.ts";
 import { pipesFile, relayFile } from "./names.ts";
 import { applyDevices, applyToSwitch, configure } from "./network-work.ts";
+import { applyNics } from "./nic-work.ts";
 import { type ExecMark, lifeOf } from "./observe.ts";
 import { applyPipes } from "./pipe-work.ts";
 import { serviceReport } from "./service-report.ts";
@@ -65,12 +66,16 @@ export class Work {
         return await this.deleteNamespaces(only(actions, "namespace-delete"));
       case "delete links":
         await applyDevices(this.site, actions, this.blame);
+        await applyNics(this.site, actions, this.blame);
         return await applyBridges(this.site, actions, this.blame);
+      case "return links":
+        return await applyNics(this.site, actions, this.blame);
       case "bridges":
         return await applyBridges(this.site, actions, this.blame);
       case "links":
         await applyDevices(this.site, actions, this.blame);
-        return await applyPipes(this.site, actions, this.blame);
+        await applyPipes(this.site, actions, this.blame);
+        return await applyNics(this.site, actions, this.blame);
       case "files":
       case "files of links":
         return this.files(actions);

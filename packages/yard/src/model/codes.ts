@@ -58,6 +58,7 @@ export const modelCodes = {
   "memory.too-small": "Less memory than a container needs, most likely a forgotten unit: 64 is 64 bytes.",
   "network.bad-bridge":
     "The name of a network's bridge is longer than 15 characters or has characters that are refused.",
+  "network.bad-parent": "The name of a network's NIC is longer than 15 characters or has characters that are refused.",
   "network.bad-name": "A network's name has other characters than letters, digits, -, _ and ., or more than 63.",
   "network.bridge-missing": "A network of type bridge does not say which; write the name of a bridge of the switch.",
   "network.bridge-taken": "Two networks would have one bridge, or one VLAN; give one of them another `bridge` or `id`.",
@@ -67,8 +68,11 @@ export const modelCodes = {
   "network.id-missing": "A network of this type needs the number of its VLAN; write its `id`.",
   "network.master-loop": "A network is its own master, by itself or by way of others; name another master.",
   "network.nat-family": "A nat is for IPv4, and its cidr is of IPv6; leave that out.",
+  "network.no-gateway": "The host itself cannot be on a macvlan or passthrough; name the gateway at the nics.",
   "network.other-type": "A key of a network is for networks of another type; take it out, or change the type.",
   "network.overlap": "The host has gateways on two networks whose subnets overlap; change one subnet.",
+  "network.parent-missing": "A macvlan or passthrough does not say of which NIC; write its `parent`.",
+  "network.parent-taken": "Two networks would have one NIC of the host; give one of them another `parent`.",
   "network.peers-missing": "A VXLAN has no peers; write the addresses of the other hosts.",
   "network.two-gateways": "A network has two gateways of one IP version; it can have one of each.",
   "network.two-subnets": "A network has two subnets of one IP version; it can have one of each.",
@@ -88,6 +92,7 @@ export const modelCodes = {
   "nic.slot-taken": "Two nics on one network have one slot, or a slot means an address that is taken.",
   "nic.slot-without-cidr":
     "A slot fixes an address only on a network that has a cidr; give it one, or name the address.",
+  "nic.type-refused": "Nodes of this kind cannot have nics on a network of this type; docs/networks.md says which can.",
   "nic.two-gateways": "A nic has two gateways of one IP version; write other next hops as routes.",
   "nic.two-spellings": "A nic says a thing twice (mac and hwaddr, ip and config.cidr, …), and not the same; write one.",
   "nic.unattached": "A nic is on no network and no link names it; give it one of the two.",

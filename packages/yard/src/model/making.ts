@@ -17,6 +17,8 @@ const KEYS = {
   lan: [],
   nat: [],
   bridge: ["bridge"],
+  macvlan: ["parent"],
+  passthrough: ["parent"],
   vlan: ["id", "master", "bridge"],
   vxlan: ["id", "peers", "port", "bridge"],
 } as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
@@ -32,6 +34,9 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
       return { type };
     case "bridge":
       return { type, bridge: readPresentBridge(name, written.bridge, reading) };
+    case "macvlan":
+    case "passthrough":
+      return { type, parent: readParent(name, type, written.parent, reading) };
     case "vlan":
       return {
         type,
@@ -53,6 +58,20 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
 /** The network that is there without being declared: a nat whose subnet is chosen when it is first attached to. */
 export const DEFAULT_NETWORK: NetworkSpec = { name: "default", type: "nat", cidr: [], gateway: [], mtu: undefined };
 
+/** The types of networks that nodes of a kind have no nics on. */
+const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
+  vm: ["macvlan", "passthrough"],
+  guest: ["macvlan", "passthrough"],
+};
+
+/** Why a node of that kind cannot have a nic on a network of that type. */
+export function nicDenial(kind: string, type: NetworkType, holder: string): YardError | undefined {
+  if (!DENIED[kind]?.includes(type)) return undefined;
+  return new YardError("nic.type-refused", `${holder} cannot be on a ${type}: its node is a ${kind}`, {
+    hint: "namespaces and containers can; give it a network of another type",
+  });
+}
+
 /** Only what says how a network is made. */
 export function makingOf(network: NetworkMaking): NetworkMaking {
   switch (network.type) {
@@ -61,6 +80,9 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
       return { type: network.type };
     case "bridge":
       return { type: network.type, bridge: network.bridge };
+    case "macvlan":
+    case "passthrough":
+      return { type: network.type, parent: network.parent };
     case "vlan": {
       const { type, id, master, bridge } = network;
       return { type, id, master, bridge };
@@ -77,6 +99,8 @@ export function bridgeOf(network: NetworkMaking): string | undefined {
   switch (network.type) {
     case "lan":
     case "nat":
+    case "macvlan":
+    case "passthrough":
       return undefined;
     case "bridge":
       return network.bridge;
@@ -92,7 +116,7 @@ export interface MakingConflict {
   /** The network that is to be changed. */
   readonly network: string;
   /** The key that says it. */
-  readonly key: "id" | "bridge" | "master";
+  readonly key: "id" | "bridge" | "master" | "parent";
   readonly error: YardError;
 }
 
@@ -103,8 +127,17 @@ export function makingConflicts(networks: readonly Named[]): MakingConflict[] {
   const conflicts: MakingConflict[] = [];
   const bridges = new Map<string, string>();
   const ids = new Map<string, string>();
+  const parents = new Map<string, string>();
   const byName = new Map(networks.map((network) => [network.name, network]));
   for (const network of networks) {
+    if (network.type === "macvlan" || network.type === "passthrough") {
+      const other = parents.get(network.parent);
+      parents.set(network.parent, other ?? network.name);
+      if (other === undefined) continue;
+      const message = `network "${network.name}" has the NIC ${network.parent}, which network "${other}" has already`;
+      const error = new YardError("network.parent-taken", message, { hint: "attach the nics to that network" });
+      conflicts.push({ network: network.name, key: "parent", error });
+    }
     const bridge = bridgeOf(network);
     if (bridge === undefined) continue;
     const { name, type } = network;
@@ -144,7 +177,9 @@ function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): bool
 
 /** Tells {@link makingConflicts} where they are written. */
 export function checkMakings(networks: readonly Named[], reading: Reading): void {
-  const sure = networks.filter(({ name }) => ["id", "bridge"].every((key) => !reading.unsure(["networks", name, key])));
+  const sure = networks.filter(({ name }) =>
+    ["id", "bridge", "parent"].every((key) => !reading.unsure(["networks", name, key])),
+  );
   for (const { network, key, error } of makingConflicts(sure))
     reading.places.report(["networks", network, key], () => error);
 }
@@ -214,6 +249,20 @@ function readPresentBridge(name: string, bridge: string | undefined, reading: Re
       });
     if (PRESENT.test(text)) return text;
     throw new YardError("network.bad-bridge", `"${text}" cannot be the name of a bridge`);
+  });
+  return read ?? "";
+}
+
+function readParent(name: string, type: NetworkType, parent: string | undefined, reading: Reading): string {
+  const path = ["networks", name, "parent"];
+  if (reading.unsure(path)) return "";
+  const read = reading.parse(path, parent, (text) => {
+    if (text === undefined)
+      throw new YardError("network.parent-missing", `network "${name}" of type ${type} needs a "parent"`, {
+        hint: "the name of a NIC of the host, as `ip link` tells it",
+      });
+    if (PRESENT.test(text)) return text;
+    throw new YardError("network.bad-parent", `"${text}" cannot be the name of a NIC`);
   });
   return read ?? "";
 }

@@ -13,7 +13,7 @@ export {
   writtenSettings,
 } from "./impair.ts";
 export { initialLab } from "./init.ts";
-export { bridgeOf, type MakingConflict, makingConflicts, makingOf } from "./making.ts";
+export { bridgeOf, type MakingConflict, makingConflicts, makingOf, nicDenial } from "./making.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, type ParsedLab, parseLab } from "./parse.ts";
 export { type FilePart, networkSpec, nicSpec, nodeSpec, type Surroundings } from "./single.ts";

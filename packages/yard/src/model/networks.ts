@@ -76,6 +76,14 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
     }
   }
   const making = readMaking(name, written, reading);
+  if ((making.type === "macvlan" || making.type === "passthrough") && gateway.length > 0)
+    reading.places.reportKey(
+      [...path, "gateway"],
+      () =>
+        new YardError("network.no-gateway", `the host cannot be on network "${name}", which is a ${making.type}`, {
+          hint: "name the way out at the nics: nics: [{ network: …, gateway: … }]",
+        }),
+    );
   if (making.type === "nat")
     for (const { value, path: at } of cidr)
       if (family(value) === 6)

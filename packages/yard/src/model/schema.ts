@@ -289,8 +289,8 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 export const networkMappingSchema = z
   .strictObject({
     type: field(
-      z.enum(["lan", "nat", "bridge", "vlan", "vxlan"]),
-      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that the switch has, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`.",
+      z.enum(["lan", "nat", "bridge", "vlan", "vxlan", "macvlan", "passthrough"]),
+      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that is there, of the switch or the kernel's own, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`. `macvlan`: what is behind the host's NIC `parent`, where each nic has a MAC of its own. `passthrough`: the NIC `parent` itself.",
       { default: "lan" },
     ).optional(),
     id: field(
@@ -309,6 +309,10 @@ export const networkMappingSchema = z
         examples: ["vxbackend"],
       },
     ).optional(),
+    parent: field(text, "`macvlan`, `passthrough`: a NIC of the host.", {
+      otherwise: "needed for these",
+      examples: ["eth1"],
+    }).optional(),
     peers: field(oneOrMore, "`vxlan`: addresses of the other hosts; each has all the others for its peers.", {
       otherwise: "needed for `vxlan`",
       examples: [["10.2.0.2", "10.2.0.3"]],

@@ -22,8 +22,12 @@ export type NetworkMaking =
   | { readonly type: "lan" }
   /** As `lan`, with the host as its way out: what leaves by there has the host's address. */
   | { readonly type: "nat" }
-  /** A bridge that the switch has, made by somebody else. */
+  /** A bridge that somebody else made, of the switch or the kernel's own, or that the yard made by command. */
   | { readonly type: "bridge"; readonly bridge: string }
+  /** The segment behind a NIC of the host's, on which each nic has a MAC of its own beside the NIC's. */
+  | { readonly type: "macvlan"; readonly parent: string }
+  /** A NIC of the host's itself, which becomes the only nic that is on it. */
+  | { readonly type: "passthrough"; readonly parent: string }
   | {
       /** One VLAN of a master bridge, untagged on a bridge of its own, which a pair of patch ports joins to the master. */
       readonly type: "vlan";

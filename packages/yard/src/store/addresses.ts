@@ -27,7 +27,15 @@ export class Segment {
   /** For each subnet the number of the host from which on none has been looked at. */
   readonly #next = new Map<Cidr, bigint>();
 
-  constructor(network: string, gateway: readonly Ip[]) {
+  /** Of a network that only one nic can be on. */
+  #sole: string | undefined;
+
+  /** @param passthrough whether it is a NIC, which only one nic can be */
+  constructor(
+    network: string,
+    gateway: readonly Ip[],
+    private readonly passthrough = false,
+  ) {
     this.#network = network;
     for (const ip of gateway) this.#ips.set(ip, "the network's gateway");
   }
@@ -35,6 +43,17 @@ export class Segment {
   /** Keeps the allocator off an address that somebody names as a next hop, without giving it to anyone. */
   reserve(ip: Ip): void {
     this.#reserved.add(ip);
+  }
+
+  /** @throws YardError `nic.passthrough-taken` */
+  enter(holder: string): void {
+    if (!this.passthrough) return;
+    const other = this.#sole;
+    if (other !== undefined && other !== holder)
+      throw new YardError("nic.passthrough-taken", `${other} is the NIC of network ${this.#network} already`, {
+        hint: `${holder} needs another NIC, or a network of type macvlan for both`,
+      });
+    this.#sole = holder;
   }
 
   isFree(ip: Ip): boolean {

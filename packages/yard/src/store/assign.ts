@@ -1,7 +1,7 @@
 /** Gives nics their addresses and MACs. Pure but for the segments, which take down what they give. */
 import { addressOf, type Cidr, type Ip, type Mac, parseCidr, YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
-import type { NicSpec } from "../model/types.ts";
+import type { NetworkType, NicSpec } from "../model/types.ts";
 import { belongsTo, derivedMacs, type Segment, slotAddresses, slotMac } from "./addresses.ts";
 import type { NicRow } from "./switchyard.gen.ts";
 
@@ -11,6 +11,7 @@ export interface Target {
   readonly uuid: Uuid;
   readonly cidr: readonly Cidr[];
   readonly gateway: readonly Ip[];
+  readonly type: NetworkType;
 }
 
 /** A nic on its way to its row. */
@@ -47,6 +48,7 @@ export function assign(nics: readonly Placing[], segments: ReadonlyMap<Uuid, Seg
   };
   const segmentOf = (nic: Placing) => (nic.target === undefined ? undefined : segments.get(nic.target.uuid));
 
+  for (const nic of nics) attempt(() => segmentOf(nic)?.enter(nic.holder));
   for (const nic of nics) for (const ip of nic.spec.gateway ?? []) segmentOf(nic)?.reserve(ip);
   for (const nic of nics) attempt(() => takeAsked(nic, segmentOf(nic)));
   const open = nics.flatMap((nic) => keepFitting(nic, segmentOf(nic)));

@@ -5,7 +5,7 @@
  */
 import { addressOf, type Cidr, networkOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
-import { DEFAULT_NETWORK, makingConflicts } from "../model/making.ts";
+import { DEFAULT_NETWORK, makingConflicts, nicDenial } from "../model/making.ts";
 import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
@@ -190,7 +190,7 @@ export class Change {
     this.#makings.set(name, spec);
     const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
     if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Network", uuid, changed));
-    this.#targets.set(name, { name, uuid, cidr, gateway });
+    this.#targets.set(name, { name, uuid, cidr, gateway, type });
     return uuid;
   }
 
@@ -350,7 +350,7 @@ export class Change {
     const rows = this.#nicsOf(node);
     const before = rows.find((row) => row.name === spec.name);
     const index = before?.index ?? lowestFree(new Set(rows.map((row) => row.index)));
-    const placing = this.#placing(node.name, node.obj_id, index, spec, before);
+    const placing = this.#placing(node, node.obj_id, index, spec, before);
     if (before && spec.slot === undefined) placing.mac ??= parseMac(before.mac);
     this.#assign([placing], new Set(before ? [before._uuid] : []));
     if (this.#errors.length > 0) return undefined;
@@ -394,14 +394,22 @@ export class Change {
       const present = rows.get(nic.name);
       const index = present?.index ?? lowestFree(used);
       used.add(index);
-      return this.#placing(spec.name, objId, index, nic, present);
+      return this.#placing(spec, objId, index, nic, present);
     });
   }
 
-  #placing(node: string, objId: number, index: number, spec: NicSpec, row: NicRow | undefined): Placing {
-    const holder = `${node}:${spec.name}`;
+  #placing(
+    node: { readonly name: string; readonly kind: string },
+    objId: number,
+    index: number,
+    spec: NicSpec,
+    row: NicRow | undefined,
+  ): Placing {
+    const holder = `${node.name}:${spec.name}`;
     const { network, mac } = spec;
     const target = network === undefined ? undefined : this.attempt(() => this.#target(network, holder));
+    const denial = target && nicDenial(node.kind, target.type, holder);
+    if (denial) this.#errors.push(denial);
     return { spec, row, holder, objId, index, target, addresses: [], mac };
   }
 
@@ -419,6 +427,7 @@ export class Change {
       name,
       uuid: row._uuid,
       ...subnetOf(row),
+      type: parseMaking(row).type,
     };
     this.#targets.set(name, target);
     return target;
@@ -428,7 +437,8 @@ export class Change {
   #assign(placings: readonly Placing[], placed: ReadonlySet<Uuid>): void {
     const segments = new Map<Uuid, Segment>();
     for (const { target } of placings)
-      if (target && !segments.has(target.uuid)) segments.set(target.uuid, new Segment(target.name, target.gateway));
+      if (target && !segments.has(target.uuid))
+        segments.set(target.uuid, new Segment(target.name, target.gateway, target.type === "passthrough"));
     for (const node of segments.size === 0 ? [] : this.#db.table("Node")) {
       if (this.#leaving.has(node._uuid)) continue;
       for (const uuid of node.nics) {
@@ -436,6 +446,7 @@ export class Change {
         const segment = nic?.network === undefined ? undefined : segments.get(nic.network);
         if (nic === undefined || segment === undefined) continue;
         const holder = `${node.name}:${nic.name}`;
+        this.attempt(() => segment.enter(holder));
         for (const address of nic.addresses) this.attempt(() => segment.takeIp(addressOf(parseCidr(address)), holder));
         this.attempt(() => segment.takeMac(parseMac(nic.mac), holder));
       }

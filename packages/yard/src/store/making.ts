@@ -11,6 +11,9 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
       return options({});
     case "bridge":
       return options({ bridge: making.bridge });
+    case "macvlan":
+    case "passthrough":
+      return options({ parent: making.parent });
     case "vlan":
       return options({ id: making.id, master: making.master, bridge: making.bridge });
     case "vxlan": {
@@ -39,6 +42,9 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
       return { type };
     case "bridge":
       return { type, bridge: needed("bridge") };
+    case "macvlan":
+    case "passthrough":
+      return { type, parent: needed("parent") };
     case "vlan":
       return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };
     case "vxlan": {
