@@ -221,6 +221,45 @@ def links():
     cl.container.terminate(c1.container)
 
 
+def bridges():
+    """Bridges come with addresses, leases and members, once each, and go."""
+    cl = connect()
+    prefix, member = sys.argv[2:]
+    run = lambda verb, **args: cl.json("bridge." + verb, args)
+    create = lambda name, mode=None, nat=False, **settings: run(
+        "create", name=name, hwaddr=settings.pop("hwaddr", None),
+        network={"mode": mode, "nat": nat, "settings": settings})
+    plain, still, leasing = (prefix + end for end in "abc")
+    create(plain, hwaddr="52:54:00:00:00:0a")
+    assert plain in run("list") and interfaces(cl)[plain]["hardwareaddr"] == "52:54:00:00:00:0a"
+    assert fails(create, plain, code=409)
+    assert fails(lambda: create(prefix + "x", hwaddr="nonsense"), code=400)
+    assert fails(lambda: create("default"), code=400) and fails(lambda: create("x" * 16), code=400)
+    assert run("nic-list", name=plain) == []
+    run("nic-add", name=plain, nic=member)
+    assert run("nic-list", name=plain) == [member]
+    master = next(one for one in cl.json("ip.link.list", {}) if one["name"] == member)["master"]
+    assert master == plain, master
+    run("nic-remove", nic=member)
+    assert run("nic-list", name=plain) == []
+    assert fails(lambda: run("nic-remove", nic=member), code=404)
+    create(still, "static", cidr="10.87.1.1/24")
+    assert {"addr": "10.87.1.1/24"} in interfaces(cl)[still]["addrs"]
+    assert fails(lambda: create(prefix + "x", "static", cidr="10.87.1.1/24"))
+    assert fails(lambda: create(prefix + "x", "static", cidr="10.87.2.1"), code=400)
+    create(leasing, "dnsmasq", True, cidr="10.87.3.1/24", start="10.87.3.10", end="10.87.3.20")
+    assert {"addr": "10.87.3.1/24"} in interfaces(cl)[leasing]["addrs"]
+    run("host-add", bridge=leasing, ip="10.87.3.15", mac="52:54:00:00:00:0b")
+    run("add_host", bridge=leasing, ip="10.87.3.16", mac="52:54:00:00:00:0c")
+    assert fails(lambda: run("host-add", bridge=still, ip="10.87.1.5", mac="52:54:00:00:00:0b"))
+    for name in (plain, still, leasing):
+        run("delete", name=name)
+        assert name not in run("list") and name not in interfaces(cl)
+        assert fails(lambda: run("delete", name=name), code=404)
+    create(leasing, "dnsmasq", True, cidr="10.87.3.1/24", start="10.87.3.10", end="10.87.3.20")
+    run("delete", name=leasing)
+
+
 def refusals():
     """What cannot be is said, with a code."""
     cl = connect()

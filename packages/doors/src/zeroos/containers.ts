@@ -3,7 +3,7 @@ import { YardError } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
 import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import { z } from "zod";
-import { type Ground, NOTE, note } from "./ground.ts";
+import { type Ground, hostNamespaces, NOTE, note } from "./ground.ts";
 import { nicConfigSchema, nicSchema, type PlacedNic } from "./nics.ts";
 
 /** The tag of the container that Open vSwitch is commanded through. */
@@ -76,13 +76,13 @@ export function taggedContainers(ground: Ground, tags: readonly string[]): reado
   return containersOf(ground).filter(({ note: { tags: own } }) => tags.every((tag) => own.includes(tag)));
 }
 
-/** Where the links of a container are: for one of the host's network those of the switch. */
-export function namespaceOf(ground: Ground, { note: { arguments: given }, node }: Container): NamespaceRef {
-  if (given.host_network) return ground.namespace;
+/** Where the links of a container are. @throws YardError `zeroos.no-container` */
+export function namespacesOf(ground: Ground, { note: { arguments: given }, node }: Container): readonly NamespaceRef[] {
+  if (given.host_network) return hostNamespaces(ground);
   const { namespace, state } = node.status;
   if (namespace === undefined)
     throw new YardError("zeroos.no-container", `the container ${node.name} does not run: it is ${state}`);
-  return { name: namespace };
+  return [{ name: namespace }];
 }
 
 /** A container as clients are told of it. */

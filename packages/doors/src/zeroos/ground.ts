@@ -21,7 +21,7 @@ export interface Ground {
   readonly host: string;
   /** Rejects when the yard has no agent any more. */
   readonly died: Promise<never>;
-  /** The namespace of the yard's switch: what a client sees as the network of the host. */
+  /** The namespace of the yard's switch. */
   readonly namespace: NamespaceRef;
   /** Where the switch's database listens. */
   readonly switchSocket: string;
@@ -33,6 +33,14 @@ export interface Ground {
   readonly runtime: ContainerRuntime;
   readonly environment: Surroundings["environment"];
   readonly log: Logger;
+}
+
+/**
+ * What a client sees as the network of the host: the links of the switch, and those of the host itself where a private
+ * switch has a namespace of its own.
+ */
+export function hostNamespaces({ namespace }: Ground): readonly NamespaceRef[] {
+  return namespace === "self" ? [namespace] : [namespace, "self"];
 }
 
 /** The entry of external_ids that is the door's. */

@@ -101,7 +101,7 @@ export function httpCode({ code }: YardError): number {
   if (code === "zeroos.not-offered") return 501;
   const [, problem = ""] = code.split(".");
   if (/^(bad|not-host|outside|ip-not|two-|prefix)/.test(problem)) return 400;
-  if (/(taken|in-use|second|duplicate)/.test(problem)) return 409;
+  if (/(taken|in-use|second|duplicate|overlaps)/.test(problem)) return 409;
   if (/(unknown|absent|missing|^no-)/.test(problem)) return 404;
   return 500;
 }

@@ -1,10 +1,11 @@
 /** Where jobs run: on the host of a yard, or in a container; and the commands that there are. */
+import { bridgeCommands } from "./commands/bridge.ts";
 import { coreCommands } from "./commands/core.ts";
 import { corexCommands } from "./commands/corex.ts";
 import { ipCommands } from "./commands/ip.ts";
 import { execInContainer, execOnHost, processCommands } from "./commands/process.ts";
-import { containerOf, namespaceOf, OVS_TAG } from "./containers.ts";
-import type { Ground } from "./ground.ts";
+import { containerOf, namespacesOf, OVS_TAG } from "./containers.ts";
+import { type Ground, hostNamespaces } from "./ground.ts";
 import type { Handler } from "./job.ts";
 import type { JobPlace, Jobs } from "./jobs.ts";
 
@@ -12,7 +13,8 @@ import type { JobPlace, Jobs } from "./jobs.ts";
 export function hostPlace(ground: Ground, jobs: Jobs, version: string): JobPlace {
   const commands: Readonly<Record<string, Handler>> = {
     ...coreCommands(jobs, version),
-    ...ipCommands(() => ground.namespace),
+    ...ipCommands(() => hostNamespaces(ground)),
+    ...bridgeCommands(ground),
     ...processCommands(execOnHost(ground)),
     ...corexCommands(ground, jobs, (id) => containerPlace(ground, jobs, version, id)),
   };
@@ -29,7 +31,7 @@ function containerPlace(ground: Ground, jobs: Jobs, version: string, id: number)
   const commands: Readonly<Record<string, Handler>> = {
     ...coreCommands(jobs, version),
     // It may have been made anew by the time that a job's turn comes.
-    ...ipCommands(() => namespaceOf(ground, containerOf(ground, id))),
+    ...ipCommands(() => namespacesOf(ground, containerOf(ground, id))),
     ...processCommands(execInContainer(ground, container)),
   };
   const isOvs = container.note.tags.includes(OVS_TAG);

@@ -5,14 +5,14 @@ import { checkLinkName, type Link, type NamespaceRef, viewNamespace } from "@swi
 import { z } from "zod";
 import { command, type Handler } from "../job.ts";
 
-const link = z.object({ name: z.string() });
+const linkSchema = z.object({ name: z.string() });
 const optional = z
   .string()
   .nullish()
   .transform((text) => text || undefined);
-const address = link.extend({ ip: z.string() });
-const route = z.object({ dev: z.string(), dst: optional, gw: optional });
-const member = link.extend({ inf: z.string() });
+const addressSchema = linkSchema.extend({ ip: z.string() });
+const routeSchema = z.object({ dev: z.string(), dst: optional, gw: optional });
+const memberSchema = linkSchema.extend({ inf: z.string() });
 
 /** What ip(8) tells of a route. */
 const routesSchema = z.array(
@@ -25,101 +25,119 @@ const routesSchema = z.array(
 );
 
 /**
- * The commands for one namespace. What they change is the client's own, and bears no mark: the agent leaves it alone.
+ * The commands for a place with one namespace, or with several: what is there already is found in the first that has it,
+ * and what is new is made in the first. What they change is the client's own, and bears no mark: the agent leaves it
+ * alone.
  *
- * @param where tells the namespace when the command runs
+ * @param where tells the namespaces when the command runs
  */
-export function ipCommands(where: () => NamespaceRef): Readonly<Record<string, Handler>> {
-  const ip = (...argv: readonly string[]) => run(["ip", ...inNamespace(where()), ...argv]);
+export function ipCommands(where: () => readonly NamespaceRef[]): Readonly<Record<string, Handler>> {
+  const one = (name: string) => found(name, where());
+  /** Runs ip(8) where a link is. */
+  const at = ({ namespace }: Placed, ...argv: readonly string[]) => run(["ip", ...inNamespace(namespace), ...argv]);
+  const route = async (verb: "add" | "delete", { dev, dst, gw }: z.output<typeof routeSchema>) => {
+    const via = gw === undefined ? [] : ["via", parseIp(gw)];
+    const target = dst === undefined ? "default" : parseCidr(dst);
+    await at(one(dev), "route", verb, target, ...via, "dev", one(dev).link.name);
+  };
+  const address = async (verb: "add" | "delete", { name, ip }: z.output<typeof addressSchema>) => {
+    await at(one(name), "address", verb, parseCidr(ip), "dev", one(name).link.name);
+  };
+  const set = (name: string, ...words: readonly string[]) =>
+    at(one(name), "link", "set", "dev", one(name).link.name, ...words);
   return {
-    "info.nic": command(z.unknown(), async () => {
-      const namespace = where();
-      return [...viewNamespace(namespace).links.values()].map((one) => nicInfo(one, namespace));
-    }),
+    "info.nic": command(z.unknown(), async () => all(where()).map(nicInfo)),
     "ip.link.list": command(z.unknown(), async () => linkList(where())),
-    "ip.link.up": command(link, async ({ name }) => void (await ip("link", "set", "dev", known(name, where()), "up"))),
-    "ip.link.down": command(
-      link,
-      async ({ name }) => void (await ip("link", "set", "dev", known(name, where()), "down")),
-    ),
-    "ip.link.name": command(link.extend({ new: z.string() }), async ({ name, new: other }) => {
-      await ip("link", "set", "dev", known(name, where()), "name", checkLinkName(other));
+    "ip.link.up": command(linkSchema, async ({ name }) => void (await set(name, "up"))),
+    "ip.link.down": command(linkSchema, async ({ name }) => void (await set(name, "down"))),
+    "ip.link.name": command(linkSchema.extend({ new: z.string() }), async ({ name, new: other }) => {
+      await set(name, "name", checkLinkName(other));
     }),
-    "ip.addr.list": command(link, async ({ name }) => found(name, where()).addresses.map((one) => one.address)),
-    "ip.addr.add": command(address, async ({ name, ip: cidr }) => {
-      await ip("address", "add", parseCidr(cidr), "dev", known(name, where()));
-    }),
-    "ip.addr.del": command(address, async ({ name, ip: cidr }) => {
-      await ip("address", "delete", parseCidr(cidr), "dev", known(name, where()));
-    }),
+    "ip.addr.list": command(linkSchema, async ({ name }) => one(name).link.addresses.map((it) => it.address)),
+    "ip.addr.add": command(addressSchema, (given) => address("add", given)),
+    "ip.addr.del": command(addressSchema, (given) => address("delete", given)),
     "ip.route.list": command(z.unknown(), async () => {
-      const both = await Promise.all([ip("-4", "-json", "route", "show"), ip("-6", "-json", "route", "show")]);
-      return both
+      const texts = await Promise.all(
+        where().flatMap((namespace) =>
+          ["-4", "-6"].map((family) => run(["ip", ...inNamespace(namespace), family, "-json", "route", "show"])),
+        ),
+      );
+      return texts
         .flatMap((text) => routesSchema.parse(JSON.parse(text || "[]")))
         .map(({ dst, gateway = "", dev = "" }) => ({ dev, dst: dst === "default" ? "" : dst, gw: gateway }));
     }),
-    "ip.route.add": command(route, async (given) => void (await ip("route", "add", ...routeWords(given, where())))),
-    "ip.route.del": command(route, async (given) => void (await ip("route", "delete", ...routeWords(given, where())))),
-    "ip.bridge.add": command(link.extend({ hwaddr: optional }), async ({ name, hwaddr }) => {
+    "ip.route.add": command(routeSchema, (given) => route("add", given)),
+    "ip.route.del": command(routeSchema, (given) => route("delete", given)),
+    "ip.bridge.add": command(linkSchema.extend({ hwaddr: optional }), async ({ name, hwaddr }) => {
+      const [first = "self"] = where();
       const mac = hwaddr === undefined ? [] : ["address", parseMac(hwaddr)];
-      await ip("link", "add", "name", checkLinkName(name), ...mac, "type", "bridge");
+      await run(["ip", ...inNamespace(first), "link", "add", "name", checkLinkName(name), ...mac, "type", "bridge"]);
     }),
-    "ip.bridge.del": command(link, async ({ name }) => {
-      await ip("link", "delete", "dev", bridge(name, where()).name);
+    "ip.bridge.del": command(linkSchema, async ({ name }) => {
+      const placed = bridge(name, where());
+      await at(placed, "link", "delete", "dev", placed.link.name);
     }),
-    "ip.bridge.addif": command(member, async ({ name, inf }) => {
-      await ip("link", "set", "dev", known(inf, where()), "master", bridge(name, where()).name);
+    "ip.bridge.addif": command(memberSchema, async ({ name, inf }) => {
+      await set(inf, "master", bridge(name, where()).link.name);
     }),
-    "ip.bridge.delif": command(member, async ({ name, inf }) => {
-      const { index } = bridge(name, where());
-      if (found(inf, where()).master !== index)
+    "ip.bridge.delif": command(memberSchema, async ({ name, inf }) => {
+      if (one(inf).link.master !== bridge(name, where()).link.index)
         throw new YardError("zeroos.bad-argument", `${inf} is not connected to the bridge ${name}`);
-      await ip("link", "set", "dev", inf, "nomaster");
+      await set(inf, "nomaster");
     }),
   };
+}
+
+/** A link, and where it is. */
+interface Placed {
+  readonly link: Link;
+  readonly namespace: NamespaceRef;
 }
 
 function inNamespace(namespace: NamespaceRef): readonly string[] {
   return typeof namespace === "object" && "name" in namespace ? ["-n", namespace.name] : [];
 }
 
+/** The links of all; of those with one name only the first. */
+function all(namespaces: readonly NamespaceRef[]): readonly Placed[] {
+  const placed = new Map<string, Placed>();
+  for (const namespace of namespaces)
+    for (const link of viewNamespace(namespace).links.values())
+      if (!placed.has(link.name)) placed.set(link.name, { link, namespace });
+  return [...placed.values()];
+}
+
 /** @throws YardError `zeroos.no-link` */
-function found(name: string, namespace: NamespaceRef): Link {
-  const one = viewNamespace(namespace).links.get(name);
-  if (one === undefined) throw new YardError("zeroos.no-link", `Link not found: there is none named ${name}`);
-  return one;
+function found(name: string, namespaces: readonly NamespaceRef[]): Placed {
+  const placed = all(namespaces).find(({ link }) => link.name === name);
+  if (placed === undefined) throw new YardError("zeroos.no-link", `Link not found: there is none named ${name}`);
+  return placed;
 }
 
-function known(name: string, namespace: NamespaceRef): string {
-  return found(name, namespace).name;
+/** @throws YardError `zeroos.no-link`, `zeroos.bad-argument` */
+function bridge(name: string, namespaces: readonly NamespaceRef[]): Placed {
+  const placed = found(name, namespaces);
+  if (placed.link.kind === "bridge") return placed;
+  throw new YardError("zeroos.bad-argument", `no bridge with name '${name}'`);
 }
 
-function bridge(name: string, namespace: NamespaceRef): Link {
-  const one = found(name, namespace);
-  if (one.kind !== "bridge") throw new YardError("zeroos.bad-argument", `no bridge with name '${name}'`);
-  return one;
-}
-
-/** @throws YardError `zeroos.no-link`, `address.bad-cidr`, `address.bad-ip` */
-function routeWords({ dev, dst, gw }: z.output<typeof route>, namespace: NamespaceRef): readonly string[] {
-  const via = gw === undefined ? [] : ["via", parseIp(gw)];
-  return [dst === undefined ? "default" : parseCidr(dst), ...via, "dev", known(dev, namespace)];
-}
-
-function linkList(namespace: NamespaceRef): object[] {
-  const links = [...viewNamespace(namespace).links.values()];
-  const names = new Map(links.map(({ index, name }) => [index, name]));
-  return links.map(({ name, kind, mac, up, master }) => ({
+function linkList(namespaces: readonly NamespaceRef[]): object[] {
+  const names = new Map(
+    namespaces.map((namespace) => [
+      namespace,
+      new Map([...viewNamespace(namespace).links.values()].map(({ index, name }) => [index, name])),
+    ]),
+  );
+  return all(namespaces).map(({ link: { name, kind, mac, up, master }, namespace }) => ({
     name,
     type: kind === "" ? "device" : kind,
     hwaddr: mac,
-    master: names.get(master) ?? "",
+    master: names.get(namespace)?.get(master) ?? "",
     up,
   }));
 }
 
-function nicInfo(one: Link, namespace: NamespaceRef): object {
-  const { name, mtu, mac, up, addresses } = one;
+function nicInfo({ link: { name, mtu, mac, up, addresses }, namespace }: Placed): object {
   const loopback = name === "lo";
   return {
     name,
