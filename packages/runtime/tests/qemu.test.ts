@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { run } from "@switchyard/base";
 import { identify, viewNamespace } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
@@ -171,6 +180,51 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
     setTimeout(() => abort.abort(new Error("enough")), 300);
     await expect(long).rejects.toThrow("enough");
     expect(await inGuest(engine, a, "ps")).not.toContain("sleep 321");
+  });
+
+  test("files are copied into the guest and out of it, and folders whole", async () => {
+    const { engine, folder } = world;
+    mkdirSync(`${folder}/tree/below`, { recursive: true });
+    const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, i) => i * 31));
+    writeFileSync(`${folder}/tree/below/file`, bytes);
+    chmodSync(`${folder}/tree/below/file`, 0o751);
+    await engine.copy(a, "/tmp", `${folder}/tree`, true);
+    await engine.copy(a, "/tmp/named", `${folder}/tree/below/file`, true);
+    expect(await inGuest(engine, a, "stat -c '%a %s' /tmp/tree/below/file /tmp/named")).toBe(
+      "751 700000\n751 700000\n",
+    );
+    await engine.copy(a, "/tmp/tree", `${folder}/back`, false);
+    expect(readFileSync(`${folder}/back/below/file`).equals(bytes)).toBe(true);
+    const refusal = (inside: string, into: boolean) =>
+      engine.copy(a, inside, `${folder}/tree`, into).catch((error) => error.code);
+    expect(await refusal("/nowhere/deep", true)).toBe("runtime.path-absent");
+    expect(await refusal("/nowhere", false)).toBe("runtime.path-absent");
+    expect(await inGuest(engine, a, "ls -A /tmp")).not.toContain("switchyard");
+  });
+
+  test("what the console has said is read, all of it or its last lines", async () => {
+    const { engine } = world;
+    const { Captured } = await import("./world.ts");
+    const read = async (options: { tail?: number }) => {
+      const streams = new Captured();
+      await engine.logs(a, { follow: false, ...options }, streams);
+      await Bun.sleep(0);
+      return streams.out;
+    };
+    const whole = await read({});
+    expect(whole).toContain("guest ready");
+    const lines = whole.split("\n");
+    expect(await read({ tail: 2 })).toBe(lines.slice(-2).join("\n"));
+    expect(await read({ tail: 1e6 })).toBe(whole);
+    const follower = new Captured();
+    const stop = new AbortController();
+    const following = engine.logs(a, { follow: true, tail: 0, signal: stop.signal }, follower);
+    const seat = new Seat(engine, a, 0);
+    seat.type("echo followed $((20 + 5))\n");
+    await follower.until("followed 25");
+    await seat.leave();
+    stop.abort();
+    await following;
   });
 
   test("a snapshot of memory and disk is returned to", async () => {

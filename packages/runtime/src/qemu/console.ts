@@ -60,6 +60,41 @@ export async function attachConsole(
   }
 }
 
+/** What has been said, or its last lines; with `follow` also what is said until the machine ends or the signal aborts. */
+export async function writeConsole(
+  machine: MachinePaths,
+  process: ProcessId | undefined,
+  options: { readonly follow: boolean; readonly tail?: number; readonly signal?: AbortSignal },
+  { stdout }: ExecStreams,
+): Promise<void> {
+  const log = new LogReader(machine.consoleLog, Number.POSITIVE_INFINITY);
+  const chunks: Buffer[] = [];
+  log.read((chunk) => chunks.push(chunk));
+  const said = Buffer.concat(chunks);
+  stdout.write(options.tail === undefined ? said : lastLines(said, options.tail));
+  if (!options.follow || process === undefined || options.signal?.aborted === true) return;
+  const show = () => log.read((chunk) => stdout.write(chunk));
+  const over = Promise.withResolvers<void>();
+  options.signal?.addEventListener("abort", () => over.resolve(), { once: true });
+  using _exit = watchExit(process, () => over.resolve());
+  using _log = watchFile(machine.consoleLog, show);
+  // What came between the first reading and the watch.
+  show();
+  await over.promise;
+  show();
+}
+
+/** The last `count` lines; what follows the last line break is one only if there is something. */
+function lastLines(said: Buffer, count: number): Buffer {
+  let from = said.length;
+  for (let left = count; left > 0 && from > 0; left--) {
+    // Line breaks end lines: that of the last one is passed over.
+    const end = from - (said[from - 1] === 0x0a ? 2 : 1);
+    from = end < 0 ? 0 : said.lastIndexOf(0x0a, end) + 1;
+  }
+  return said.subarray(from);
+}
+
 /** Sends what is typed, in order, on a connection at a time. */
 class Keyboard {
   readonly #path: string;

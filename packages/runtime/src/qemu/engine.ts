@@ -7,9 +7,10 @@ import { Turns } from "../turns.ts";
 import type { ExecOptions, ExecStreams } from "../types.ts";
 import { probeAccelerator, qemuVersion } from "./accelerator.ts";
 import { checkConfig, roomForNics } from "./command.ts";
-import { attachConsole } from "./console.ts";
+import { attachConsole, writeConsole } from "./console.ts";
 import { createMachine } from "./create.ts";
 import { execByAgent } from "./guest-agent.ts";
+import { copyIn, copyOut } from "./guest-files.ts";
 import { flatten, imageLayers } from "./images.ts";
 import { type Access, launch, openNicTap, processesOf, removeSockets } from "./launch.ts";
 import { isPlugged, plug, unplug } from "./nics.ts";
@@ -234,12 +235,22 @@ class Qemu implements VmEngine {
   }
 
   async exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number> {
-    this.#running(name);
-    if (!this.#config(name).guestAgent)
-      throw new YardError("vm.agent-absent", `${name} has no channel to a guest agent`, {
-        hint: "make it with one, or use its console",
-      });
-    return execByAgent(this.#machine(name).agent, options, streams);
+    return execByAgent(this.#agent(name), options, streams);
+  }
+
+  async logs(
+    name: string,
+    options: { readonly follow: boolean; readonly tail?: number; readonly signal?: AbortSignal },
+    out: ExecStreams,
+  ): Promise<void> {
+    this.#config(name);
+    await writeConsole(this.#machine(name), readRunning(this.#paths, name)?.process, options, out);
+  }
+
+  async copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void> {
+    const socket = this.#agent(name);
+    if (into) await copyIn(socket, outside, inside, signal);
+    else await copyOut(socket, inside, outside, signal);
   }
 
   async snapshots(name: string, signal?: AbortSignal): Promise<VmSnapshot[]> {
@@ -359,6 +370,15 @@ class Qemu implements VmEngine {
     if (live !== undefined) return live;
     throw new YardError("vm.not-running", `the virtual machine ${name} is not running`, {
       hint: "start it, or see in its log why it has ended",
+    });
+  }
+
+  /** The socket of a running machine's guest agent. */
+  #agent(name: string): string {
+    this.#running(name);
+    if (this.#config(name).guestAgent) return this.#machine(name).agent;
+    throw new YardError("vm.agent-absent", `${name} has no channel to a guest agent`, {
+      hint: "make it with one, or use its console",
     });
   }
 

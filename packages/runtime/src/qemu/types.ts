@@ -166,6 +166,17 @@ export interface VmEngine extends AsyncDisposable {
    * all see what it says, and each may type.
    */
   console(name: string, options: ConsoleOptions, streams: ExecStreams): Promise<"left" | "ended">;
+  /**
+   * What the serial console has said since the machine was made, or its last `tail` lines, and with `follow` what it
+   * says until the machine ends or the signal aborts.
+   */
+  logs(
+    name: string,
+    options: { readonly follow: boolean; readonly tail?: number; readonly signal?: AbortSignal },
+    out: ExecStreams,
+  ): Promise<void>;
+  /** Copies a file or folder by the guest agent; `into` false copies out of the guest. @throws YardError `vm.agent-absent` */
+  copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void>;
   /** Runs a command by the guest agent. @returns its exit code @throws YardError `vm.agent-absent` */
   exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number>;
   snapshots(name: string, signal?: AbortSignal): Promise<VmSnapshot[]>;
