@@ -15,11 +15,12 @@ ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR = $(PREFIX)/share/doc/switchyard
 
-.PHONY: help demo demo-down build test test-unit test-system check types lint format docs bench install uninstall clean
+.PHONY: help demo demo-down guest build test test-unit test-system check types lint format docs bench install uninstall clean
 
 help:
 	@echo 'make demo          install what is missing, build, bring up examples/hello.yard.yaml and check it'
 	@echo 'make demo-down     take the demo away'
+	@echo 'make guest         make the kernel and the initial RAM disk that examples/machines.yard.yaml boots'
 	@echo 'make build         build dist/yard'
 	@echo 'make install       put yard, completion, the systemd unit and the group yard on this system (PREFIX, DESTDIR)'
 	@echo 'make uninstall     take them away again'
@@ -39,6 +40,10 @@ demo:
 
 demo-down:
 	@sh scripts/demo.sh down
+
+guest:
+	@sh scripts/prepare.sh guest
+	@$(BUN) scripts/guest.ts examples/guest
 
 build:
 	@sh scripts/prepare.sh build

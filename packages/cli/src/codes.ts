@@ -18,7 +18,14 @@ export const codes = {
   "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
   "node.not-running":
     "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
-  "node.no-logs": "A bare namespace has no first process whose output could be kept. Only containers have logs.",
+  "node.no-logs":
+    "A bare namespace has no first process whose output could be kept. Only containers and virtual machines have logs.",
+  "node.no-namespace":
+    "A virtual machine has no network namespace on the host in which a probe could run. Run a command in it: `yard exec`.",
+  "node.not-vm": "The verb is for virtual machines, and the node is none. `yard ps` shows the kinds.",
+  "ssh.missing": "The program ssh is not installed on the host. `apt-get install openssh-client`.",
+  "ssh.no-way":
+    "The host is on no network of the virtual machine, so that ssh cannot reach it. Attach it to `default`, or give one of its networks a gateway.",
   "node.no-address": "The node has no IP address that the other end could be reached by.",
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",

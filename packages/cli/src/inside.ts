@@ -1,7 +1,13 @@
 import { YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
-import { type ContainerEngine, type ExecOptions, type ExecStreams, execInNamespace } from "@switchyard/runtime";
-import { Engines } from "@switchyard/yard/agent";
+import {
+  type ContainerEngine,
+  type ExecOptions,
+  type ExecStreams,
+  execInNamespace,
+  type VmEngine,
+} from "@switchyard/runtime";
+import { containerName, Engines, Hypervisor } from "@switchyard/yard/agent";
 import { yardPaths } from "@switchyard/yard/paths";
 import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import { openYard } from "./connect.ts";
@@ -15,11 +21,13 @@ export class Inside implements AsyncDisposable {
   readonly view: YardView;
   readonly #nodes: ReadonlyMap<string, NodeEntry>;
   readonly #engines: Engines;
+  readonly #hypervisor: Hypervisor;
 
-  private constructor(view: YardView, nodes: readonly NodeEntry[], engines: Engines) {
+  private constructor(view: YardView, nodes: readonly NodeEntry[], engines: Engines, hypervisor: Hypervisor) {
     this.view = view;
     this.#nodes = new Map(nodes.map((node) => [node.name, node]));
     this.#engines = engines;
+    this.#hypervisor = hypervisor;
   }
 
   /**
@@ -30,8 +38,9 @@ export class Inside implements AsyncDisposable {
     needRoot(argv, "to enter a node");
     await using store = await openYard(session, yard);
     const paths = yardPaths(yard, session.env);
-    const engines = new Engines(paths, createLogger("yard", session.env.SWITCHYARD_LOG ?? "silent"));
-    return new Inside(currentView(yard, store), rowsOf(store.db).nodes, engines);
+    const log = createLogger("yard", session.env.SWITCHYARD_LOG ?? "silent");
+    const nodes = rowsOf(store.db).nodes;
+    return new Inside(currentView(yard, store), nodes, new Engines(paths, log), new Hypervisor(paths, log));
   }
 
   /**
@@ -44,6 +53,8 @@ export class Inside implements AsyncDisposable {
     const { namespace } = findRunningNode(this.view, name);
     const container = await this.container(name);
     if (container !== undefined) return container.engine.exec(container.name, options, streams);
+    const machine = await this.machine(name);
+    if (machine !== undefined) return machine.engine.exec(machine.name, options, streams);
     const env = { ...this.#nodes.get(name)?.spec.env, ...options.env };
     return execInNamespace(namespace, { ...options, env }, streams);
   }
@@ -53,17 +64,36 @@ export class Inside implements AsyncDisposable {
     const spec = this.#nodes.get(node)?.spec;
     if (spec?.kind !== "container") return undefined;
     const engine = await this.#engines.get({ runtime: spec.runtime, engine: spec.engine });
-    return { engine, name: `${this.view.yard}_${node}` };
+    return { engine, name: containerName(this.view.yard, node) };
   }
 
-  /** The name of a running node's namespace. @throws YardError `node.unknown`, `node.not-running` */
+  isMachine(node: string): boolean {
+    return this.#nodes.get(node)?.spec.kind === "vm";
+  }
+
+  /** What runs a node that is a virtual machine, and its name there; undefined for others. */
+  async machine(node: string): Promise<{ readonly engine: VmEngine; readonly name: string } | undefined> {
+    if (this.#nodes.get(node)?.spec.kind !== "vm") return undefined;
+    return { engine: await this.#hypervisor.get(), name: containerName(this.view.yard, node) };
+  }
+
+  /** The name of a running node's namespace. @throws YardError `node.unknown`, `node.not-running`, `node.no-namespace` */
   namespace(node: string): string {
-    const { namespace, state } = findRunningNode(this.view, node);
+    const { namespace, state, kind } = findRunningNode(this.view, node);
+    if (kind === "vm")
+      throw new YardError(
+        "node.no-namespace",
+        `node ${node} is a virtual machine, which has no namespace to do this in`,
+        {
+          hint: `run a command in it instead: yard exec ${node} -- …`,
+        },
+      );
     if (namespace === "") throw new YardError("node.not-running", `node ${node} is ${state} but has no namespace yet`);
     return namespace;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#engines[Symbol.asyncDispose]();
+    await this.#hypervisor[Symbol.asyncDispose]();
   }
 }

@@ -46,7 +46,18 @@ export const verbs: readonly Verb[] = [
   },
   { name: "exec", summary: "run a command in a node", group: nodes, load: () => import("./commands/exec.ts") },
   { name: "shell", summary: "open a shell in a node", group: nodes, load: () => import("./commands/shell.ts") },
-  { name: "logs", summary: "show a container's output", group: nodes, load: () => import("./commands/logs.ts") },
+  {
+    name: "console",
+    summary: "sit down at the serial console of a virtual machine",
+    group: nodes,
+    load: () => import("./commands/console.ts"),
+  },
+  {
+    name: "logs",
+    summary: "show a container's output or a serial console",
+    group: nodes,
+    load: () => import("./commands/logs.ts"),
+  },
   {
     name: "cp",
     summary: "copy files between the host and a node",
@@ -58,6 +69,24 @@ export const verbs: readonly Verb[] = [
     summary: "write what passes a nic as pcapng",
     group: nodes,
     load: () => import("./commands/capture.ts"),
+  },
+  {
+    name: "vm",
+    summary: "pause, resume, shut down, start or reset a virtual machine",
+    group: nodes,
+    load: () => import("./commands/vm.ts"),
+  },
+  {
+    name: "snapshot",
+    summary: "take, list, return to and remove states of a virtual machine",
+    group: nodes,
+    load: () => import("./commands/snapshot.ts"),
+  },
+  {
+    name: "save",
+    summary: "copy the disk of a virtual machine to an image of its own",
+    group: nodes,
+    load: () => import("./commands/save.ts"),
   },
   {
     name: "iperf",

@@ -339,6 +339,7 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       exitCode: undefined,
       reason: undefined,
       accelerator: undefined,
+      paused: false,
       namespace: "s",
       container: undefined,
       commands: undefined,
@@ -376,6 +377,7 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       exitCode: undefined,
       reason: undefined,
       accelerator: undefined,
+      paused: false,
       namespace: undefined,
     };
     const nodes = new Map([[uuid, { ...status, container: undefined, commands: undefined }]]);

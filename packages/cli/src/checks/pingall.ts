@@ -11,9 +11,13 @@ import { sharedAddress } from "./reach.ts";
 const LIMIT = 32;
 const WINDOW = 8;
 
-/** Every ordered pair of nodes with addresses on a common network, with the address to ping. Pure. */
+/**
+ * Every ordered pair of nodes with addresses on a common network, with the address to ping. Pure. Virtual machines are
+ * pinged, but have no namespace to ping from.
+ */
 export function pairsOf(nodes: readonly NodeView[]): { from: NodeView; targets: { to: NodeView; address: Ip }[] }[] {
-  return nodes.map((from) => ({
+  const sources = nodes.filter(({ namespace }) => namespace !== "");
+  return sources.map((from) => ({
     from,
     targets: nodes.flatMap((to) => {
       const address = to === from ? undefined : sharedAddress(from, to);

@@ -1,5 +1,5 @@
 import { Writable } from "node:stream";
-import { asYardError } from "@switchyard/base";
+import { asYardError, backoff, delay, YardError } from "@switchyard/base";
 import type { CheckSpec } from "@switchyard/yard/model";
 import { mapLimited } from "../concurrency.ts";
 import type { Inside } from "../inside.ts";
@@ -60,6 +60,12 @@ async function verdict(inside: Inside, poller: Poller, check: CheckSpec, signal:
   switch (check.type) {
     case "ping": {
       const to = resolveTarget(inside.view, check.from, check.to);
+      if (inside.isMachine(check.from)) {
+        const command = ["ping", "-c", "1", "-W", "1", to];
+        const persist = check.expect === "pass";
+        const { passed, found } = await machineVerdict(inside, check.from, command, check.timeout, persist, signal);
+        return { passed, found: passed ? `${to} answers` : `no reply from ${to}: ${found}` };
+      }
       const from = { name: inside.namespace(check.from) };
       const [result] = await ping(poller, from, [to], { timeout: check.timeout, signal });
       if (result?.roundTrip !== undefined) return { passed: true, found: `${to} in ${result.roundTrip.toFixed(2)} ms` };
@@ -77,8 +83,44 @@ async function verdict(inside: Inside, poller: Poller, check: CheckSpec, signal:
       return { passed: true, found: `connected to ${to} in ${result.milliseconds.toFixed(2)} ms` };
     }
     case "exec":
+      if (inside.isMachine(check.node))
+        return machineVerdict(inside, check.node, check.command, check.timeout, check.expect === "pass", signal);
       return execVerdict(inside, check, signal);
   }
+}
+
+/** Milliseconds between attempts: a guest tells nobody when it has booted, and how far it is. */
+const AGAIN = [200, 2_000] as const;
+
+/**
+ * Runs a command by the guest agent of a machine, which may still be booting.
+ *
+ * @param persist whether one that fails is run again, until the time is over
+ */
+async function machineVerdict(
+  inside: Inside,
+  node: string,
+  command: readonly string[],
+  timeout: number,
+  persist: boolean,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const over = performance.now() + timeout;
+  for (const wait of backoff(...AGAIN)) {
+    const left = Math.max(over - performance.now(), 1);
+    const last = await execVerdict(inside, { node, command, timeout: left }, signal).catch((error: unknown) => {
+      if (error instanceof YardError && error.code === "vm.agent-absent") return error;
+      throw error;
+    });
+    const absent = last instanceof YardError;
+    if (performance.now() + wait >= over) {
+      if (absent) throw last;
+      return last;
+    }
+    if (!absent && (last.passed === true || !persist)) return last;
+    await delay(wait, signal);
+  }
+  return { passed: undefined, found: "" };
 }
 
 async function execVerdict(

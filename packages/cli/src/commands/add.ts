@@ -9,6 +9,7 @@ import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { defineVm } from "./add-vm.ts";
 import { environment } from "./exec.ts";
 
 interface NetworkOptions extends CommonOptions {
@@ -52,19 +53,22 @@ export function define(command: Command, session: Session): void {
     "Add a network or a node to the yard, outside of any lab. When it cannot be made it is withdrawn\n" +
       "again, and leaves nothing behind. The words mean what they mean in a lab file.",
   );
-  command.argument("[what]", "network, netns or container").action((what: string | undefined) => {
+  command.argument("[what]", "network, netns, container or vm").action((what: string | undefined) => {
     throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
-      hint: "yard add network, yard add netns or yard add container; `yard help add` shows examples",
+      hint: "yard add network, netns, container or vm; `yard help add` shows examples",
     });
   });
   defineNetwork(subcommand(command, "network", "add a network", session), session);
   defineNetns(subcommand(command, "netns", "add a bare namespace", session), session);
   defineContainer(subcommand(command, "container", "add a container", session), session);
+  const vm = subcommand(command, "vm", "add a virtual machine", session);
+  defineVm(vm, (name, options, node) => addOne(session, vm, name, options, node));
   examples(
     command,
     ["yard add network lan01 --cidr 10.1.0.0/24", "a network that gives nics addresses"],
     ["yard add netns pc -n lan01", "a namespace with one nic"],
     ["yard add container web --runtime oci --image busybox -n lan01,ip=10.1.0.80/24 -- httpd -f", "a container"],
+    ["yard add vm big --image debian.qcow2 --cloud-init -n lan01", "a virtual machine"],
   );
 }
 

@@ -19,7 +19,9 @@ export interface Copy {
 /** `yard cp SRC DST` */
 export function define(command: Command, session: Session): void {
   command
-    .description("Copy a file or folder between the host and a container node.")
+    .description(
+      "Copy a file or folder between the host and a container, or a virtual machine with a guest agent and tar.",
+    )
     .argument("<source>", "a path, or NODE:PATH")
     .argument("<destination>", "a path, or NODE:PATH")
     .action(async (source: string, destination: string) => {
@@ -32,7 +34,7 @@ async function cp(session: Session, yard: string, { node, inside: path, outside,
   const argv = into ? [outside, `${node}:${path}`] : [`${node}:${path}`, outside];
   await using inside = await Inside.open(session, yard, ["-y", yard, "cp", ...argv]);
   findNode(inside.view, node);
-  const container = await inside.container(node);
+  const container = (await inside.container(node)) ?? (await inside.machine(node));
   if (container === undefined)
     throw new YardError("cp.host-files", `node ${node} is a bare namespace: it has the host's files`, {
       hint: "use the path as it is, on the host",

@@ -4,6 +4,7 @@ import { examples } from "../help.ts";
 import { Inside } from "../inside.ts";
 import { repeated } from "../options.ts";
 import { type Session, yardName } from "../session.ts";
+import { ssh } from "../ssh.ts";
 import { callerStreams } from "../terminal.ts";
 
 interface Options {
@@ -12,6 +13,8 @@ interface Options {
   readonly env?: readonly string[];
   readonly user?: string;
   readonly workdir?: string;
+  readonly ssh?: string;
+  readonly key?: string;
 }
 
 /** `yard exec [-it] NODE -- CMD` */
@@ -19,7 +22,8 @@ export function define(command: Command, session: Session): void {
   command
     .description(
       "Run a command in a node. A container's command comes from its image; in a bare namespace any\n" +
-        "program of the host runs, with the lab's names in its /etc/hosts. The exit code is the command's.",
+        "program of the host runs, with the lab's names in its /etc/hosts; in a virtual machine its guest\n" +
+        "agent runs it, or with --ssh its ssh server. The exit code is the command's.",
     )
     .usage("[options] NODE [--] COMMAND [ARGUMENT …]")
     .argument("<node>", "name of a node")
@@ -29,6 +33,8 @@ export function define(command: Command, session: Session): void {
     .option("-e, --env <name=value>", "set an environment variable (may be repeated)", repeated, [])
     .option("-u, --user <name>", "run as this user of the container")
     .option("-w, --workdir <path>", "run in this folder")
+    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
+    .option("--key <file>", "private key for --ssh")
     .passThroughOptions()
     .action(async (node: string, words: readonly string[], options: Options) => {
       const argv = words[0] === "--" ? words.slice(1) : words;
@@ -40,6 +46,7 @@ export function define(command: Command, session: Session): void {
     command,
     ["yard exec web -- ip address", "run a command"],
     ["yard exec -it web -- sh", "a shell (as `yard shell web`)"],
+    ["yard exec vm --ssh admin --key id_ed25519 -- uname -a", "in a virtual machine without guest agent"],
     ["tar c src | yard exec -i web -- tar x", "feed it"],
   );
 }
@@ -55,6 +62,14 @@ async function exec(
   if (tty && !session.streams.stdin.isTTY)
     throw new YardError("usage.wrong", "-t needs a terminal, and standard input is none", { hint: "leave -t out" });
   await using inside = await Inside.open(session, yard, ["-y", yard, "exec", node, "--", ...command]);
+  if (options.ssh !== undefined) {
+    const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };
+    session.exitCode = await ssh(session, inside.view, node, way, command, {
+      tty,
+      input: options.interactive ?? false,
+    });
+    return;
+  }
   using streams = callerStreams(session, { interactive: options.interactive ?? false, tty });
   session.exitCode = await inside.exec(
     node,

@@ -14,8 +14,8 @@ interface Options {
 /** `yard logs [-f] NODE` */
 export function define(command: Command, session: Session): void {
   command
-    .description("Show what the first process of a container has printed.")
-    .argument("<node>", "name of a container node")
+    .description("Show what the first process of a container has printed, or the serial console of a virtual machine.")
+    .argument("<node>", "name of a container or virtual machine")
     .option("-f, --follow", "go on as it prints more, until Ctrl-C")
     .option("-n, --tail <lines>", "only the last lines", wholeNumber(0, 1e9))
     .action(async (name: string, options: Options) => logs(session, yardName(command, session.env), name, options));
@@ -25,10 +25,10 @@ export function define(command: Command, session: Session): void {
 async function logs(session: Session, yard: string, name: string, options: Options): Promise<void> {
   await using inside = await Inside.open(session, yard, ["-y", yard, "logs", name]);
   findNode(inside.view, name);
-  const container = await inside.container(name);
+  const container = (await inside.container(name)) ?? (await inside.machine(name));
   if (container === undefined)
     throw new YardError("node.no-logs", `node ${name} is a bare namespace, which has no output of its own`, {
-      hint: "only containers have logs; the output of `exec` is where you ran it",
+      hint: "only containers and virtual machines have logs; the output of `exec` is where you ran it",
     });
   const { stdout, stderr } = session.streams;
   const { follow = false, tail } = options;

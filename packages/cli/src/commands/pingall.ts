@@ -15,7 +15,9 @@ interface Options extends CommonOptions {
 /** `yard pingall` */
 export function define(command: Command, session: Session): void {
   command
-    .description("Ping between every pair of running nodes that have addresses on a common network.")
+    .description(
+      "Ping between every pair of running nodes that have addresses on a common network; virtual machines are\npinged, and do not ping themselves.",
+    )
     .option("-l, --lab <name>", "only the nodes of this lab")
     .option("-t, --timeout <seconds>", "how long to wait for replies", number, 2)
     .option("--json", JSON_HELP)

@@ -2,20 +2,41 @@ import type { Command } from "commander";
 import { examples } from "../help.ts";
 import { Inside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
+import { ssh } from "../ssh.ts";
 import { findNode } from "../target.ts";
 import { callerStreams } from "../terminal.ts";
+import { attachConsole, DEFAULT_HISTORY } from "./console.ts";
+
+interface Options {
+  readonly user?: string;
+  readonly ssh?: string;
+  readonly key?: string;
+}
 
 /** `yard shell NODE` */
 export function define(command: Command, session: Session): void {
   command
-    .description("Open a shell in a node: your own in a bare namespace, /bin/sh in a container.")
+    .description(
+      "Open a shell in a node: your own in a bare namespace, /bin/sh in a container. Of a virtual machine it\n" +
+        "is the serial console (see `yard console`), or with --ssh a shell by ssh.",
+    )
     .argument("<node>", "name of a node")
     .option("-u, --user <name>", "be this user of the container")
-    .action(async (node: string, options: { readonly user?: string }) => {
+    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
+    .option("--key <file>", "private key for --ssh")
+    .action(async (node: string, options: Options) => {
       const yard = yardName(command, session.env);
       await using inside = await Inside.open(session, yard, ["-y", yard, "shell", node]);
-      const container = findNode(inside.view, node).kind === "container";
       const tty = session.streams.stdin.isTTY === true;
+      if (options.ssh !== undefined) {
+        const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };
+        session.exitCode = await ssh(session, inside.view, node, way, [], { tty, input: true });
+        return;
+      }
+      const machine = await inside.machine(node);
+      // What is fed to it is a script, for which an agent needs no terminal.
+      if (machine !== undefined && tty) return await attachConsole(session, inside, node, DEFAULT_HISTORY);
+      const container = findNode(inside.view, node).kind !== "netns";
       using streams = callerStreams(session, { interactive: true, tty });
       session.exitCode = await inside.exec(
         node,

@@ -90,6 +90,13 @@ async function optionValues(option: Option, known: Known): Promise<Completion> {
     case "--junit":
     case "--rootfs":
     case "--bind":
+    case "--image":
+    case "--disk":
+    case "--iso":
+    case "--kernel":
+    case "--initrd":
+    case "--user-data":
+    case "--key":
       return anyFile;
     default:
       return none;

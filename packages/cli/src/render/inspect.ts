@@ -23,6 +23,7 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
         ],
         ["error", node.error === null ? undefined : style.red(`${node.error.message} [${node.error.code}]`)],
         ["image", text(node.image)],
+        ["runs by", text(node.accelerator)],
         ["command", node.command.join(" ")],
         ["ports", node.ports.join(", ")],
         ["pid", text(node.pid)],

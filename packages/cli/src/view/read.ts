@@ -1,7 +1,7 @@
 import { family } from "@switchyard/base";
 import { portName, spyName } from "@switchyard/vswitch";
 import { writtenSettings } from "@switchyard/yard/impair";
-import type { ImpairSpec, PortForward } from "@switchyard/yard/model";
+import type { ImpairSpec, PortForward, VmSpec } from "@switchyard/yard/model";
 import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
 import type {
   Failure,
@@ -60,14 +60,22 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     error: failure(status.failure),
     pid: status.pid ?? null,
     exitCode: status.exitCode ?? null,
+    reason: status.reason ?? null,
+    paused: status.paused,
+    accelerator: status.accelerator ?? null,
     since: status.state !== "running" || status.pid === undefined ? null : (began(status.pid) ?? null),
     objId: row.objId,
     namespace: status.namespace ?? "",
-    image: container?.image ?? container?.rootfs ?? null,
+    image: spec.kind === "vm" ? bootedFrom(spec) : (container?.image ?? container?.rootfs ?? null),
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
     nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
   };
+}
+
+/** The image that a machine is known by. */
+function bootedFrom({ disks, kernel, isos }: Pick<VmSpec, "disks" | "kernel" | "isos">): string | null {
+  return disks[0]?.file ?? kernel?.image ?? isos[0] ?? null;
 }
 
 function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {

@@ -69,6 +69,10 @@ export interface NodeView {
   readonly error: Failure | null;
   readonly pid: number | null;
   readonly exitCode: number | null;
+  /** Of a virtual machine: why it has ended, whether it stands still, and what it runs by. */
+  readonly reason: string | null;
+  readonly paused: boolean;
+  readonly accelerator: string | null;
   /** When it came up, in milliseconds since the epoch. */
   readonly since: number | null;
   readonly objId: number;

@@ -5,6 +5,7 @@ export { type AgentClient, connectAgent } from "./client.ts";
 export { describe } from "./describe.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";
 export { hostUplinks } from "./host-network.ts";
+export { Hypervisor } from "./hypervisor.ts";
 export { ensureAgent, type LaunchOptions } from "./launch.ts";
 export { containerName, guestDevice, nodeNamespace } from "./names.ts";
 export * from "./paths.ts";

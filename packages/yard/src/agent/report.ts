@@ -88,6 +88,7 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     pid: container?.pid ?? machine?.pid,
     exitCode: container?.exitCode,
     reason: machine?.reason,
+    paused: machine?.status === "paused",
     accelerator: machine?.accelerator && acceleratorText(machine.accelerator),
     namespace: kind === "guest" || kind === "vm" ? undefined : nodeNamespace(yard, node.name),
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,

@@ -27,6 +27,8 @@ export interface NodeStatus {
   readonly exitCode: number | undefined;
   /** Of a virtual machine that has ended: why, in QEMU's word; undefined where that is not known, as it was killed. */
   readonly reason: string | undefined;
+  /** Of a virtual machine that runs: whether it stands still. */
+  readonly paused: boolean;
   /** What a virtual machine runs by: `kvm`, or `tcg` with the reason. */
   readonly accelerator: string | undefined;
   /** The name of its namespace in `/run/netns`. */
@@ -82,6 +84,7 @@ export function nodeStatusMap(status: NodeStatus): StatusMap {
     pid: status.pid,
     exit_code: status.exitCode,
     reason: status.reason,
+    paused: status.paused ? "true" : undefined,
     accelerator: status.accelerator,
     namespace: status.namespace,
     container: status.container,
@@ -97,6 +100,7 @@ export function nodeStatus(map: StatusMap): NodeStatus {
     pid: numberOf(map.get("pid")),
     exitCode: numberOf(map.get("exit_code")),
     reason: map.get("reason"),
+    paused: map.get("paused") === "true",
     accelerator: map.get("accelerator"),
     namespace: map.get("namespace"),
     container: map.get("container"),

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { run as runProgram } from "@switchyard/base";
+import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { createSite, type Site, yardName } from "./yard.ts";
+
+// Translated guests are slow, and the machine may be busy with other tests.
+setDefaultTimeout(120_000);
+
+const able = requires("root", "openvswitch", "qemu", "busybox", "ping", "dnsmasq", "nftables");
+const example = new URL("../../../examples/machines.yard.yaml", import.meta.url).pathname;
+
+describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
+  const yard = yardName();
+  let before: Machine;
+  let site: Site;
+  const run = (...argv: readonly string[]) => site.yard(yard, argv);
+  /** What a command prints that must succeed. */
+  const said = async (...argv: readonly string[]) => {
+    const { code, stdout, stderr } = await run(...argv);
+    if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stdout}${stderr}`);
+    return stdout;
+  };
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await createSite();
+    // The server of leases reads its files as nobody.
+    chmodSync(join(site.folder, ".."), 0o755);
+    const guest = await ensureGuest();
+    await runProgram(["qemu-img", "create", "-q", "-f", "qcow2", join(site.folder, "small.qcow2"), "16M"]);
+    // The example as it is, but for the network of the host's and where the guest lies; and with a disk.
+    const file = site.write(
+      "machines.yard.yaml",
+      readFileSync(example, "utf8")
+        .replaceAll("10.4.0.", "10.252.0.")
+        .replace("./guest/vmlinuz", guest.kernel)
+        .replace("./guest/initrd.img", guest.initrd)
+        .replace("  left:\n    kind: vm\n", "  left:\n    kind: vm\n    image: small.qcow2\n"),
+    );
+    expect(await said("up", file)).toStartWith("lab machines: 2 networks, 3 nodes added");
+  });
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(`${yard}|syguest`) });
+  });
+
+  test("its checks wait for the guests to boot, and prove what they reach", async () => {
+    expect(await said("check")).toContain("4 of 4 checks as expected");
+  });
+
+  test("ps and inspect tell what a machine is, and what it runs by", async () => {
+    expect(await said("ps")).toMatch(/machines +left +vm +running +lan +10\.252\.0\.11\/24/);
+    const view = JSON.parse(await said("inspect", "left", "--json"));
+    expect(JSON.stringify(view)).toMatch(/"accelerator":"(kvm|tcg: [^"]+)"/);
+    expect(await said("inspect", "left")).toMatch(/runs by +(kvm|tcg: )/);
+    expect(await said("pingall")).not.toContain("error");
+  });
+
+  test("commands run in it, and files go in and come out", async () => {
+    expect(await said("exec", "left", "--", "hostname")).toBe("left\n");
+    expect((await run("exec", "left", "--", "sh", "-c", "exit 7")).code).toBe(7);
+    const fed = await site.yard(yard, ["exec", "-i", "left", "--", "cat"], { input: "fed" });
+    expect(fed.stdout).toBe("fed");
+    const script = await site.yard(yard, ["shell", "left"], { input: "echo $((40 + 2)); exit 3\n" });
+    expect(script).toMatchObject({ code: 3, stdout: "42\n" });
+    site.write("notes", "from the host\n");
+    await said("cp", "notes", "left:/tmp/notes");
+    await said("cp", "left:/tmp/notes", "back");
+    expect(readFileSync(join(site.folder, "back"), "utf8")).toBe("from the host\n");
+  });
+
+  test("its console is typed to and its log read", async () => {
+    const typed = await site.yard(yard, ["console", "left"], { input: "echo typed $((20 + 2))\n" });
+    expect(typed.code).toBe(0);
+    await said("exec", "left", "--", "sleep", "0.3");
+    expect(await said("logs", "left")).toContain("typed 22");
+    expect(await said("logs", "--tail", "1", "left")).not.toContain("guest ready");
+    expect(await run("console", "pc")).toMatchObject({ code: 1, stderr: expect.stringContaining("node.not-vm") });
+  });
+
+  test("states are kept, listed, gone back to and removed", async () => {
+    await said("exec", "left", "--", "sh", "-c", "echo before > /tmp/state");
+    await said("snapshot", "take", "left", "first");
+    await said("exec", "left", "--", "sh", "-c", "echo after > /tmp/state");
+    const [snapshot] = JSON.parse(await said("snapshot", "list", "left", "--json"));
+    expect(snapshot).toMatchObject({ tag: "first" });
+    expect(await said("snapshot", "list", "left")).toMatch(/^SNAPSHOT +TAKEN +MEMORY\nfirst /);
+    await said("snapshot", "revert", "left", "first");
+    expect(await said("exec", "left", "--", "cat", "/tmp/state")).toBe("before\n");
+    await said("snapshot", "rm", "left", "first");
+    expect(await said("snapshot", "list", "left")).toBe("no snapshots\n");
+    expect(await run("snapshot", "revert", "left", "first")).toMatchObject({ code: 1 });
+    expect(await said("plan")).toBe("nothing to do\n");
+  });
+
+  test("its disk is saved to an image that stands for itself", async () => {
+    await said("save", "left", "saved.qcow2");
+    expect(existsSync(join(site.folder, "saved.qcow2"))).toBe(true);
+    expect(await run("save", "left", "saved.qcow2")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("vm.save-exists"),
+    });
+  });
+
+  test("it gets a nic while it runs, and loses it", async () => {
+    expect(await said("attach", "left", "lan", "--ip", "10.252.0.77/24")).toContain("left:eth1 attached to lan");
+    expect(await said("ps")).toContain("10.252.0.77/24");
+    await said("exec", "left", "--", "sh", "-c", "until [ -e /sys/class/net/eth1 ]; do usleep 50000; done");
+    await said("detach", "left:eth1");
+    expect(await said("exec", "left", "--", "ls", "/sys/class/net")).not.toContain("eth1");
+  });
+
+  test("its buttons are pressed: paused, resumed, shut down, started", async () => {
+    await said("vm", "pause", "left");
+    expect((await run("exec", "pc", "--", "ping", "-c", "1", "-W", "1", "10.252.0.11")).code).toBe(1);
+    await said("vm", "resume", "left");
+    await said("exec", "pc", "--", "ping", "-c", "1", "-w", "10", "10.252.0.11");
+    expect(await said("vm", "shutdown", "left")).toStartWith("left shut down");
+    await shows(/left +vm +exited \(guest-shutdown\)/);
+    expect(await run("exec", "left", "--", "true")).toMatchObject({ code: 1 });
+    await said("vm", "start", "left");
+    await shows(/left +vm +running/);
+  });
+
+  test("one is added by a command, and one that cannot be is withdrawn", async () => {
+    const kernel = ["--kernel", (await ensureGuest()).kernel, "--append", "console=ttyS0", "-m", "64M"];
+    const added = await run("add", "vm", "third", ...kernel, "-n", "lan,ip=10.252.0.33/24");
+    expect(added).toMatchObject({ code: 0 });
+    expect(await said("ps")).toMatch(/third +vm +running +lan +10\.252\.0\.33/);
+    await said("rm", "third");
+    expect(await run("add", "vm", "ghost", "--image", "nowhere.qcow2")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("image.absent"),
+    });
+    site.write("damaged.qcow2", "QFI\xfb and nothing that follows");
+    expect(await run("add", "vm", "ghost", "--image", "damaged.qcow2")).toMatchObject({ code: 1 });
+    expect(await said("ps")).not.toContain("ghost");
+  });
+
+  /** Waits until `ps` shows a line like this. */
+  async function shows(line: RegExp): Promise<void> {
+    for (let patience = 50; patience > 0; patience--) {
+      if (line.test(await said("ps"))) return;
+      await Bun.sleep(100);
+    }
+    throw new Error(`ps never showed ${line}: ${await said("ps")}`);
+  }
+});
