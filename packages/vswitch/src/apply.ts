@@ -70,12 +70,14 @@ export async function checkPorts(
 ): Promise<{ readonly taken: boolean; readonly failures: readonly SwitchFailure[] }> {
   const taken = () => Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0) >= asked(db);
   const works = (name: string) => isMade(db, portInterface(db, name));
-  const well = () => taken() && ports.every(works);
+  // What works now is not looked at again at each word of the switch's.
+  const missing = ports.filter((name) => !works(name));
+  const well = () => taken() && missing.every(works);
   if (options.timeout > 0 && !well()) {
     // Not having come to it in time is no error here: what is missing is told below.
     await db.waitFor(well, options).catch(() => options.signal?.throwIfAborted());
   }
-  const failures = ports
+  const failures = missing
     .filter((name) => !works(name))
     .map((name): SwitchFailure => ({ ...failureOf(db, "port", name), withdrawn: false }));
   return { taken: taken(), failures };
