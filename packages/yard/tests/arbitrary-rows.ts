@@ -11,6 +11,8 @@ import { networkStatus, nicStatus, nodeStatus } from "../src/store/status.ts";
 const LANS = ["lan01", "a-network-with-a-long-name"];
 /** A network that is always there, and to which no node attaches. */
 const MASTER = "backplane";
+/** What a VXLAN with peers has not. */
+const TUNNELS = { master: undefined, address: undefined, bridge: undefined };
 const SUBNETS = new Map(LANS.map((name, i) => [name, parseCidr(`10.${i}.0.0/24`)]));
 const NODES = ["web", "router", "host-1", "a.node.whose.name.is.long"];
 
@@ -24,8 +26,17 @@ const network = fc.record({
     { type: "macvlan", parent: "eth1" },
     { type: "vlan", id: 0, master: MASTER, bridge: undefined },
     { type: "vlan", id: 100, master: MASTER, bridge: "office" },
-    { type: "vxlan", id: 9, peers: [parseIp("10.9.0.2"), parseIp("10.9.0.3")], port: 4789, bridge: undefined },
-    { type: "vxlan", id: 10, peers: [parseIp("fd09::2")], port: 8472, bridge: undefined },
+    { type: "vxlan", id: 9, peers: [parseIp("10.9.0.2"), parseIp("10.9.0.3")], port: 4789, ...TUNNELS },
+    { type: "vxlan", id: 10, peers: [parseIp("fd09::2")], port: 8472, ...TUNNELS },
+    {
+      type: "vxlan",
+      id: 11,
+      peers: [],
+      port: 8472,
+      master: MASTER,
+      address: parseCidr("10.9.0.1/24"),
+      bridge: undefined,
+    },
   ),
 });
 const nic = fc.record({

@@ -25,7 +25,9 @@ import {
   type SinkState,
   type State,
   type TapState,
+  type UnderlayState,
   type VethState,
+  type VtepState,
 } from "../src/agent/state.ts";
 import { purposeOf } from "../src/agent/subject.ts";
 
@@ -63,6 +65,7 @@ interface Seed {
   readonly lans: readonly string[];
   /** The lans that are hidden behind the host, by their gateway's subnet. */
   /** The lans that a pipe leads to, with its MTU. */
+  readonly tunnelled: Readonly<Record<string, number>>;
   readonly piped: Readonly<Record<string, number>>;
   readonly hidden: Readonly<Record<string, string>>;
   /** Of the kernel's own. */
@@ -126,6 +129,7 @@ const seed: fc.Arbitrary<Seed> = fc.record({
   hidden: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom("10.0.0.0/24", "10.0.0.0/16"), {
     noNullPrototype: true,
   }),
+  tunnelled: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom(7, 8), { noNullPrototype: true }),
   piped: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom(1500, 9000), { noNullPrototype: true }),
   datapath: fc.constantFrom("netdev", "system"),
   offloads: fc.boolean(),
@@ -166,6 +170,16 @@ function grow(from: Seed): State {
     const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
     ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
     nats.set(name, { subnets: [subnet], forwarding: true, apart: false, purpose });
+  }
+  const vteps = new Map<string, VtepState>();
+  const underlays = new Map<string, UnderlayState>();
+  for (const [lan, id] of Object.entries(from.tunnelled)) {
+    if (!from.lans.includes(lan)) continue;
+    const [vtep, lower, purpose] = [`vtep${lan}`, `_b_${lan}`, `network ${lan}`];
+    vteps.set(vtep, { lower, id, port: 8472, mtu: 1450, up: true, purpose });
+    underlays.set(lower, { addresses: [`10.6.0.${id}/24`], up: true, purpose });
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    ports.set(vtep, { ...plain, bridge: `_b_${lan}`, purpose });
   }
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
@@ -270,7 +284,21 @@ function grow(from: Seed): State {
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
   const files = new Map(from.files);
   return {
-    ...{ bridges, ports, mirrors, sinks, namespaces, veths, links, pipes, containers, taps, machines },
+    ...{
+      bridges,
+      ports,
+      mirrors,
+      sinks,
+      namespaces,
+      veths,
+      links,
+      pipes,
+      vteps,
+      underlays,
+      containers,
+      taps,
+      machines,
+    },
     ...{ services, nats, hostBridges, members, files, exec },
   };
 }
@@ -352,6 +380,14 @@ function damage(state: State, unlucky: () => boolean): State {
     sinks: keep(state.sinks, (it) => ({ ...it, up: !unlucky() })),
     namespaces,
     veths,
+    vteps: new Map(
+      [...keep(state.vteps, (it) => ({ ...it, up: !unlucky(), lower: unlucky() ? "" : it.lower }))].filter(
+        ([, it]) => it.lower === "" || bridges.has(it.lower),
+      ),
+    ),
+    underlays: new Map(
+      [...keep(state.underlays, (it) => ({ ...it, up: !unlucky() }))].filter(([name]) => bridges.has(name)),
+    ),
     pipes: keep(state.pipes, (it) => ({
       ...it,
       far: unlucky() ? "" : it.far,

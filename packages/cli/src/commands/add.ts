@@ -19,6 +19,7 @@ interface NetworkOptions extends CommonOptions {
   readonly bridge?: string;
   readonly peer: readonly string[];
   readonly port?: number;
+  readonly address?: string;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu?: number;
@@ -77,23 +78,27 @@ function defineNetwork(command: Command, session: Session): void {
     .argument("<name>", "its name")
     .option("--type <type>", "how it is made: lan, nat, bridge, vlan or vxlan (default: lan)")
     .option("--id <number>", "the number of the VLAN or VXLAN", number)
-    .option("--master <name>", "network or bridge that the VLAN comes from (default: backplane)")
+    .option(
+      "--master <name>",
+      "network or bridge that the VLAN comes from (default: backplane), or that the VXLAN goes out by (vxbackend)",
+    )
     .option("--bridge <name>", "the bridge of type bridge; what that of another type is called")
     .option("--peer <ip>", "address of another host that a VXLAN is on (may be repeated)", repeated, [])
-    .option("--port <number>", "the peers' UDP port (default: 4789)", number)
+    .option("--port <number>", "the UDP port of a VXLAN (default: 4789, without peers 8472)", number)
+    .option("--address <cidr>", "this host's address on the master of a VXLAN without peers")
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
     .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
     .option("--mtu <bytes>", "largest packet", number)
     .option("--json", JSON_HELP)
     .action(async (name: string, options: NetworkOptions) => {
-      const { cidr, gateway, type, id, master, bridge, peer, port, mtu } = options;
+      const { cidr, gateway, type, id, master, bridge, peer, port, address, mtu } = options;
       const began = performance.now();
       const yard = yardName(command, session.env);
       const spec = networkSpec(
         name,
         {
           ...some({ cidr, gateway, peers: peer }),
-          ...given({ type, id, master, bridge, port, mtu }),
+          ...given({ type, id, master, bridge, port, address, mtu }),
         },
         session.env,
       );

@@ -17,7 +17,9 @@ import type {
   PortState,
   ServiceState,
   TapState,
+  UnderlayState,
   VethState,
+  VtepState,
 } from "./state.ts";
 import type { Subject } from "./subject.ts";
 
@@ -106,7 +108,13 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   /** Make a bridge or change it to this. */
   | { readonly do: "bridge-set"; readonly bridge: string; readonly state: BridgeState }
   /** Make a port or change it to this, to another bridge too. */
-  | { readonly do: "port-set"; readonly port: string; readonly state: PortState }
+  | {
+      readonly do: "port-set";
+      readonly port: string;
+      readonly state: PortState;
+      /** Its device is one that needs bridges to be there first. */
+      readonly late?: true;
+    }
   /** Make a spy, or change it to this. Its device and the port that it spies on are there. */
   | { readonly do: "mirror-set"; readonly mirror: string; readonly state: MirrorState }
   /** `renewed` as of a port. */
@@ -129,6 +137,18 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
       readonly address: string;
     }
   | { readonly do: "route-add"; readonly namespace: string; readonly route: string }
+  /** Set a bridge's own device up, and change our addresses on it to these. */
+  | {
+      readonly do: "underlay-set";
+      readonly device: string;
+      readonly state: UnderlayState;
+      readonly gone: readonly string[];
+    }
+  /** Take our addresses off one. */
+  | { readonly do: "underlay-clear"; readonly device: string; readonly gone: readonly string[] }
+  /** Make a VXLAN device, or change one that is `there`. */
+  | { readonly do: "vtep-set"; readonly vtep: string; readonly state: VtepState; readonly there: boolean }
+  | { readonly do: "vtep-delete"; readonly vtep: string }
   /** Hide a gateway's subnets behind the host's addresses, and have the kernel pass on what comes in by its link. */
   | { readonly do: "nat-set"; readonly device: string; readonly state: NatState }
   | { readonly do: "nat-delete"; readonly device: string }
@@ -187,6 +207,9 @@ export const PHASES = [
   "switch",
   /** Kernel parameters, source NAT, addresses, routes. */
   "configure",
+  /** The kernel's own VXLAN devices, which send by a bridge, and then their ports. */
+  "tunnels",
+  "ports of tunnels",
   /** Nics that virtual machines are to have more. */
   "plug nics in",
   /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
@@ -217,6 +240,7 @@ export function phaseOf(action: Action): Phase {
     case "tap-delete":
     case "pipe-delete":
     case "sink-delete":
+    case "vtep-delete":
       return "delete links";
     case "host-bridge-set":
     case "member-add":
@@ -251,9 +275,14 @@ export function phaseOf(action: Action): Phase {
       return action.renewed ? "unplug" : "switch";
     case "bridge-delete":
     case "bridge-set":
-    case "port-set":
     case "mirror-set":
       return "switch";
+    case "port-set":
+      return action.late ? "ports of tunnels" : "switch";
+    case "underlay-set":
+    case "underlay-clear":
+    case "vtep-set":
+      return "tunnels";
     case "nat-set":
     case "nat-delete":
     case "sysctl-set":

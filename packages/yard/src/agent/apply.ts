@@ -8,6 +8,7 @@ import type { Services } from "./services.ts";
 import type { State } from "./state.ts";
 import { checkSwitch } from "./switch-check.ts";
 import type { NamespaceViews } from "./views.ts";
+import { checkVteps } from "./vtep-work.ts";
 import { type Inhabitants, Work } from "./work.ts";
 
 /** What the executor works on, beside what the observer looks at. */
@@ -99,6 +100,7 @@ export async function apply(
     } else await run(phase);
   }
   await work.published();
+  checkVteps(site, desired, work.blame);
   await checkSwitch(site, desired, (node) => work.lives(node), work.blame, asked || actions.length > 0);
   return { failures: work.blame.failures(), started: work.started, booted: work.booted, marks: work.marks };
 }

@@ -24,6 +24,8 @@ export const agentCodes = {
     "The host does not pass on packets that come in by its uplink, so a nat network reaches nothing. Allow it.",
   "network.overlaps-host":
     "The host shall have an address on a network whose subnet it reaches elsewhere. Take another cidr, or no gateway.",
+  "network.underlay-unaddressed":
+    "A VXLAN without peers goes out by a bridge on which the host has no IPv4 address. Give the network an `address`.",
   "nic.no-lease":
     "No DHCP server has given a nic an address in time. Its client goes on asking; see that a server is on the network.",
   "nic.name-lost":

@@ -50,6 +50,10 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "address-delete": "-",
   "address-add": "+",
   "route-add": "+",
+  "underlay-set": "~",
+  "underlay-clear": "-",
+  "vtep-set": "+",
+  "vtep-delete": "-",
   "nat-set": "+",
   "nat-delete": "-",
   "host-bridge-set": "+",
@@ -148,6 +152,14 @@ function what(action: Action): string {
       return `delete bridge ${action.bridge}`;
     case "bridge-set":
       return `bridge ${action.bridge} (datapath ${action.state.datapath})`;
+    case "underlay-set":
+      return `set up ${[action.device, ...action.state.addresses].join(" ")}`;
+    case "underlay-clear":
+      return `remove ${action.gone.join(", ")} from ${action.device}`;
+    case "vtep-set":
+      return `VXLAN device ${action.vtep} by ${action.state.lower}`;
+    case "vtep-delete":
+      return `delete link ${action.vtep}`;
     case "sysctl-set":
       return `${action.name} = ${action.value}`;
     case "route-delete":

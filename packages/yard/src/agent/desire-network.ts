@@ -1,11 +1,19 @@
 /** What a network needs of its host: its bridge, what joins that to others, and the host's own end. */
-import { contains, family, type Ip, prefixOf } from "@switchyard/base";
-import { tunnelName } from "@switchyard/vswitch";
+import { contains, family, prefixOf } from "@switchyard/base";
 import type { NetworkEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { natState, obstacle } from "./desire-nat.ts";
+import { addVxlan } from "./desire-vxlan.ts";
 import { gatewayDevice, gatewayMac, gatewayPort, networkBridge } from "./names.ts";
-import { type BridgeState, HOST, type NatState, type PortState, type VethState } from "./state.ts";
+import {
+  type BridgeState,
+  HOST,
+  type NatState,
+  type PortState,
+  type UnderlayState,
+  type VethState,
+  type VtepState,
+} from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Ethernet's, and the kernel's for a new link; bytes. */
@@ -16,11 +24,14 @@ export const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: unde
 
 export type Networks = ReadonlyMap<string, NetworkEntry>;
 
-interface Switch {
+/** What networks put into a state. */
+export interface Switch {
   readonly bridges: Map<string, BridgeState>;
   readonly ports: Map<string, PortState>;
   readonly veths: Map<string, VethState>;
   readonly nats: Map<string, NatState>;
+  readonly vteps: Map<string, VtepState>;
+  readonly underlays: Map<string, UnderlayState>;
 }
 
 /** What VXLAN puts around a packet: Ethernet, IPv4, UDP and its own header (RFC 7348); IPv6 takes 20 more. */
@@ -35,12 +46,20 @@ export function networkMtu(network: NetworkEntry | undefined, networks: Networks
   const reached = network && tunnelOf(network, networks);
   if (reached === undefined) return DEFAULT_MTU;
   const { tunnel, tags } = reached;
-  const whole = DEFAULT_MTU - VXLAN_OVERHEAD - (tunnel.peers.some((ip) => family(ip) === 6) ? 20 : 0);
+  const whole = underlayMtu(tunnel, networks) - VXLAN_OVERHEAD - (tunnel.peers.some((ip) => family(ip) === 6) ? 20 : 0);
   return Math.min(whole, tunnel.mtu ?? whole) - tags * TAG;
 }
 
+/** What the packets of a tunnel may have: the switch's go by a route that is not known, the kernel's by its master. */
+function underlayMtu(tunnel: Tunnel, networks: Networks): number {
+  const others = new Map([...networks].filter(([, it]) => it !== tunnel));
+  return Math.min(DEFAULT_MTU, networkMtu(masterOf(tunnel, others), others));
+}
+
+type Tunnel = Extract<NetworkEntry, { type: "vxlan" }>;
+
 interface Reached {
-  readonly tunnel: Extract<NetworkEntry, { type: "vxlan" }>;
+  readonly tunnel: Tunnel;
   /** How many tags a packet bears in the tunnel. */
   readonly tags: number;
 }
@@ -57,10 +76,10 @@ function tunnelOf(network: NetworkEntry, networks: Networks): Reached | undefine
   return undefined;
 }
 
-/** The network that one is a VLAN of, by that network's name or its bridge's. */
-function masterOf(network: NetworkEntry, networks: Networks): NetworkEntry | undefined {
-  if (network.type !== "vlan") return undefined;
-  const { master } = network;
+/** The network that one is a VLAN of, or a VXLAN goes out by, by that network's name or its bridge's. */
+export function masterOf(network: NetworkEntry, networks: Networks): NetworkEntry | undefined {
+  const master = network.type === "vlan" || network.type === "vxlan" ? network.master : undefined;
+  if (master === undefined) return undefined;
   return networks.get(master) ?? [...networks.values()].find((it) => networkBridge(it) === master);
 }
 
@@ -108,30 +127,10 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
       break;
     }
     case "vxlan":
-      for (const [name, peer] of tunnelNames(network.id, network.peers))
-        into.ports.set(name, {
-          ...PLAIN_PORT,
-          bridge,
-          type: "vxlan",
-          // What comes from one peer never goes to another, as that has it already: a mesh cannot loop.
-          protected: true,
-          options: { remote_ip: peer, key: String(network.id), dst_port: String(network.port) },
-          purpose,
-        });
+      addVxlan(network, networks, into);
       break;
   }
   if (!blocked) addGateway(network, networks, facts, into);
-}
-
-/** The port of each tunnel. Names are hashes, of which two may be alike. */
-function tunnelNames(vni: number, peers: readonly Ip[]): Map<string, Ip> {
-  const names = new Map<string, Ip>();
-  for (const peer of peers.toSorted()) {
-    let name = tunnelName(vni, peer);
-    for (let n = 0; names.has(name); n++) name = `vx${vni}_${n}`;
-    names.set(name, peer);
-  }
-  return names;
 }
 
 function addGateway(network: NetworkEntry, networks: Networks, facts: HostFacts, into: Switch): void {

@@ -82,7 +82,7 @@ describe("what a host shall be like", () => {
         const state = desire(rows, facts);
         for (const [name, port] of state.ports) {
           expect(state.bridges.has(port.bridge)).toBe(true);
-          expect(state.veths.has(name) || state.taps.has(name)).toBe(port.type === "");
+          expect(state.veths.has(name) || state.taps.has(name) || state.vteps.has(name)).toBe(port.type === "");
           expect(state.veths.has(name) && state.taps.has(name)).toBe(false);
         }
         const far = [...state.veths.values()].map((it) => `${it.namespace} ${it.name}`);
@@ -91,6 +91,7 @@ describe("what a host shall be like", () => {
           ...state.bridges.keys(),
           ...state.veths.keys(),
           ...state.taps.keys(),
+          ...state.vteps.keys(),
           ...[...state.veths.values()].map((it) => it.name),
         ];
         for (const name of links) expect(name.length).toBeLessThanOrEqual(15);
@@ -119,7 +120,14 @@ describe("what a host shall be like", () => {
 
   test("whatever reaches a VXLAN's tunnels has room for their headers, and finishes its packets where the switch cannot", () => {
     const common = { cidr: [], gateway: [], mtu: undefined };
-    const wide = { ...common, name: "wide", type: "vxlan", id: 7, port: 4789, bridge: undefined } as const;
+    const wide = {
+      ...common,
+      name: "wide",
+      type: "vxlan",
+      id: 7,
+      port: 4789,
+      ...{ master: undefined, address: undefined, bridge: undefined },
+    } as const;
     const vlan = { ...common, name: "vlan", type: "vlan", id: 5, master: "vxlbr7", bridge: undefined } as const;
     const nodes = [netns("n", [nic("a", "wide"), nic("b", "vlan"), nic("c", "lan"), nic("d", "wide", { mtu: 1280 })])];
     const look = (peers: readonly Ip[], more: Partial<HostFacts> = {}) => {
@@ -144,6 +152,35 @@ describe("what a host shall be like", () => {
     const on = (name: string) => ({ ...network(name), type: "bridge", bridge: `others-${name}` }) as const;
     const rows = rowsFrom([on("tunnel"), on("plain")], [netns("n", [nic("a", "tunnel"), nic("b", "plain")])]);
     expect([...desire(rows, facts).veths.values()].map(({ offloads }) => offloads)).toEqual([false, true]);
+  });
+
+  test("a VXLAN without peers goes out by its master's own device, which has the address, and leaves room there", () => {
+    const common = {
+      cidr: [],
+      gateway: [],
+      mtu: undefined,
+      type: "vxlan",
+      peers: [],
+      port: 8472,
+      bridge: undefined,
+    } as const;
+    const vxlan = (id: number, master: string, address?: string) => {
+      const own = address === undefined ? undefined : parseCidr(address);
+      return { ...common, name: `v${id}`, id, master, address: own };
+    };
+    const low = { ...network("low"), mtu: 1400 };
+    const rows = rowsFrom([low, vxlan(7, "low", "10.2.0.1/24"), vxlan(8, "_b_low"), vxlan(9, "elsewhere")], []);
+    const { vteps, underlays, ports } = desire(rows, facts);
+    expect([...vteps].map(([name, { lower, mtu }]) => [name, lower, mtu])).toEqual([
+      ["vtep7", "_b_low", 1350],
+      ["vtep8", "_b_low", 1350],
+      ["vtep9", "elsewhere", 1450],
+    ]);
+    expect([...underlays].map(([name, { addresses }]) => [name, addresses])).toEqual([
+      ["_b_low", ["10.2.0.1/24"]],
+      ["elsewhere", []],
+    ]);
+    expect(ports.get("vtep7")).toMatchObject({ bridge: "vxlbr7", type: "" });
   });
 
   test("a nat keeps off the host where its subnet is another's: the host's own, or that of a network before it", () => {

@@ -34,7 +34,9 @@ import type {
   ServiceState,
   State,
   TapState,
+  UnderlayState,
   VethState,
+  VtepState,
 } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
@@ -78,9 +80,11 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const veths = new Map<string, VethState>();
   const links = new Map<string, LinkState>();
   const nats = new Map<string, NatState>();
+  const vteps = new Map<string, VtepState>();
+  const underlays = new Map<string, UnderlayState>();
   for (const network of rows.networks)
     if (linkMaking(network, rows.bridges, facts) === undefined)
-      addNetwork(network, networks, facts, { bridges, ports, veths, nats });
+      addNetwork(network, networks, facts, { bridges, ports, veths, nats, vteps, underlays });
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
   const made = ownBridges(rows, facts);
@@ -155,7 +159,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   }
   return {
     ...{ bridges, ports, ...spies, namespaces, veths, links, pipes, containers, taps, machines },
-    ...{ services, nats, hostBridges, members, files, exec },
+    ...{ services, nats, vteps, underlays, hostBridges, members, files, exec },
   };
 }
 

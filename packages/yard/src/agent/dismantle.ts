@@ -11,7 +11,7 @@ import {
   viewNamespace,
   viewNamespaces,
 } from "@switchyard/linux";
-import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
+import { openSwitch, removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders, ownLinks } from "./files.ts";
 import { Hypervisor } from "./hypervisor.ts";
@@ -108,12 +108,23 @@ function leaveHost(yard: string): void {
 async function leaveSystemSwitch(log: Logger): Promise<void> {
   try {
     // Asked first, as a client of a database waits for its server.
+    if (!(await systemSwitchAbsence())) await leaveUnderlays();
     if ((await systemSwitchAbsence()) || (await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD)) === undefined)
       log.warn("the host's Open vSwitch does not run: bridges and ports of the yard may be left in its database");
   } catch (error) {
     if (!(error instanceof YardError) || error.code !== "switch.not-answering") throw error;
     log.warn({ error: error.message }, "the host's Open vSwitch has not yet taken the bridges and ports away");
   }
+}
+
+/** Takes our addresses off bridges that tunnels of ours went out by, where the bridges are not ours. */
+async function leaveUnderlays(): Promise<void> {
+  await using vswitch = await openSwitch(SYSTEM_SWITCH);
+  const bridges = new Set([...vswitch.table("Bridge")].map(({ name }) => name));
+  const ops = [...viewNamespace("self").links.values()]
+    .filter(({ name }) => bridges.has(name))
+    .flatMap(({ name, addresses }) => addresses.filter((it) => it.ours).map(({ address }) => ({ name, address })));
+  applyLinks([{ namespace: "self", ops: ops.map((it): LinkOp => ({ op: "address-delete", ...it })) }]);
 }
 
 async function removeMasquerades(yard: string): Promise<void> {

@@ -25,7 +25,9 @@ import type {
   SinkState,
   State,
   TapState,
+  UnderlayState,
   VethState,
+  VtepState,
 } from "./state.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 import { purposeOf } from "./subject.ts";
@@ -46,6 +48,8 @@ class Host {
   readonly #veths: Map<string, VethState>;
   readonly #pipes: Map<string, PipeState>;
   readonly #links: Map<string, LinkState>;
+  readonly #vteps: Map<string, VtepState>;
+  readonly #underlays: Map<string, UnderlayState>;
   readonly #containers: Map<string, ContainerNodeState>;
   readonly #taps: Map<string, TapState>;
   readonly #machines: Map<string, MachineState>;
@@ -65,6 +69,8 @@ class Host {
     this.#veths = new Map(state.veths);
     this.#pipes = new Map(state.pipes);
     this.#links = new Map(state.links);
+    this.#vteps = new Map(state.vteps);
+    this.#underlays = new Map(state.underlays);
     this.#containers = new Map(state.containers);
     this.#taps = new Map(state.taps);
     this.#machines = new Map(state.machines);
@@ -86,6 +92,8 @@ class Host {
       veths: this.#veths,
       pipes: this.#pipes,
       links: this.#links,
+      vteps: this.#vteps,
+      underlays: this.#underlays,
       containers: this.#containers,
       taps: this.#taps,
       machines: this.#machines,
@@ -315,6 +323,18 @@ class Host {
       case "mirror-delete":
         this.#mirrors.delete(action.mirror);
         return;
+      case "underlay-set":
+        if (this.#bridges.has(action.device)) this.#underlays.set(action.device, action.state);
+        return;
+      case "underlay-clear":
+        this.#underlays.delete(action.device);
+        return;
+      case "vtep-set":
+        if (this.#bridges.has(action.state.lower)) this.#vteps.set(action.vtep, action.state);
+        return;
+      case "vtep-delete":
+        this.#vteps.delete(action.vtep);
+        return;
       case "port-delete":
         this.#ports.delete(action.port);
         this.#blind(action.port);
@@ -329,6 +349,8 @@ class Host {
         return;
       case "bridge-delete":
         this.#bridges.delete(action.bridge);
+        this.#underlays.delete(action.bridge);
+        for (const [name, vtep] of this.#vteps) if (vtep.lower === action.bridge) this.#vteps.delete(name);
         for (const [name, port] of this.#ports) if (port.bridge === action.bridge) this.#ports.delete(name);
         for (const [name, spy] of this.#mirrors) if (spy.bridge === action.bridge) this.#mirrors.delete(name);
         return;

@@ -18,7 +18,8 @@ export async function applyDevices(site: Site, actions: readonly Action[], blame
   const batch = new LinkWork(site);
   for (const action of actions) {
     const { subject } = action;
-    if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
+    if (action.do === "vtep-delete") batch.near(subject, { op: "delete", name: action.vtep });
+    else if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
     else if (action.do === "veth-create") batch.near(subject, vethOp(site.paths.yard, action.veth, action.state));
     else if (action.do === "tap-delete") batch.near(subject, { op: "delete", name: action.tap });
     else if (action.do === "tap-create") batch.near(subject, tapOp(site.paths.yard, action.tap, action.state));

@@ -20,6 +20,7 @@ import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from ".
 import { ours } from "./observe-addresses.ts";
 import { hostBridges, hostMembers, MEMBER } from "./observe-host.ts";
 import { BRIDGED, linkStates } from "./observe-links.ts";
+import { observeUnderlays, observeVteps } from "./observe-vteps.ts";
 import { PASSED } from "./passthrough.ts";
 import type { YardPaths } from "./paths.ts";
 import { isPipeAlias, pipesIn } from "./pipe-work.ts";
@@ -105,6 +106,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const onHost = desired.links.size + desired.hostBridges.size > 0;
   const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"], onHost);
   const host = views.get("self");
+  const home = views.get(world.namespace === "self" ? "self" : paths.namespace);
+  const allBridges = [...world.vswitch.table("Bridge")].map(({ name }) => name);
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
     const wanted = desired.namespaces.get(name);
@@ -129,6 +132,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       veths: veths(world, views, desired),
       pipes: observePipes(world, views),
       links: linkStates(paths.yard, views, FAR_END, desired),
+      vteps: home ? observeVteps(paths.yard, home) : new Map(),
+      underlays: home ? observeUnderlays(allBridges, home, desired) : new Map(),
       containers,
       taps: taps(world, views, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),

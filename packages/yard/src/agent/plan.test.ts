@@ -29,6 +29,8 @@ function plain(state: State, like: State) {
       const asked = like.links.get(key);
       return { ...it, mac: asked?.mac === "" ? "" : it.mac, mtu: asked?.mtu === 0 ? 0 : it.mtu };
     }),
+    vteps: sorted(state.vteps, ({ purpose: _, ...it }) => it),
+    underlays: sorted(state.underlays, ({ purpose: _, ...it }) => it),
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
     taps: sorted(state.taps, ({ purpose: _, ...it }) => it),
     machines: sorted(state.machines, ({ config: _, ...it }) => it),
@@ -180,6 +182,12 @@ function target(action: Action): [kinds: readonly (keyof State)[], name: string]
     case "mirror-set":
     case "mirror-delete":
       return [["mirrors"], action.mirror];
+    case "vtep-set":
+    case "vtep-delete":
+      return [["vteps"], action.vtep];
+    case "underlay-set":
+    case "underlay-clear":
+      return [["underlays"], action.device];
     case "nat-set":
     case "nat-delete":
       return [["nats"], action.device];

@@ -18,6 +18,7 @@ import { planBridges } from "./plan-bridges.ts";
 import { planLinks } from "./plan-links.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
 import { planSpies } from "./plan-spies.ts";
+import { planVteps } from "./plan-vteps.ts";
 import { routeDevice } from "./route.ts";
 import {
   type ContainerNodeState,
@@ -49,6 +50,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   planBridges(desired, actual, actions);
   for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
   for (const port of planPipes(desired, actual, actions)) renewed.add(port);
+  for (const port of planVteps(desired, actual, actions)) renewed.add(port);
   planSwitch(desired, actual, nodes, renewed, actions);
   planSpies(desired, actual, { renewed, dormant: nodes.dormant }, actions);
   for (const [name, namespace] of desired.namespaces) {
@@ -338,7 +340,13 @@ function planSwitch(
     if (veth && nodes.dormant.has(veth.namespace)) continue;
     const present = actual.ports.get(port);
     if (present === undefined || renewed.has(port) || !samePort(state, present))
-      actions.push({ do: "port-set", port, state, subject: parsePurpose(state.purpose) });
+      actions.push({
+        do: "port-set",
+        port,
+        state,
+        ...(desired.vteps.has(port) ? { late: true } : {}),
+        subject: parsePurpose(state.purpose),
+      });
   }
   for (const [bridge, present] of actual.bridges) {
     if (!desired.bridges.has(bridge))

@@ -29,6 +29,10 @@ export interface State {
   readonly pipes: ReadonlyMap<string, PipeState>;
   /** By the name that their port would have: the nics that are no ports of the switch. */
   readonly links: ReadonlyMap<string, LinkState>;
+  /** By name, `vtep<id>`: VXLAN devices of the kernel's own, in the switch's namespace. */
+  readonly vteps: ReadonlyMap<string, VtepState>;
+  /** By name: the own devices of bridges, there too, that these send by. */
+  readonly underlays: ReadonlyMap<string, UnderlayState>;
   /** By node name. */
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
   /** By name, which is its port's: the tap devices of virtual machines, in the switch's namespace. */
@@ -140,6 +144,27 @@ export interface PipeState {
 export interface SinkState {
   readonly up: boolean;
   /** What it is for (see subject.ts), in its alias behind the owner's mark. Not compared. */
+  readonly purpose: string;
+}
+
+/** A VXLAN device of the kernel's own, over a multicast group that follows from its number. */
+export interface VtepState {
+  /** The link that it sends by. Observed: empty where it cannot go on as it is. */
+  readonly lower: string;
+  readonly id: number;
+  /** UDP. */
+  readonly port: number;
+  readonly mtu: number;
+  readonly up: boolean;
+  /** What it is for (see subject.ts), in its alias. Not compared. */
+  readonly purpose: string;
+}
+
+export interface UnderlayState {
+  /** Ours, in canonical form, sorted. */
+  readonly addresses: readonly string[];
+  readonly up: boolean;
+  /** What it is for (see subject.ts); empty in an observed state. Not compared. */
   readonly purpose: string;
 }
 
@@ -271,6 +296,8 @@ export const EMPTY: State = {
   veths: new Map(),
   pipes: new Map(),
   links: new Map(),
+  vteps: new Map(),
+  underlays: new Map(),
   containers: new Map(),
   taps: new Map(),
   machines: new Map(),

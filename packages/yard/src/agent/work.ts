@@ -18,6 +18,7 @@ import { applyPipes } from "./pipe-work.ts";
 import { serviceReport } from "./service-report.ts";
 import type { State } from "./state.ts";
 import { parsePurpose } from "./subject.ts";
+import { applyVteps } from "./vtep-work.ts";
 
 /** The id of the service that publishes ports. */
 const RELAY = "relay";
@@ -107,7 +108,10 @@ export class Work {
         });
       case "unplug":
       case "switch":
+      case "ports of tunnels":
         return await applyToSwitch(this.site, actions, this.blame, true);
+      case "tunnels":
+        return await applyVteps(this.site, actions, this.blame);
       case "configure":
         return await configure(this.site, actions, this.blame);
       case "services":

@@ -66,13 +66,23 @@ describe("a network of type vxlan", () => {
     ]);
   });
 
-  test("needs peers that are addresses and a number from 1, and takes no master", () => {
-    expect(told("  a: { type: vxlan, id: 0, peers: [10.2.0.300] }\n  b: { type: vxlan, id: 1, master: x }")).toEqual([
-      "3:25 lab.out-of-range",
-      "3:36 address.bad-ip",
-      "4:3 network.peers-missing",
-      "4:28 network.other-type",
+  test("without peers goes out by the backend of Zero-OS, or by what is named", () => {
+    expect(
+      networks(
+        "  a: { type: vxlan, id: 1 }\n  b: { type: vxlan, id: 2, master: low, address: 10.2.0.1/24, port: 4789 }",
+      ),
+    ).toMatchObject([
+      { type: "vxlan", peers: [], master: "vxbackend", address: undefined, port: 8472 },
+      { type: "vxlan", peers: [], master: "low", address: "10.2.0.1/24", port: 4789 },
     ]);
+  });
+
+  test("has peers that are addresses and a number from 1, and with them no master", () => {
+    expect(
+      told(
+        "  a: { type: vxlan, id: 0, peers: [10.2.0.300] }\n  b: { type: vxlan, id: 1, master: x, peers: 10.2.0.3, address: 10.2.0.1/24 }",
+      ),
+    ).toEqual(["3:25 lab.out-of-range", "3:36 address.bad-ip", "4:28 network.two-ways", "4:56 network.two-ways"]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** How networks of the different types are made: the keys that only one type has. */
-import { type Ip, parseIp, YardError } from "@switchyard/base";
+import { parseCidr, parseIp, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
@@ -9,8 +9,12 @@ import type { NetworkMaking, NetworkSpec, NetworkType } from "./types.ts";
 /** The master of a VLAN where none is named: what Zero-OS calls its own. */
 const BACKPLANE = "backplane";
 
-/** The assigned UDP port of VXLAN (RFC 7348). */
+/** The master of a VXLAN where neither that nor peers are named: what Zero-OS calls its own. */
+const VXBACKEND = "vxbackend";
+
+/** The assigned UDP port of VXLAN (RFC 7348), and the one that Linux took before, and Zero-OS has. */
 const VXLAN_PORT = 4789;
+const GROUP_PORT = 8472;
 
 /** The keys of each type beside those that all have. */
 const KEYS = {
@@ -20,7 +24,7 @@ const KEYS = {
   macvlan: ["parent"],
   passthrough: ["parent"],
   vlan: ["id", "master", "bridge"],
-  vxlan: ["id", "peers", "port", "bridge"],
+  vxlan: ["id", "peers", "port", "master", "address", "bridge"],
 } as const satisfies Record<NetworkType, readonly (keyof NetworkFile)[]>;
 
 /** Reads the type of a network and what belongs to it; where that is wrong it is as good as can be guessed. */
@@ -48,8 +52,7 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
       return {
         type,
         id: readId(name, type, written.id, 1, 0xffffff, reading),
-        peers: readPeers(name, written.peers, path, reading),
-        port: written.port ?? VXLAN_PORT,
+        ...readReach(written, path, reading),
         bridge: readBridge(written.bridge, path, reading),
       };
   }
@@ -88,8 +91,8 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
       return { type, id, master, bridge };
     }
     case "vxlan": {
-      const { type, id, peers, port, bridge } = network;
-      return { type, id, peers, port, bridge };
+      const { type, id, peers, port, master, address, bridge } = network;
+      return { type, id, peers, port, master, address, bridge };
     }
   }
 }
@@ -168,8 +171,9 @@ function isOwnMaster(network: Named, networks: ReadonlyMap<string, Named>): bool
   const seen = new Set<Named>();
   for (let at: Named | undefined = network; at !== undefined && !seen.has(at); ) {
     seen.add(at);
-    if (at.type !== "vlan") return false;
-    at = networks.get(at.master) ?? byBridge.get(at.master);
+    const master: string | undefined = at.type === "vlan" || at.type === "vxlan" ? at.master : undefined;
+    if (master === undefined) return false;
+    at = networks.get(master) ?? byBridge.get(master);
     if (at === network) return true;
   }
   return false;
@@ -223,17 +227,24 @@ function readId(
   );
 }
 
-function readPeers(name: string, peers: NetworkFile["peers"], path: Path, reading: Reading): readonly Ip[] {
-  const at = [...path, "peers"];
-  if (!reading.unsure(at) && (peers === undefined || peers.length === 0))
-    reading.places.report(
-      at,
-      () =>
-        new YardError("network.peers-missing", `network "${name}" of type vxlan needs "peers"`, {
-          hint: "the addresses of the other hosts: peers: [10.2.0.2]",
-        }),
-    );
-  return [...new Set(reading.each(at, peers, parseIp).map(({ value }) => value))];
+/** How a VXLAN reaches the other hosts. */
+function readReach(written: NetworkFile, path: Path, reading: Reading) {
+  const peers = [...new Set(reading.each([...path, "peers"], written.peers, parseIp).map(({ value }) => value))];
+  const address =
+    written.address === undefined ? undefined : reading.parse([...path, "address"], written.address, parseCidr);
+  const named = written.peers !== undefined && written.peers.length > 0;
+  for (const key of ["master", "address"] as const)
+    if (named && written[key] !== undefined)
+      reading.places.reportKey(
+        [...path, key],
+        () =>
+          new YardError("network.two-ways", `"${key}" is for a vxlan without "peers", and this one has them`, {
+            hint: "take one of the two out",
+          }),
+      );
+  const master = named ? undefined : (readMaster(written.master, path, reading) ?? VXBACKEND);
+  const port = written.port ?? (named ? VXLAN_PORT : GROUP_PORT);
+  return { peers, port, master, address: named ? undefined : address };
 }
 
 /** The name of a bridge that is there, which may be any that the kernel takes. */

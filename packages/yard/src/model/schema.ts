@@ -290,7 +290,7 @@ export const networkMappingSchema = z
   .strictObject({
     type: field(
       z.enum(["lan", "nat", "bridge", "vlan", "vxlan", "macvlan", "passthrough"]),
-      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that is there, of the switch or the kernel's own, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`. `macvlan`: what is behind the host's NIC `parent`, where each nic has a MAC of its own. `passthrough`: the NIC `parent` itself.",
+      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that is there, of the switch or the kernel's own, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`, or on all that the multicast of `master` reaches. `macvlan`: what is behind the host's NIC `parent`, where each nic has a MAC of its own. `passthrough`: the NIC `parent` itself.",
       { default: "lan" },
     ).optional(),
     id: field(
@@ -298,9 +298,13 @@ export const networkMappingSchema = z
       "The number of the VLAN, 0..4094, 0 being the frames that bear no tag on the master; or of the VXLAN, from 1.",
       { otherwise: "needed for `vlan` and `vxlan`", examples: [100] },
     ).optional(),
-    master: field(text, "`vlan`: where it comes from, another network, or a bridge that the switch has.", {
-      otherwise: "`backplane`",
-    }).optional(),
+    master: field(
+      text,
+      "`vlan`: where it comes from; `vxlan` without peers: what it goes out by. Another network, or a bridge that the switch has.",
+      {
+        otherwise: "`backplane`, of a `vxlan` `vxbackend`",
+      },
+    ).optional(),
     bridge: field(
       text,
       "The bridge of a `bridge`; what that of a `vlan` or `vxlan` is called, at most 15 characters.",
@@ -314,10 +318,16 @@ export const networkMappingSchema = z
       examples: ["eth1"],
     }).optional(),
     peers: field(oneOrMore, "`vxlan`: addresses of the other hosts; each has all the others for its peers.", {
-      otherwise: "needed for `vxlan`",
+      otherwise: "none: the `vxlan` goes out by its `master`",
       examples: [["10.2.0.2", "10.2.0.3"]],
     }).optional(),
-    port: field(z.number().int().min(1).max(65535), "`vxlan`: the peers' UDP port.", { default: 4789 }).optional(),
+    port: field(z.number().int().min(1).max(65535), "`vxlan`: the UDP port of all hosts.", {
+      otherwise: "4789, without peers 8472",
+    }).optional(),
+    address: field(text, "`vxlan` without peers: this host's address on the master, with prefix length.", {
+      otherwise: "one that the master's device has already",
+      examples: ["10.2.0.1/24"],
+    }).optional(),
     cidr: field(oneOrMore, "Subnet, at most one of each family, from which nics that name no address get one.", {
       otherwise: "none: nics have the addresses that they name; a `nat` has one that is free on the host",
       examples: ["10.2.0.0/24", ["10.2.0.0/24", "fd02::/64"]],

@@ -39,14 +39,18 @@ export type NetworkMaking =
       readonly bridge: string | undefined;
     }
   | {
-      /** A bridge that reaches the same VXLAN on other hosts, each by a tunnel of the switch's own (RFC 7348). */
+      /** A bridge that reaches the same VXLAN on other hosts (RFC 7348). */
       readonly type: "vxlan";
       /** 1 to 2^24 - 1. */
       readonly id: number;
-      /** The other hosts' addresses, without repetition. */
+      /** The other hosts' addresses, without repetition: each has a tunnel of the switch's own. Empty: by `master`. */
       readonly peers: readonly Ip[];
-      /** The peers' UDP port. */
+      /** UDP. */
       readonly port: number;
+      /** Without peers, what a device of the kernel's own sends by to a multicast group: a network, or a bridge that is there. */
+      readonly master: string | undefined;
+      /** The host's own address on the master. */
+      readonly address: Cidr | undefined;
       /** Undefined: `vxlbr<id>`. */
       readonly bridge: string | undefined;
     };

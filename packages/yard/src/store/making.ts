@@ -1,5 +1,5 @@
 /** The `type` and `options` columns of a network: how it is made. */
-import { parseIp, YardError } from "@switchyard/base";
+import { parseCidr, parseIp, YardError } from "@switchyard/base";
 import type { NetworkMaking } from "../model/types.ts";
 import type { NetworkRow } from "./switchyard.gen.ts";
 
@@ -17,8 +17,8 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
     case "vlan":
       return options({ id: making.id, master: making.master, bridge: making.bridge });
     case "vxlan": {
-      const { id, peers, port, bridge } = making;
-      return options({ id, peers: peers.join(" "), port, bridge });
+      const { id, peers, port, master, address, bridge } = making;
+      return options({ id, peers: peers.length === 0 ? undefined : peers.join(" "), port, master, address, bridge });
     }
   }
 }
@@ -48,8 +48,11 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
     case "vlan":
       return { type, id: Number(needed("id")), master: needed("master"), bridge: options.get("bridge") };
     case "vxlan": {
-      const peers = needed("peers").split(" ").map(parseIp);
-      return { type, id: Number(needed("id")), peers, port: Number(needed("port")), bridge: options.get("bridge") };
+      const peers = (options.get("peers") ?? "").split(" ").flatMap((text) => (text === "" ? [] : [parseIp(text)]));
+      const master = peers.length > 0 ? undefined : needed("master");
+      const address = options.get("address");
+      const reach = { peers, master, address: address === undefined ? undefined : parseCidr(address) };
+      return { type, id: Number(needed("id")), ...reach, port: Number(needed("port")), bridge: options.get("bridge") };
     }
     default:
       throw new YardError(
