@@ -39,6 +39,11 @@ async function measure(session: Session, yard: string, a: string, b: string, opt
   const view = await readYard(session, yard);
   const from = findRunningNode(view, a);
   const to = findRunningNode(view, b);
+  for (const { name, namespace, kind } of [from, to])
+    if (namespace === "")
+      throw new YardError("node.no-namespace", `node ${name} is a ${kind}, in which the host's iperf3 cannot run`, {
+        hint: "run iperf3 in it by `yard exec`",
+      });
   const address = addressFor(from, to);
   if (address === undefined)
     throw new YardError("node.no-address", `node ${b} has no IP address`, { hint: "give one of its nics an ip" });

@@ -1,6 +1,7 @@
 import { YardError } from "@switchyard/base";
 import { readContainer } from "./containers.ts";
 import { checkWay, readMachine, Writers } from "./machines.ts";
+import { nicDenial } from "./making.ts";
 import { nearest } from "./nearest.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
@@ -137,6 +138,11 @@ function readNode(
         path,
         reading,
       );
+  }
+  for (const { value, path: at } of nics) {
+    const type = value.network === undefined ? undefined : networks.get(value.network)?.type;
+    const denied = type === undefined ? undefined : nicDenial(file.kind, type, `nic "${value.name}" of "${name}"`);
+    if (denied !== undefined) reading.places.report([...at, "network"], () => denied);
   }
   const nicRoutes = nics.flatMap(({ value, path: at }) =>
     value.routes.map((route, index) => ({ value: route, path: [...at, "routes", index] })),
