@@ -99,7 +99,7 @@ export async function apply(
       await switching;
     } else await run(phase);
   }
-  await work.published();
+  await work.published(asked || actions.length > 0);
   checkVteps(site, desired, work.blame);
   await checkSwitch(site, desired, (node) => work.lives(node), work.blame, asked || actions.length > 0);
   return { failures: work.blame.failures(), started: work.started, booted: work.booted, marks: work.marks };

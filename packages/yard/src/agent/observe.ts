@@ -34,7 +34,6 @@ import {
   type MachineState,
   type NamespaceState,
   type NatState,
-  type PipeState,
   type ServiceState,
   type SinkState,
   type State,
@@ -130,7 +129,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       sinks: sinks(world, views),
       namespaces,
       veths: veths(world, views, desired),
-      pipes: observePipes(world, views),
+      pipes: pipesIn(paths.yard, new Map([...nearLinks(world, views)].map((link) => [link.name, link]))),
       links: linkStates(paths.yard, views, FAR_END, desired),
       vteps: home ? observeVteps(paths.yard, home) : new Map(),
       underlays: home ? observeUnderlays(allBridges, home, desired) : new Map(),
@@ -253,6 +252,7 @@ function taps(world: World, views: ReadonlyMap<string, NamespaceView>, desired: 
   for (const { name, kind, alias, mtu, up } of nearLinks(world, views)) {
     if (kind !== "tun") continue;
     const purpose = parseAlias(world.paths.yard, alias);
+    if (purpose !== undefined && isPipeAlias(purpose)) continue;
     if (purpose !== undefined) found.set(name, { mtu, up, purpose });
     else if (alias === "" && desired.taps.has(name)) found.set(name, { mtu, up: false, purpose: "" });
   }
@@ -281,11 +281,6 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
     states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
   }
   return states;
-}
-
-function observePipes(world: World, views: ReadonlyMap<string, NamespaceView>): Map<string, PipeState> {
-  const near = views.get(world.namespace === "self" ? "self" : world.paths.namespace);
-  return pipesIn(world.paths.yard, near?.links ?? new Map());
 }
 
 /** How the alias of a far end begins; the port's name follows. */

@@ -68,6 +68,7 @@ export class Work {
       case "delete links":
         await applyDevices(this.site, actions, this.blame);
         await applyNics(this.site, actions, this.blame);
+        await applyPipes(this.site, actions, this.blame);
         return await applyBridges(this.site, actions, this.blame);
       case "return links":
         return await applyNics(this.site, actions, this.blame);
@@ -198,20 +199,34 @@ export class Work {
     }
   }
 
-  /** Learns what the relays could not do, whether they were told of it now or before. */
-  async published(): Promise<void> {
-    await this.reported(RELAY, relayFile(this.site.paths.run), (message) => {
+  /**
+   * Learns what the relays could not do, whether they were told of it now or before.
+   *
+   * @param patient whether something that they work on has been changed
+   */
+  async published(patient: boolean): Promise<void> {
+    await this.reported(RELAY, relayFile(this.site.paths.run), false, (message) => {
       const hint = "end what listens there, or publish another port";
       return new YardError("node.port-taken", message, { hint });
     });
-    await this.reported(PIPES, pipesFile(this.site.paths.run), (message) => new YardError("impair.failed", message));
+    await this.reported(
+      PIPES,
+      pipesFile(this.site.paths.run),
+      patient,
+      (message) => new YardError("impair.failed", message),
+    );
   }
 
-  private async reported(id: string, path: string, errorOf: (message: string) => YardError): Promise<void> {
+  private async reported(
+    id: string,
+    path: string,
+    patient: boolean,
+    errorOf: (message: string) => YardError,
+  ): Promise<void> {
     const config = this.desired.files.get(path);
     if (config?.type !== "text" || !this.desired.services.has(id)) return;
     try {
-      for (const { purpose, message } of await serviceReport(path, config.text, this.site.signal)) {
+      for (const { purpose, message } of await serviceReport(path, config.text, patient, this.site.signal)) {
         const error = errorOf(message);
         this.blame.add(parsePurpose(purpose), error, error.code);
       }

@@ -174,6 +174,7 @@ class Relay {
         failures.push({ purpose: spec.purpose, message: `frames cannot be relayed: ${why}` });
       }
     }
+    if (failures.length === 0) this.#waits = backoff(...RETRY);
     this.#retryAt = failures.length === 0 ? Infinity : clock() + this.#waits.next().value;
     this.#report({ config: this.#text, failures });
   }
