@@ -14,6 +14,8 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR = $(PREFIX)/share/doc/switchyard
+# Where Wireshark looks for capture programs; empty where there is none.
+EXTCAPDIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap /usr/lib64/wireshark/extcap /usr/lib/wireshark/extcap))
 
 .PHONY: help demo demo-down guest build test test-unit test-system check types lint format docs bench install uninstall clean
 
@@ -22,7 +24,7 @@ help:
 	@echo 'make demo-down     take the demo away'
 	@echo 'make guest         make the kernel and the initial RAM disk that examples/machines.yard.yaml boots'
 	@echo 'make build         build dist/yard'
-	@echo 'make install       put yard, completion, the systemd unit and the group yard on this system (PREFIX, DESTDIR)'
+	@echo 'make install       put yard, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
 	@echo 'make uninstall     take them away again'
 	@echo 'make test          install what the tests need, then types, lint, format and all tests'
 	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
@@ -105,6 +107,7 @@ install:
 	dist/yard completion zsh >'$(DESTDIR)$(ZSHDIR)/_yard'
 	dist/yard completion fish >'$(DESTDIR)$(FISHDIR)/yard.fish'
 	install -m 644 README.md LICENSE docs/*.md '$(DESTDIR)$(DOCDIR)'
+	@if [ -n '$(EXTCAPDIR)' ]; then install -d '$(DESTDIR)$(EXTCAPDIR)' && ln -sf '$(BINDIR)/yard' '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent group yard >/dev/null || groupadd --system yard; fi
 	@echo "Members of the group yard may use running yards; a member is as good as root."
 	@echo "A yard that shall come back after a reboot: systemctl enable --now switchyard@main"
@@ -112,6 +115,7 @@ install:
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(UNITDIR)/switchyard-docker.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
+	@if [ -n '$(EXTCAPDIR)' ]; then rm -f '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	rm -rf '$(DESTDIR)$(DOCDIR)'
 	@echo "The group yard and /var/lib/switchyard are left as they are."
 

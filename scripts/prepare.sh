@@ -17,7 +17,7 @@ build="npm:npm"
 demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
 guest="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox dnsmasq-base:dnsmasq nftables:nft
   qemu-system-x86:qemu-system-x86_64 qemu-utils:qemu-img genisoimage:genisoimage"
-test="$demo $guest docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
+test="$demo $guest docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
   procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis"
 bench="$test mininet:mn"
 

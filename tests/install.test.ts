@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { temporaryFolder } from "@switchyard/testing";
 
 const root = new URL("..", import.meta.url).pathname;
 
 describe("make install", () => {
-  test("puts executable, completion, unit and group below DESTDIR, and uninstall takes all away", async () => {
+  test("puts executable, completion, unit, group and Wireshark's way in below DESTDIR, and uninstall takes all away", async () => {
     await using folder = await temporaryFolder("syinstall-");
-    const into = ["--no-print-directory", `DESTDIR=${folder.path}`, "PREFIX=/usr"];
+    const into = ["--no-print-directory", `DESTDIR=${folder.path}`, "PREFIX=/usr", "EXTCAPDIR=/usr/lib/extcap"];
     await run(["make", "install", ...into], { cwd: root });
     const at = (path: string) => `${folder.path}/usr/${path}`;
     expect(await run([at("bin/yard"), "--version"])).toMatch(/^\d+\.\d+\.\d+\n$/);
@@ -23,8 +23,9 @@ describe("make install", () => {
     expect(readFileSync(bash, "utf8")).toContain("yard");
     expect(readFileSync(at("share/zsh/site-functions/_yard"), "utf8")).toContain("yard");
     expect(readFileSync(at("share/fish/vendor_completions.d/yard.fish"), "utf8")).toContain("complete");
+    expect(readlinkSync(at("lib/extcap/yard-extcap"))).toBe("/usr/bin/yard");
     await run(["make", "uninstall", ...into], { cwd: root });
-    expect((await run(["find", folder.path, "-type", "f"])).trim()).toBe("");
+    expect((await run(["find", folder.path, "!", "-type", "d"])).trim()).toBe("");
     expect(existsSync(at("bin/yard"))).toBe(false);
   });
 });

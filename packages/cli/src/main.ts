@@ -10,6 +10,7 @@ type Personality = (session: Session, argv: readonly string[]) => Promise<void>;
 /** By the base name of `argv[0]`; any other name is `yard`. */
 const personalities: Readonly<Record<string, Personality>> = {
   yard: runProgram,
+  "yard-extcap": async (...call) => (await import("./capture/extcap.ts")).runExtcap(...call),
   "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
 };
 

@@ -19,6 +19,7 @@ export type Need =
   | "iperf3"
   | "ping"
   | "tcpdump"
+  | "tshark"
   | "mininet"
   | "node"
   | "openssl"
@@ -43,6 +44,7 @@ const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch" | "
   iperf3: ["iperf3"],
   ping: ["ping"],
   tcpdump: ["tcpdump"],
+  tshark: ["tshark", "dumpcap"],
   mininet: ["mn"],
   node: ["node"],
   openssl: ["openssl"],

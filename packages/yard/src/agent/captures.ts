@@ -28,6 +28,7 @@ const captureSchema = z.strictObject({
     .min(65_536)
     .max(1 << 30),
 });
+const filterSchema = captureSchema.pick({ filter: true });
 const stopSchema = z.strictObject({ id: z.number().int() });
 
 /** What is asked for, as {@link CaptureOptions}, and where. */
@@ -76,12 +77,13 @@ export class Captures {
   }
 
   /** What clients ask for: `capture` lasts as long as the capture, `capture-stop` ends one in good order. */
-  methods(): Record<"capture" | "capture-stop" | "captured", Method> {
+  methods(): Record<"capture" | "capture-stop" | "capture-filter" | "captured", Method> {
     return {
       capture: (params, tell, gone) => this.#capture(captureSchema.parse(params), tell, gone),
       "capture-stop": (params) => {
         this.#running.get(stopSchema.parse(params).id)?.kill("SIGINT");
       },
+      "capture-filter": (params, _tell, gone) => checkFilter(filterSchema.parse(params).filter, gone),
       captured: () => [...this.#readers.keys()],
     };
   }

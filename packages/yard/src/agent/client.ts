@@ -33,6 +33,8 @@ export interface AgentClient extends AgentConnection {
   rows(): Promise<Rows>;
   /** Resolves when the capture has ended; it does with the connection. */
   capture(request: CaptureRequest, onProgress: (progress: CaptureProgress) => void): Promise<CaptureReply>;
+  /** @throws YardError `capture.bad-filter` */
+  checkFilter(filter: string): Promise<void>;
   /** Ends a capture in good order. */
   stopCapture(id: number): Promise<void>;
 }
@@ -60,6 +62,7 @@ export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentCli
     rows: () => ask<Rows>("rows"),
     capture: (request: CaptureRequest, onProgress: (progress: CaptureProgress) => void) =>
       ask<CaptureReply, CaptureProgress>("capture", request, onProgress),
+    checkFilter: (filter: string) => ask<void>("capture-filter", { filter }),
     stopCapture: (id: number) => ask<void>("capture-stop", { id }),
   });
 }
