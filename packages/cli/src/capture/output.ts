@@ -9,7 +9,7 @@ export interface CaptureOutput extends Disposable {
   write(blocks: Buffer): void | Promise<void>;
 }
 
-/** A file, which is made anew. @throws YardError `capture.unwritable` */
+/** A file, which is made anew, or a FIFO, which waits for its reader. @throws YardError `capture.unwritable` */
 export function fileOutput(path: string): CaptureOutput {
   try {
     return new FileOutput(openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600), path);
@@ -47,7 +47,7 @@ class FileOutput implements CaptureOutput {
       for (let at = 0; at < blocks.length; ) at += writeSync(this.fd, blocks, at);
       this.#end += blocks.length;
     } catch (cause) {
-      ftruncateSync(this.fd, this.#end);
+      if (fstatSync(this.fd).isFile()) ftruncateSync(this.fd, this.#end);
       throw unwritable(this.path, cause);
     }
   }
@@ -75,7 +75,23 @@ export class RingOutput implements CaptureOutput {
   ) {}
 
   write(blocks: Buffer): void {
-    if (this.#current === undefined || this.#size >= this.limits.bytes) this.#begin();
+    let from = 0;
+    for (let at = 0; at < blocks.length; ) {
+      const length = blocks.readUInt32LE(at + 4);
+      const size = this.#size + at - from;
+      // One that is longer than a file may be has a file of its own.
+      if (this.#current === undefined || (size + length > this.limits.bytes && size > this.head.length)) {
+        this.#append(blocks.subarray(from, at));
+        this.#begin();
+        from = at;
+      }
+      at += length;
+    }
+    this.#append(blocks.subarray(from));
+  }
+
+  #append(blocks: Buffer): void {
+    if (blocks.length === 0) return;
     void this.#current?.write(blocks);
     this.#size += blocks.length;
   }
