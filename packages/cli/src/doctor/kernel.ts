@@ -1,6 +1,6 @@
 import { open, readFile } from "node:fs/promises";
-import { tryRun } from "@switchyard/base";
-import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
+import { asYardError, tryRun } from "@switchyard/base";
+import { createNamespaces, deleteNamespaces, sinkKind } from "@switchyard/linux";
 import { hostUplinks } from "@switchyard/yard/agent";
 import { neighbourLimit } from "../probe/neighbours.ts";
 import { isRoot } from "../session.ts";
@@ -55,6 +55,19 @@ export const hostExaminations: readonly Examination[] = [
         ok: true,
         found: names === "" ? "the host has no default route" : `what comes in by ${names} is passed on`,
       };
+    },
+  },
+  {
+    name: "spies",
+    purpose: "`yard spy`, `yard capture`",
+    examine: async () => {
+      if (!isRoot()) return notRoot;
+      try {
+        return { ok: true, found: `made of ${sinkKind()} links` };
+      } catch (error) {
+        const found = asYardError(error).message;
+        return { ok: false, limited: true, found, remedy: "modprobe dummy numdummies=0" };
+      }
     },
   },
   {

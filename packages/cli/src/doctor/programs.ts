@@ -69,6 +69,15 @@ export const programExaminations: readonly Examination[] = [
     examine: () => versionsOf({ argv: ["qemu-system-x86_64", "--version"], package: "qemu-system-x86" }),
   },
   {
+    name: "tcpdump",
+    purpose: "`yard capture`",
+    examine: () =>
+      versionsOf(
+        { argv: ["tcpdump", "--version"], package: "tcpdump" },
+        { argv: ["setpriv", "--version"], package: "util-linux" },
+      ),
+  },
+  {
     name: "iperf3",
     purpose: "`yard iperf`",
     examine: () => versionsOf({ argv: ["iperf3", "--version"], package: "iperf3" }),
