@@ -69,7 +69,7 @@ async function plainBridge(): Promise<{ readonly a: string; readonly b: string }
 const Report = z.object({ end: z.object({ sum_received: z.object({ bits_per_second: z.number() }) }) });
 
 /** Received Mbit/s of iperf3 from namespace `from` to `address` in namespace `to`. */
-async function throughput(from: string, to: string, address: string): Promise<number> {
+export async function throughput(from: string, to: string, address: string): Promise<number> {
   const server = spawn("ip", ["netns", "exec", to, "iperf3", "--server", "--one-off", "--forceflush"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: childEnvironment(),
