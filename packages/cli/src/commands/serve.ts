@@ -5,6 +5,7 @@ import { YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { callOvs, yardPlace } from "@switchyard/doors/ovs";
 import { type Ground, serveZeroos } from "@switchyard/doors/zeroos";
+import { openVmEngine, type VmEngine } from "@switchyard/runtime";
 import { Engines } from "@switchyard/yard/agent";
 import type { ContainerRuntime } from "@switchyard/yard/model";
 import { yardPaths } from "@switchyard/yard/paths";
@@ -70,6 +71,8 @@ async function serve(session: Session, yard: string, options: Options): Promise<
   const log = createLogger("zeroos", session.env.SWITCHYARD_LOG);
   const paths = yardPaths(yard, session.env);
   const place = yardPlace(yard, session.env);
+  let hypervisor: Promise<VmEngine> | undefined;
+  stack.defer(async () => (await hypervisor)?.[Symbol.asyncDispose]());
   const ground: Ground = {
     ...live,
     namespace: place.namespace,
@@ -77,6 +80,7 @@ async function serve(session: Session, yard: string, options: Options): Promise<
     ovs: (name, input, signal) =>
       callOvs(place, name, input, { signal, along: [yard], warn: (line) => log.info({ command: name }, line) }),
     engines: stack.use(new Engines(paths, log)),
+    hypervisor: () => (hypervisor ??= openVmEngine({ stateDir: paths.state, runDir: paths.run, log })),
     roots: new Map(options.root.map((word) => parseRoot(session, word))),
     runtime: options.runtime,
     environment: session.env,

@@ -36,7 +36,8 @@ def nic(type, id, cidr=None, **more):
 
 
 def reaches(source, address, tries=3):
-    return source.bash("ping -c1 -W1 -w%d %s" % (tries, address)).get().state == "SUCCESS"
+    again = "for i in $(seq %d); do ping -c1 -W1 %s && exit 0; done; exit 1"
+    return source.bash(again % (tries, address)).get().state == "SUCCESS"
 
 
 def sends(source, target, address):

@@ -11,6 +11,8 @@ export const codes = {
   "zeroos.duplicate-id": "A job with that id runs, or its result is still kept. Take another id.",
   "zeroos.no-job": "No job of that id runs. Results are kept for five minutes.",
   "zeroos.no-container": "There is no running container of that number. `corex.list` tells those there are.",
+  "zeroos.no-machine": "There is no virtual machine of that uuid. `kvm.list` tells those there are.",
+  "zeroos.no-nic": "The machine has no nic on that network, or none with that MAC address.",
   "zeroos.no-ovs": "VLANs and VXLANs need a container tagged `ovs`, as in zero-os. Create it first.",
   "zeroos.second-ovs": "Only one container may be tagged `ovs`. Use that one, or terminate it first.",
   "zeroos.no-default": "Ports are forwarded over a nic of the type default, which the container has not got.",

@@ -3,8 +3,9 @@ import { YardError } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
 import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import { z } from "zod";
+import type { Target } from "./commands/forwards.ts";
 import { type Ground, hostNamespaces, NOTE, note } from "./ground.ts";
-import { nicConfigSchema, nicSchema, type PlacedNic } from "./nics.ts";
+import { type PlacedNic, placedNicSchema } from "./nics.ts";
 
 /** The tag of the container that Open vSwitch is commanded through. */
 export const OVS_TAG = "ovs";
@@ -26,7 +27,7 @@ const noteSchema = z.object({
     name: z.string(),
     env: z.record(z.string(), z.string()),
   }),
-  nics: z.array(nicSchema.extend({ config: nicConfigSchema, interface: z.string(), destroyed: z.boolean() })),
+  nics: z.array(placedNicSchema),
 });
 
 /** What is kept of a container. */
@@ -83,6 +84,17 @@ export function namespacesOf(ground: Ground, { note: { arguments: given }, node 
   if (namespace === undefined)
     throw new YardError("zeroos.no-container", `the container ${node.name} does not run: it is ${state}`);
   return [{ name: namespace }];
+}
+
+/** As what ports of the host lead to. */
+export function targetOf({ note: kept, node }: Container): Target {
+  const { port, ...given } = kept.arguments;
+  return {
+    node: node.name,
+    nics: kept.nics,
+    ports: port,
+    noted: (ports) => containerNote(node.name, { ...kept, arguments: { ...given, port: ports } }),
+  };
 }
 
 /** A container as clients are told of it. */

@@ -1,6 +1,7 @@
 /** What the door stands on: a yard whose agent runs, and what else it is lent. */
 import type { Logger } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
+import type { VmEngine } from "@switchyard/runtime";
 import type { Engines } from "@switchyard/yard/agent";
 import type { ContainerRuntime, Surroundings } from "@switchyard/yard/model";
 import {
@@ -28,6 +29,8 @@ export interface Ground {
   /** Runs an `ovs.*` command on the yard's switch. */
   readonly ovs: (command: string, input: unknown, signal: AbortSignal) => Promise<unknown>;
   readonly engines: Pick<Engines, "get">;
+  /** What runs virtual machines, opened when it is first asked for. */
+  readonly hypervisor: () => Promise<VmEngine>;
   /** What a container is made from, by the URL of the root that is asked for; `*` stands for every other. */
   readonly roots: ReadonlyMap<string, string>;
   readonly runtime: ContainerRuntime;

@@ -57,6 +57,9 @@ export interface PlacedNic extends ZeroosNic {
   readonly destroyed: boolean;
 }
 
+/** A nic that has its place, as it is kept. */
+export const placedNicSchema = nicSchema.extend({ interface: z.string(), destroyed: z.boolean() });
+
 /**
  * Gives nics their places, behind those that a container has.
  *

@@ -3,20 +3,24 @@ import { bridgeCommands } from "./commands/bridge.ts";
 import { coreCommands } from "./commands/core.ts";
 import { corexCommands } from "./commands/corex.ts";
 import { ipCommands } from "./commands/ip.ts";
+import { kvmCommands } from "./commands/kvm.ts";
 import { execInContainer, execOnHost, processCommands } from "./commands/process.ts";
 import { containerOf, namespacesOf, OVS_TAG } from "./containers.ts";
 import { type Ground, hostNamespaces } from "./ground.ts";
 import type { Handler } from "./job.ts";
 import type { JobPlace, Jobs } from "./jobs.ts";
+import { Networks } from "./networks.ts";
 
 /** The commands of the host. */
 export function hostPlace(ground: Ground, jobs: Jobs, version: string): JobPlace {
+  const networks = new Networks(ground);
   const commands: Readonly<Record<string, Handler>> = {
     ...coreCommands(jobs, version),
     ...ipCommands(() => hostNamespaces(ground)),
     ...bridgeCommands(ground),
+    ...kvmCommands(ground, networks),
     ...processCommands(execOnHost(ground)),
-    ...corexCommands(ground, jobs, (id) => containerPlace(ground, jobs, version, id)),
+    ...corexCommands(ground, networks, jobs, (id) => containerPlace(ground, jobs, version, id)),
   };
   return { container: 0, handler: (name) => (Object.hasOwn(commands, name) ? commands[name] : undefined) };
 }

@@ -14,14 +14,15 @@ import {
   nodeName,
   OVS_TAG,
   taggedContainers,
+  targetOf,
 } from "../containers.ts";
 import { change, type Ground, networksOf } from "../ground.ts";
 import { type Call, command, commandSchema, type Handler } from "../job.ts";
 import type { JobPlace, Jobs } from "../jobs.ts";
-import { Networks } from "../networks.ts";
+import type { Networks } from "../networks.ts";
 import { nicPart, nicSchema, placeNics, type ZeroosNic } from "../nics.ts";
 import { Turns } from "../turns.ts";
-import { addForward, checkForwards, forwardWords, removeForward } from "./forwards.ts";
+import { addForward, checkForwards, forwardWords, removeForward, removeForwards } from "./forwards.ts";
 
 const textMap = z
   .record(z.string(), z.string())
@@ -70,12 +71,13 @@ const IDLE = { entrypoint: ["sleep"], command: ["infinity"] };
 
 export function corexCommands(
   ground: Ground,
+  networks: Networks,
   jobs: Jobs,
   placeOf: (id: number) => JobPlace,
 ): Readonly<Record<string, Handler>> {
   // What reads what is kept of a container and writes it anew has the container to itself.
   const turns = new Turns();
-  const shop: Workshop = { ground, networks: new Networks(ground), ids: new Ids(ground) };
+  const shop: Workshop = { ground, networks, ids: new Ids(ground) };
   const listed = (containers: ReturnType<typeof containersOf>) =>
     Object.fromEntries(containers.map((container) => [container.id, containerJson(container)]));
   const create = command(createSchema, (args, call) => {
@@ -108,11 +110,13 @@ export function corexCommands(
       turns.take(String(container), () => removeNic(shop, container, index, signal)),
     ),
     "corex.portforward-add": command(forwardSchema, (args) =>
-      turns.take(String(args.container), () => addForward(ground, args.container, args.host_port, args.container_port)),
+      turns.take(String(args.container), () =>
+        addForward(ground, targetOf(containerOf(ground, args.container)), args.host_port, args.container_port),
+      ),
     ),
     "corex.portforward-remove": command(forwardSchema, (args) =>
       turns.take(String(args.container), () =>
-        removeForward(ground, args.container, args.host_port, args.container_port),
+        removeForward(ground, targetOf(containerOf(ground, args.container)), args.host_port, args.container_port),
       ),
     ),
   };
@@ -196,9 +200,7 @@ async function removeNic(
   const nic = note.nics[index];
   if (nic === undefined) throw new YardError("zeroos.bad-argument", "nic index out of range");
   if (nic.destroyed) throw new YardError("zeroos.nic-state", "nic is in 'destroyed' state");
-  // What was forwarded to the container was so over its default nic.
-  if (nic.type === "default")
-    for (const [host, port] of Object.entries(note.arguments.port)) await removeForward(ground, id, host, port);
+  if (nic.type === "default") await removeForwards(ground, targetOf(containerOf(ground, id)));
   const nics = note.nics.map((one, at) => (at === index ? { ...one, destroyed: true } : one));
   const notes = [containerNote(node.name, { ...containerOf(ground, id).note, nics })];
   await change(ground, { nodes: [node.name] }, () => detachNic(ground.store, node.name, nic.interface, { notes }));

@@ -1,12 +1,21 @@
-/** Ports of the host that lead to a container. */
+/** Ports of the host that lead to a container or a machine. */
 import { YardError } from "@switchyard/base";
 import type { PortForward } from "@switchyard/yard/model";
-import { changePorts } from "@switchyard/yard/store";
-import { containerNote, containerOf } from "../containers.ts";
+import { changePorts, type Note } from "@switchyard/yard/store";
 import { change, type Ground } from "../ground.ts";
 import type { PlacedNic } from "../nics.ts";
 
-type Ports = Readonly<Record<string, number>>;
+/** The port of the target by that of the host, as a client wrote it. */
+export type Ports = Readonly<Record<string, number>>;
+
+/** What ports lead to. */
+export interface Target {
+  readonly node: string;
+  readonly nics: readonly PlacedNic[];
+  readonly ports: Ports;
+  /** What is kept of it, with such ports. */
+  readonly noted: (ports: Ports) => Note;
+}
 
 /** @throws YardError `zeroos.bad-argument`, `zeroos.no-default` */
 export function checkForwards(ports: Ports, nics: readonly PlacedNic[]): void {
@@ -20,35 +29,37 @@ export function forwardWords(ports: Ports): readonly string[] {
   return Object.entries(ports).map(([host, port]) => `${hostPort(host)}:${port}`);
 }
 
-/** @throws YardError `zeroos.no-container`, `zeroos.bad-argument`, `zeroos.no-default`, `zeroos.forward-taken` */
-export async function addForward(ground: Ground, id: number, host: string, port: number): Promise<void> {
-  const { note, node } = containerOf(ground, id);
-  checkForwards({ [host]: port }, note.nics);
-  const before = note.arguments.port;
+/** @throws YardError `zeroos.bad-argument`, `zeroos.no-default`, `zeroos.forward-taken` */
+export async function addForward(ground: Ground, target: Target, host: string, port: number): Promise<void> {
+  const { node, ports: before, nics, noted } = target;
+  checkForwards({ [host]: port }, nics);
   if (before[host] !== undefined)
     throw new YardError("zeroos.forward-taken", `port ${host} leads to port ${before[host]} already`);
   const added: PortForward = { address: undefined, hostPort: hostPort(host), nodePort: port, protocol: "tcp" };
-  const kept = { ...note, arguments: { ...note.arguments, port: { ...before, [host]: port } } };
-  await change(
-    ground,
-    { nodes: [node.name] },
-    () =>
-      changePorts(ground.store, node.name, (ports) => [...ports, added], { notes: [containerNote(node.name, kept)] }),
-    [containerNote(node.name, note)],
-  );
+  const options = { notes: [noted({ ...before, [host]: port })] };
+  const write = () => changePorts(ground.store, node, (ports) => [...ports, added], options);
+  await change(ground, { nodes: [node] }, write, [noted(before)]);
 }
 
-/** @throws YardError `zeroos.no-container`, `zeroos.no-forward` */
-export async function removeForward(ground: Ground, id: number, host: string, port: number): Promise<void> {
-  const { note, node } = containerOf(ground, id);
-  if (note.arguments.port[host] !== port)
-    throw new YardError("zeroos.no-forward", `port ${host} does not lead to port ${port} of container ${id}`);
-  const { [host]: _, ...rest } = note.arguments.port;
-  const kept = { ...note, arguments: { ...note.arguments, port: rest } };
-  const without = (ports: readonly PortForward[]) =>
-    ports.filter((one) => !(one.hostPort === hostPort(host) && one.protocol === "tcp"));
-  await change(ground, { nodes: [node.name] }, () =>
-    changePorts(ground.store, node.name, without, { notes: [containerNote(node.name, kept)] }),
+/** @throws YardError `zeroos.no-forward` */
+export async function removeForward(ground: Ground, target: Target, host: string, port: number): Promise<void> {
+  const { node, ports: before, noted } = target;
+  if (before[host] !== port)
+    throw new YardError("zeroos.no-forward", `port ${host} does not lead to port ${port} of ${node}`);
+  const { [host]: _, ...rest } = before;
+  await setForwards(ground, target, rest, noted(rest));
+}
+
+/** Takes all of them away: what was forwarded was so over the default nic, which goes. */
+export async function removeForwards(ground: Ground, target: Target): Promise<void> {
+  if (Object.keys(target.ports).length > 0) await setForwards(ground, target, {}, target.noted({}));
+}
+
+async function setForwards(ground: Ground, { node }: Target, kept: Ports, note: Note): Promise<void> {
+  const hosts = new Set(Object.keys(kept).map(hostPort));
+  const stays = ({ hostPort: host }: PortForward) => hosts.has(host);
+  await change(ground, { nodes: [node] }, () =>
+    changePorts(ground.store, node, (ports) => ports.filter(stays), { notes: [note] }),
   );
 }
 

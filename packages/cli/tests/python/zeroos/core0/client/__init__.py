@@ -159,6 +159,26 @@ class Containers(Manager):
         return Container(self._client, int(container))
 
 
+class Machines(Manager):
+    def create(self, name, media=None, flist=None, cpu=2, memory=512, nics=None, port=None, cmdline=None, tags=None):
+        args = {"name": name, "media": media or [], "flist": flist or "", "cpu": cpu, "memory": memory}
+        args.update({"nics": nics or [], "port": port, "cmdline": cmdline or ""})
+        return self._client.json("kvm.create", args, tags=tags)
+
+    def add_nic(self, uuid, type, id=None, hwaddr=None):
+        return self._client.json("kvm.add_nic", {"uuid": uuid, "type": type, "id": id, "hwaddr": hwaddr})
+
+    def remove_nic(self, uuid, type, id=None, hwaddr=None):
+        return self._client.json("kvm.remove_nic", {"uuid": uuid, "type": type, "id": id, "hwaddr": hwaddr})
+
+    def list(self):
+        return self._client.json("kvm.list", {})
+
+    def __getattr__(self, verb):
+        """destroy, shutdown, reboot, reset, pause, resume, get, info: those that take a machine alone."""
+        return lambda uuid: self._client.json("kvm." + verb, {"uuid": uuid})
+
+
 class Client(Commands):
     def __init__(self, host, port=6379, password="", db=0, ssl=False, timeout=30):
         self.timeout = timeout
@@ -166,6 +186,7 @@ class Client(Commands):
         self.redis = redis.Redis(host=host, port=port, password=password, db=db, socket_timeout=timeout + 5,
                                  socket_keepalive=True, **options)
         self.container = Containers(self)
+        self.kvm = Machines(self)
         self.ping()
 
     def raw(self, command, arguments, queue=None, max_time=None, stream=False, tags=None, id=None):
