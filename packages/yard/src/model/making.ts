@@ -1,20 +1,14 @@
 /** How networks of the different types are made: the keys that only one type has. */
 import { parseCidr, parseIp, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
+import { BACKPLANE, GROUP_PORT, VXBACKEND } from "./implied.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
 import type { NetworkMaking, NetworkSpec, NetworkType } from "./types.ts";
 
-/** The master of a VLAN where none is named: what Zero-OS calls its own. */
-const BACKPLANE = "backplane";
-
-/** The master of a VXLAN where neither that nor peers are named: what Zero-OS calls its own. */
-const VXBACKEND = "vxbackend";
-
-/** The assigned UDP port of VXLAN (RFC 7348), and the one that Linux took before, and Zero-OS has. */
+/** The assigned UDP port of VXLAN (RFC 7348). */
 const VXLAN_PORT = 4789;
-const GROUP_PORT = 8472;
 
 /** The keys of each type beside those that all have. */
 const KEYS = {

@@ -12,6 +12,7 @@ export {
   withSetting,
   writtenSettings,
 } from "./impair.ts";
+export { impliedByName } from "./implied.ts";
 export { initialLab } from "./init.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf, nicDenial } from "./making.ts";
 export { nearest } from "./nearest.ts";

@@ -1,6 +1,8 @@
 import { addressOf, type Cidr, family, type Ip, parseIp, parseMac, YardError } from "@switchyard/base";
 import { NIC_NAME } from "./fields.ts";
 import { readImpair } from "./impair.ts";
+import { impliedByName, impliedNetwork, isMeant } from "./implied.ts";
+import { DEFAULT_NETWORK } from "./making.ts";
 import { suggest } from "./nearest.ts";
 import { isHost } from "./networks.ts";
 import { respell, type Spelled } from "./nic-spelling.ts";
@@ -14,7 +16,8 @@ import type { NetworkSpec, NicSpec } from "./types.ts";
 /** What nics are read with. */
 export interface NicContext {
   readonly reading: Reading;
-  readonly networks: ReadonlyMap<string, NetworkSpec>;
+  /** Those that nobody declares are added. */
+  readonly networks: Map<string, NetworkSpec>;
   /** The node's `count`. */
   readonly count: number;
 }
@@ -42,13 +45,14 @@ export function readNics(written: readonly (string | NicFile)[], path: Path, con
 
 function readNic(written: NicFile, path: Path, index: number, context: NicContext): NicSpec {
   const { reading } = context;
-  const spelled = respell(written, path, reading);
+  const spelled = named(respell(written, path, reading), path, reading);
   const { file, at } = spelled;
   const defaults = reading.data.defaults?.nic;
   const network = file.network === undefined ? undefined : findNetwork(file.network, path, context);
   const name = reading.parse([...path, "name"], file.name ?? `eth${index}`, parseNicName) ?? `eth${index}`;
   const shared = checkCounted(spelled, context);
   checkWire(file, path, reading);
+  checkPortless(file, path, network, reading);
   checkWireImpair(file, at("impair"), reading);
   const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : at("dns");
   checkDhcp(spelled, network, reading);
@@ -112,9 +116,61 @@ export function parseNicName(name: string): string {
   return name;
 }
 
+/** Type and id as the name of a network. */
+function named(spelled: Spelled, path: Path, reading: Reading): Spelled {
+  const { file } = spelled;
+  if (file.type === undefined) {
+    if (file.id !== undefined && !reading.unsure([...path, "type"]))
+      reading.places.reportKey(
+        [...path, "id"],
+        () =>
+          new YardError("nic.id-without-type", "an id without a type says nothing", {
+            hint: 'say of what: type: vlan, id: "100"',
+          }),
+      );
+    return spelled;
+  }
+  const { type, id, network } = file;
+  const name = reading.parse(
+    [...path, id === undefined ? "type" : "id"],
+    type,
+    (it) => impliedNetwork(it, id)?.name ?? DEFAULT_NETWORK.name,
+  );
+  if (network !== undefined && name !== undefined && network !== name)
+    reading.places.reportKey(
+      [...path, "type"],
+      () =>
+        new YardError("nic.two-networks", `"type" and "network" name two networks: ${name} and ${network}`, {
+          hint: "write one of the two",
+        }),
+    );
+  return { ...spelled, file: { ...file, network: name ?? network } };
+}
+
+/** What only a port of the switch has. */
+function checkPortless(file: NicFile, path: Path, network: NetworkSpec | undefined, reading: Reading): void {
+  if (network?.type !== "macvlan" && network?.type !== "passthrough") return;
+  for (const key of ["vlan", "trunks", "spy", "impair"] as const)
+    if (file[key] !== undefined && file[key] !== false)
+      reading.places.reportKey(
+        [...path, key],
+        () =>
+          new YardError("nic.no-port", `"${key}" is for ports of the switch, and a ${network.type} has none`, {
+            hint: "take it out, or use a network of another type",
+          }),
+      );
+}
+
 function findNetwork(name: string, path: Path, { reading, networks }: NicContext): NetworkSpec | undefined {
   const network = networks.get(name);
   if (network !== undefined) return network;
+  if (name.includes(":")) {
+    const implied = reading.parse([...path, "network"], name, impliedByName);
+    if (implied === undefined) return undefined;
+    const declared = [...networks.values()].find((it) => isMeant(it, implied));
+    if (declared === undefined) networks.set(name, implied);
+    return declared ?? implied;
+  }
   if (!reading.unsure(["networks", name]) && !reading.unsure(["networks"])) {
     const hint = suggest(name, networks.keys()) ?? "declare it under `networks`";
     reading.places.report(

@@ -71,7 +71,7 @@ export class Nodes {
 }
 
 /** Reads and expands the nodes in file order. */
-export function readNodes(networks: ReadonlyMap<string, NetworkSpec>, reading: Reading): Nodes {
+export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading): Nodes {
   const nodes = new Nodes(reading);
   const seen: Seen = { published: new Map(), writers: new Writers(reading) };
   let room = MOST_NODES;
@@ -102,7 +102,7 @@ interface Seen {
 function readNode(
   name: string,
   file: NodeFile,
-  networks: ReadonlyMap<string, NetworkSpec>,
+  networks: Map<string, NetworkSpec>,
   nodes: Nodes,
   seen: Seen,
   reading: Reading,

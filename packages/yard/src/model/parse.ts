@@ -81,7 +81,7 @@ function checkNics(nodes: Nodes, networks: ReadonlyMap<string, NetworkSpec>, rea
         whole = false;
         // A network that is named but unknown has been told of.
         const written = reading.places.node(path);
-        if (written?.entries !== undefined && !written.entries.has("network"))
+        if (written?.entries !== undefined && !written.entries.has("network") && !written.entries.has("type"))
           reading.places.report(
             path,
             () =>

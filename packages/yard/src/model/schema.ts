@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { command, ENV_NAME, field, mtu, NAME, oneOrMore, SYSCTL_NAME, settings, text, vlan } from "./fields.ts";
+import { IMPLIED_TYPES } from "./implied.ts";
 import { machine } from "./schema-vm.ts";
 
 export const routeSchema = z
@@ -82,7 +83,20 @@ export const linkImpairSchema = z
 
 export const nicMappingSchema = z
   .strictObject({
-    network: field(text, "Name of the network it attaches to. Left out only for a nic that `links` names.").optional(),
+    network: field(
+      text,
+      "Name of the network it attaches to, or `<type>:<id>` for `type` and `id`. Left out only for a nic that has these, or that `links` names.",
+    ).optional(),
+    type: field(
+      z.enum(IMPLIED_TYPES),
+      "Attach it to the network of this type that has the `id`; where none is declared, one is made for as long as a nic is on it. `default` has no id.",
+      { otherwise: "that of `network`" },
+    ).optional(),
+    id: field(
+      z.union([z.string(), z.number().int()]),
+      "With `type`: the number of the VLAN or VXLAN; the name of the bridge, or of the NIC of the host.",
+      { examples: [100, "eth1"] },
+    ).optional(),
     name: field(text, "Interface name in the node, at most 15 characters.", {
       otherwise: "`eth<n>`, n being its place in the list from 0",
       examples: ["eth0", "uplink"],

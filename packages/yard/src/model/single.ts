@@ -41,7 +41,7 @@ export function nicSpec(nic: FilePart, { networks, environment }: Surroundings):
 
 function filePartOf(networks: readonly NetworkSpec[]): FilePart {
   return Object.fromEntries(
-    networks.map(({ name, cidr, gateway, mtu, ...network }) => [
+    networks.filter(isDeclared).map(({ name, cidr, gateway, mtu, ...network }) => [
       name,
       {
         ...makingOf(network),
@@ -51,6 +51,11 @@ function filePartOf(networks: readonly NetworkSpec[]): FilePart {
       },
     ]),
   );
+}
+
+/** Others have a name that says what they are. */
+function isDeclared({ name }: NetworkSpec): boolean {
+  return !name.includes(":");
 }
 
 function read(lab: FilePart, environment: Surroundings["environment"]) {

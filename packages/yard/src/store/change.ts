@@ -5,7 +5,8 @@
  */
 import { addressOf, type Cidr, networkOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
-import { DEFAULT_NETWORK, makingConflicts, nicDenial } from "../model/making.ts";
+import { isMeant } from "../model/implied.ts";
+import { makingConflicts, nicDenial } from "../model/making.ts";
 import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
 import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
@@ -14,6 +15,7 @@ import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText, parseNo
 import { difference } from "./difference.ts";
 import { type Held, type HostSubnet, hostOverlap, hostSubnets, networkOverlap, type Subnets } from "./host-subnets.ts";
 import { ObjIds } from "./ids.ts";
+import { Departures, isUndeclared, meantRow, undeclared } from "./implied.ts";
 import { makingOptions, parseMaking } from "./making.ts";
 import { portsTaken } from "./ports.ts";
 import { chooseSubnet } from "./subnet.ts";
@@ -43,6 +45,13 @@ export interface ChangeOptions {
   readonly notes?: readonly Note[];
 }
 
+/** A nic that was put into a node. */
+export interface Attached {
+  readonly uuid: Uuid;
+  /** What it was, and the name of the network that it was on; undefined: it was not there. */
+  readonly before: { readonly row: NicRow; readonly network: string | undefined } | undefined;
+}
+
 export class Change {
   /** The `next_cfg` that this change is. */
   readonly cfg: number;
@@ -60,6 +69,9 @@ export class Change {
   readonly #subnetsOf = new Map<string, Subnets & { readonly settled: boolean }>();
   readonly #gone = new Set<Uuid>();
   readonly #leaving = new Set<Uuid>();
+  readonly #departures = new Departures();
+  /** Networks that nobody had declared, and that are now, or the other way round. */
+  readonly #renamed = new Set<Uuid>();
   readonly #errors: YardError[] = [];
   readonly #locate: Locate;
   #present: readonly HostSubnet[] | undefined;
@@ -98,6 +110,7 @@ export class Change {
 
   /** Writes the yard's numbers. @throws YardError, or YardErrors, when a part has failed: then nothing is written */
   finish(): void {
+    this.#pruneUndeclared();
     this.#checkMakings();
     this.#checkSubnets();
     const [first, ...others] = this.#errors;
@@ -109,7 +122,7 @@ export class Change {
   #checkMakings(): void {
     if (this.#makings.size === 0) return;
     const others = [...this.#db.table("Network")]
-      .filter(({ name, _uuid }) => !this.#makings.has(name) && !this.#gone.has(_uuid))
+      .filter(({ name, _uuid }) => !this.#makings.has(name) && !this.#gone.has(_uuid) && !this.#renamed.has(_uuid))
       .map((row) => ({ ...parseMaking(row), name: row.name }));
     const written = [...this.#makings].map(([name, making]) => ({ ...making, name }));
     const conflicts = makingConflicts([...others, ...written]);
@@ -188,10 +201,18 @@ export class Change {
       options: makingOptions(spec),
     };
     this.#makings.set(name, spec);
-    const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
-    if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Network", uuid, changed));
+    const present = row ?? this.#undeclaredTwin(spec);
+    if (present && present.name !== name) this.#renamed.add(present._uuid);
+    const uuid = present?._uuid ?? this.#inserted(this.#tx.insert("Network", wanted));
+    if (present) this.#diff(present, wanted, (changed) => this.#tx.update("Network", uuid, changed));
     this.#targets.set(name, { name, uuid, cidr, gateway, type });
     return uuid;
+  }
+
+  /** What nics have asked for by type and id becomes the network that is declared so. */
+  #undeclaredTwin(spec: NetworkSpec): NetworkRow | undefined {
+    const rows = [...this.#db.table("Network")].filter((row) => isUndeclared(row) && row.name !== spec.name);
+    return meantRow(rows, spec);
   }
 
   /** The subnets of the networks but for one of them, and the host's. */
@@ -219,24 +240,14 @@ export class Change {
     this.changed = true;
   }
 
-  /** Takes the network away that was made without being declared, when the last node that is on it leaves. */
-  pruneDefault(): void {
-    const row = this.#db.table("Network").find({ name: DEFAULT_NETWORK.name });
-    if (row === undefined || row.lab !== undefined || row.type !== DEFAULT_NETWORK.type) return;
-    if (this.#targets.has(row.name) || !this.#leaves(row)) return;
-    this.delete("Network", row._uuid);
-  }
-
-  /** Whether some are on a network, and all of these leave. */
-  #leaves(network: NetworkRow): boolean {
-    const nics = new Set(
-      this.#db
-        .table("Nic")
-        .filter({ network: network._uuid })
-        .map(({ _uuid }) => _uuid),
-    );
-    const nodes = [...this.#db.table("Node")].filter((node) => [...node.nics].some((uuid) => nics.has(uuid)));
-    return nodes.length > 0 && nodes.every(({ _uuid }) => this.#leaving.has(_uuid));
+  /** Takes the networks away that nobody declares, when the last nic has left them. */
+  #pruneUndeclared(): void {
+    for (const row of this.#db.table("Network")) {
+      const { _uuid } = row;
+      if (!isUndeclared(row) || this.#gone.has(_uuid) || this.#renamed.has(_uuid)) continue;
+      const nics = this.#db.table("Nic").filter({ network: _uuid });
+      if (this.#departures.desert(_uuid, [...nics])) this.delete("Network", _uuid);
+    }
   }
 
   /** Declares a bridge of the kernel's own. */
@@ -266,7 +277,10 @@ export class Change {
    * their network among them, points to a row that goes (update_ref_counts in ovsdb/transaction.c).
    */
   #deleteNics(uuids: Iterable<Uuid>): void {
-    for (const uuid of uuids) this.#tx.delete("Nic", uuid);
+    for (const uuid of uuids) {
+      this.#tx.delete("Nic", uuid);
+      this.#departures.deleted(uuid);
+    }
   }
 
   /** @throws YardError `network.in-use` when a nic of a node that stays, other than those `changing`, attaches to it */
@@ -346,7 +360,7 @@ export class Change {
    * Puts a nic into a node: a new one under the lowest free index, or the one of that name, which keeps its MAC unless
    * another is asked for.
    */
-  attach(node: NodeRow, spec: NicSpec): { readonly uuid: Uuid; readonly before: NicRow | undefined } | undefined {
+  attach(node: NodeRow, spec: NicSpec): Attached | undefined {
     const rows = this.#nicsOf(node);
     const before = rows.find((row) => row.name === spec.name);
     const index = before?.index ?? lowestFree(new Set(rows.map((row) => row.index)));
@@ -356,7 +370,8 @@ export class Change {
     if (this.#errors.length > 0) return undefined;
     const uuid = this.#writeNic(placing);
     if (before === undefined) this.setNics(node, [...node.nics, uuid]);
-    return { uuid, before };
+    const network = before?.network === undefined ? undefined : this.#db.table("Network").get(before.network)?.name;
+    return { uuid, before: before && { row: before, network } };
   }
 
   /** Writes anew what a node is but for its nics. */
@@ -375,9 +390,12 @@ export class Change {
   }
 
   /** Puts a nic's row back to what it was. */
-  restore(row: NicRow, before: NicRow): void {
-    const { _uuid, status, external_ids, ...wanted } = before;
-    this.#diff(row, wanted, (changed) => this.#tx.update("Nic", row._uuid, changed));
+  restore(row: NicRow, { row: before, network: name }: NonNullable<Attached["before"]>): void {
+    const { _uuid, status, external_ids, ...declared } = before;
+    // One that nobody declares may have gone with it.
+    const network = name === undefined ? undefined : this.#target(name, row.name).uuid;
+    this.#diff(row, { ...declared, network }, (changed) => this.#tx.update("Nic", row._uuid, changed));
+    this.#departures.written(row._uuid, network);
   }
 
   /** Writes the `config` of a nic or a link. */
@@ -416,15 +434,19 @@ export class Change {
   #target(name: string, holder: string): Target {
     const known = this.#targets.get(name);
     if (known) return known;
-    const row = this.#db.table("Network").find({ name });
-    if (row === undefined && name === DEFAULT_NETWORK.name) {
-      this.writeNetwork(DEFAULT_NETWORK, undefined, undefined);
+    const implied = undeclared(name);
+    const written = implied && [...this.#makings].find(([, making]) => isMeant(making, implied))?.[0];
+    if (written !== undefined) return this.#target(written, holder);
+    const rows = [...this.#db.table("Network")].filter(({ _uuid }) => !this.#gone.has(_uuid));
+    const row = rows.find((it) => it.name === name) ?? (implied && meantRow(rows, implied));
+    if (row === undefined && implied !== undefined) {
+      this.writeNetwork(implied, undefined, undefined);
       return this.#target(name, holder);
     }
     if (row === undefined)
       throw new YardError("nic.network-unknown", `${holder} attaches to network ${name}, which the yard does not have`);
     const target = {
-      name,
+      name: row.name,
       uuid: row._uuid,
       ...subnetOf(row),
       type: parseMaking(row).type,
@@ -470,9 +492,10 @@ export class Change {
       spy: spec.spy,
       config: nicConfigText(spec),
     };
-    if (row === undefined) return this.#inserted(this.#tx.insert("Nic", wanted));
-    this.#diff(row, wanted, (changed) => this.#tx.update("Nic", row._uuid, changed));
-    return row._uuid;
+    const uuid = row?._uuid ?? this.#inserted(this.#tx.insert("Nic", wanted));
+    if (row) this.#diff(row, wanted, (changed) => this.#tx.update("Nic", uuid, changed));
+    this.#departures.written(uuid, wanted.network);
+    return uuid;
   }
 
   #nicsOf(node: NodeRow): NicRow[] {

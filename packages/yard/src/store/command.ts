@@ -8,6 +8,7 @@ import type { ImpairSpec, NetworkSpec, NicSpec, NodeSpec, PortForward } from "..
 import { Change, type ChangeOptions, type Place } from "./change.ts";
 import { linkConfigText, nicConfigText, parseLinkConfig, parseNicConfig, parseNodeConfig } from "./config.ts";
 import type { Declared } from "./declare.ts";
+import { undeclared } from "./implied.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -30,9 +31,13 @@ export function addNetwork(store: Store, spec: NetworkSpec, place: Place, option
       throw new YardError("network.name-taken", `the network ${spec.name} exists and is made otherwise`, {
         hint: `remove it first: yard rm ${spec.name}`,
       });
+    const adopted = row ?? store.db.table("Network").get(uuid);
     return (undo) => {
       const made = store.db.table("Network").get(uuid);
-      if (made && row === undefined) undo.deleteNetwork(made);
+      const before = adopted && undeclared(adopted.name);
+      if (made === undefined || row !== undefined) return;
+      if (before) undo.writeNetwork(before, made, undefined);
+      else undo.deleteNetwork(made);
     };
   });
 }
@@ -64,7 +69,6 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
       const made = row === undefined && uuid !== undefined && store.db.table("Node").get(uuid);
       if (!made) return;
       undo.deleteNode(made);
-      undo.pruneDefault();
     };
   });
 }
@@ -73,7 +77,6 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
 export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `remove node ${name}`, undefined, options, (change) => {
     change.deleteNode(nodeRow(store, name));
-    change.pruneDefault();
     return undefined;
   });
 }

@@ -64,7 +64,6 @@ export function declareLab(
       for (const { spec, row } of nodes)
         if (row && foreign(row.lab)) change.attempt(() => refuseName("node", spec.name, labName(store, row.lab)));
       change.writeNodes(nodes, uuid, change.host(place.host));
-      change.pruneDefault();
       change.finish();
       return { cfg: change.cfg, changed: change.changed };
     },
@@ -95,7 +94,6 @@ export function withdrawLabs(
         for (const link of db.table("Link").filter({ lab: lab._uuid })) change.delete("Link", link._uuid);
         change.delete("Lab", lab._uuid);
       }
-      change.pruneDefault();
       change.finish();
       return { cfg: change.cfg, changed: change.changed };
     },
