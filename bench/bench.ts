@@ -9,13 +9,14 @@ import { z } from "zod";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
 import { ovs } from "./case-ovs.ts";
+import { plug } from "./case-plug.ts";
 import { ps } from "./case-ps.ts";
 import { replica } from "./case-replica.ts";
 import { spy } from "./case-spy.ts";
 import { tcp } from "./case-tcp.ts";
 import { describe, type Figure, measured, passes } from "./figure.ts";
 
-const cases: Readonly<Record<string, () => Promise<Figure[]>>> = { nodes, mininet, ps, replica, tcp, spy, ovs };
+const cases: Readonly<Record<string, () => Promise<Figure[]>>> = { nodes, mininet, ps, replica, tcp, spy, ovs, plug };
 const file = new URL("results.json", import.meta.url).pathname;
 const Results = z.object({ figures: z.array(z.looseObject({ case: z.string() })) });
 

@@ -13,6 +13,11 @@ export interface BenchYard extends AsyncDisposable {
   /** Runs `yard -y NAME …`. @returns the seconds of the whole process */
   time(...argv: readonly string[]): Promise<number>;
   run(...argv: readonly string[]): Promise<string>;
+  /** The argument vector and environment of `yard -y NAME …`, for who starts it otherwise. */
+  argv(...argv: readonly string[]): readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Where its switch's database listens. */
+  readonly switchSocket: string;
   /** Resident memory of the agent in MB (10⁶ bytes). */
   agentMemory(): number;
 }
@@ -48,6 +53,9 @@ export async function benchYard(name: string): Promise<BenchYard> {
       return (performance.now() - began) / 1000;
     },
     run: (...argv) => call(argv),
+    argv: (...argv) => [executable, "-y", name, ...argv],
+    env,
+    switchSocket: `${folder.path}/run/${name}/db.sock`,
     agentMemory() {
       const mark = `SWITCHYARD_RUN_DIR=${folder.path}/run`;
       const agent = processes().find(
