@@ -12,6 +12,11 @@ export async function hostYardName(command: Command, env: NodeJS.ProcessEnv): Pr
   // What is asked for when nothing else is.
   const named = yardName(command, { ...env, SWITCHYARD_YARD: env.SWITCHYARD_YARD || UNNAMED });
   if (named !== UNNAMED) return named;
+  return await defaultHostYard();
+}
+
+/** The yard that is meant where none is named. */
+export async function defaultHostYard(): Promise<string> {
   return (await systemSwitchAbsence()) === undefined ? SYSTEM_YARD : "main";
 }
 

@@ -11,6 +11,7 @@ type Personality = (session: Session, argv: readonly string[]) => Promise<void>;
 const personalities: Readonly<Record<string, Personality>> = {
   yard: runProgram,
   "yard-extcap": async (...call) => (await import("./capture/extcap.ts")).runExtcap(...call),
+  ec: async (...call) => (await import("./ec/run.ts")).ec(...call),
   "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
 };
 

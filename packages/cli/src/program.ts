@@ -87,7 +87,14 @@ export function subcommand(parent: Command, name: string, summary: string, sessi
 export function isUsageError(error: unknown): boolean {
   return error instanceof YardError && usageCodes.has(error.code);
 }
-const usageCodes = new Set(["usage.wrong", "yard.two-names", "yard.bad-name", "cp.bad-path", "ovs.bad-argument"]);
+const usageCodes = new Set([
+  "usage.wrong",
+  "yard.two-names",
+  "yard.bad-name",
+  "cp.bad-path",
+  "ovs.bad-argument",
+  "ec.wrong-usage",
+]);
 
 function usageError(error: CommanderError, argv: readonly string[]): YardError {
   const verb = verbOf(argv);

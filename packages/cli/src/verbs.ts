@@ -164,6 +164,7 @@ export const verbs: readonly Verb[] = [
 export const hiddenVerbs: readonly Verb[] = [
   { name: "__complete", summary: "", group: host, load: () => import("./commands/complete.ts") },
   { name: "pipes", summary: "", group: host, load: () => import("./commands/pipes.ts") },
+  { name: "ec-keeper", summary: "", group: host, load: () => import("./commands/ec-keeper.ts") },
   { name: "relay", summary: "", group: host, load: () => import("./commands/relay.ts") },
 ];
 

@@ -109,6 +109,7 @@ function refuseOthers(edit: SwitchEdit, bridge: BridgeRow, ports: readonly PortR
 export function notYours(message: string, owner: string | undefined): YardError {
   const ways: Readonly<Record<string, string>> = {
     cni: "delete the pod or container that it belongs to",
+    ec: "remove it by: ec stop SLOT, or ec delete-vswitch NAME",
     docker: "remove the container or the Docker network that it belongs to",
   };
   return new YardError("ovs.not-yours", message, {

@@ -1,3 +1,4 @@
+export { slotMac } from "./addresses.ts";
 export type { BridgeEntry } from "./bridge-rows.ts";
 export {
   addBridgeHost,

@@ -1,0 +1,127 @@
+/** `create-vswitch`, and what is to be known of a vswitch: its bridge's row says it. */
+import { addressOf, type Cidr, family, parseCidr, YardError } from "@switchyard/base";
+import { applyLinks, type LinkOp } from "@switchyard/linux";
+import { type BridgeRow, bestDatapath, commitEdit, type SwitchEdit } from "@switchyard/vswitch";
+import { allowIpv6 } from "./ipv6.ts";
+import { EC_OWNER, type EcPlace } from "./place.ts";
+import { DEVICE_OFPORT, ipv6, slotOfPort, type Vswitch, vswitchMac } from "./slots.ts";
+
+/** The entries of a bridge's `external_ids` that hold its address and IPv6 prefix. */
+const ADDRESS = "ec-address";
+const PREFIX = "ec-ipv6-prefix";
+
+/** Slots' ports, `<name>-s<nn>`, must be names of interfaces. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,9}$/;
+
+export interface NewVswitch {
+  readonly name: string;
+  readonly address: string;
+  readonly ipv6Prefix: string;
+  readonly device: string | undefined;
+  readonly usermode: boolean;
+}
+
+/**
+ * Makes a switch with its address; the same again is no error.
+ *
+ * @returns its datapath
+ * @throws YardError `ec.bad-name`, `ec.vswitch-taken`, `address.bad-cidr`, `switch.port-failed`
+ */
+export async function createVswitch(place: EcPlace, wanted: NewVswitch, warn: (line: string) => void): Promise<string> {
+  const { name, device } = wanted;
+  if (!NAME.test(name))
+    throw new YardError("ec.bad-name", `"${name}" cannot be a vswitch's name`, {
+      hint: "up to 10 letters, digits, `-`, `_` and `.`, the first a letter or digit",
+    });
+  const vswitch: Vswitch = { name, address: ipv4(wanted.address), ipv6Prefix: wanted.ipv6Prefix };
+  ipv6(vswitch.ipv6Prefix, addressOf(vswitch.address));
+  const best = await bestDatapath(place.db);
+  if (!wanted.usermode && best === "netdev") warn("this host has no openvswitch module: the switch works in userspace");
+  const datapath = wanted.usermode ? "netdev" : best;
+  await commitEdit(place.db, (edit) => writeVswitch(edit, vswitch, datapath, device), { owner: EC_OWNER });
+  addressVswitch(place, vswitch);
+  return datapath;
+}
+
+function writeVswitch(edit: SwitchEdit, vswitch: Vswitch, datapath: string, device: string | undefined): void {
+  const { name, address, ipv6Prefix } = vswitch;
+  const row = edit.bridge(name);
+  if (row !== undefined) {
+    const same = row.external_ids.get(ADDRESS) === address && row.external_ids.get(PREFIX) === ipv6Prefix;
+    if (edit.ownerOf(row) !== EC_OWNER || !same || row.datapath_type !== datapath)
+      throw new YardError("ec.vswitch-taken", `there is a bridge ${name} already, which is made otherwise`, {
+        hint: edit.ownerOf(row) === EC_OWNER ? `remove it first: ec delete-vswitch ${name}` : "choose another name",
+      });
+  }
+  const bridge =
+    row?._uuid ??
+    edit.addBridge(
+      name,
+      {
+        datapath_type: datapath,
+        other_config: { hwaddr: vswitchMac(vswitch) ?? "" },
+        external_ids: { [ADDRESS]: address, [PREFIX]: ipv6Prefix },
+      },
+      "vswitch",
+    );
+  if (device === undefined || edit.port(device)?.bridge._uuid === bridge) return;
+  edit.addPort(bridge, device, {}, [{ name: device, ofport_request: DEVICE_OFPORT }], "device");
+}
+
+/** `delete-vswitch`. @throws YardError `ec.no-vswitch`, `ec.vswitch-in-use` */
+export async function deleteVswitch(place: EcPlace, name: string): Promise<void> {
+  await commitEdit(
+    place.db,
+    (edit) => {
+      const row = edit.bridge(name);
+      if (row === undefined || edit.ownerOf(row) !== EC_OWNER) throw noVswitch(name);
+      const slots = edit.portsOf(row).filter((port) => slotOfPort(name, port.name) !== undefined);
+      if (slots.length > 0)
+        throw new YardError("ec.vswitch-in-use", `${slots.map((port) => port.name).join(", ")} are on ${name}`, {
+          hint: "stop them first: ec stop SLOT",
+        });
+      edit.removeBridge(row);
+    },
+    { owner: EC_OWNER },
+  );
+}
+
+/** A vswitch, with its address on the host, which a restart of the host forgets. @throws YardError `ec.no-vswitch` */
+export function vswitchOf(place: EcPlace, name: string): Vswitch & { readonly datapath: string } {
+  const row = place.db.table("Bridge").find({ name });
+  const vswitch = row && read(row);
+  if (vswitch === undefined) throw noVswitch(name);
+  addressVswitch(place, vswitch);
+  return { ...vswitch, datapath: row?.datapath_type ?? "" };
+}
+
+function read(row: BridgeRow): Vswitch | undefined {
+  const address = row.external_ids.get(ADDRESS);
+  if (address === undefined) return undefined;
+  return { name: row.name, address: parseCidr(address), ipv6Prefix: row.external_ids.get(PREFIX) ?? "" };
+}
+
+/** @throws YardError `ec.nic-failed` */
+function addressVswitch({ namespace }: EcPlace, { name, address, ipv6Prefix }: Vswitch): void {
+  const addresses = [address, ...allowIpv6(namespace, name, ipv6(ipv6Prefix, addressOf(address)))];
+  const ops: LinkOp[] = [
+    { op: "set", name, up: true },
+    ...addresses.map((one): LinkOp => ({ op: "address-add", name, address: one })),
+  ];
+  const failed = applyLinks([{ namespace, ops }]).find(({ errno }) => errno !== "EEXIST");
+  if (failed !== undefined) throw new YardError("ec.nic-failed", `${name}: ${failed.message}`);
+}
+
+function ipv4(text: string): Cidr {
+  const address = parseCidr(text);
+  if (family(address) === 4) return address;
+  throw new YardError("address.bad-cidr", `a vswitch needs an IPv4 address, not ${text}`, {
+    hint: "its IPv6 addresses follow from it, under DEFAULT_IPV6_PREFIX",
+  });
+}
+
+function noVswitch(name: string): YardError {
+  return new YardError("ec.no-vswitch", `there is no vswitch ${name}`, {
+    hint: `make it: ec create-vswitch ${name} 10.0.0.254/24`,
+  });
+}

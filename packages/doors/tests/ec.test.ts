@@ -1,0 +1,191 @@
+/** ecDock's command with a real engine, on the switch of a yard. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { childEnvironment, run, tryRun } from "@switchyard/base";
+import {
+  type DockerEngine,
+  expectSameMachine,
+  type Machine,
+  requires,
+  snapshotMachine,
+  startDockerEngine,
+  temporaryFolder,
+} from "@switchyard/testing";
+
+const ready = requires("root", "openvswitch", "docker-engine", "busybox");
+const LIMIT = 60_000;
+const main = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
+
+class EcSite implements AsyncDisposable {
+  private constructor(
+    readonly yard: string,
+    readonly engine: DockerEngine,
+    readonly env: Readonly<Record<string, string>>,
+    readonly runDir: string,
+    private readonly stack: AsyncDisposableStack,
+  ) {}
+
+  static async create(): Promise<EcSite> {
+    await using stack = new AsyncDisposableStack();
+    const { path } = stack.use(await temporaryFolder("tslots-"));
+    const engine = stack.use(await startDockerEngine());
+    const yard = `tslotse${process.pid}`;
+    const env = {
+      ...childEnvironment(),
+      SWITCHYARD_RUN_DIR: join(path, "run"),
+      SWITCHYARD_STATE_DIR: join(path, "state"),
+      SWITCHYARD_YARD: yard,
+      DOCKER_HOST: engine.address,
+    };
+    return new EcSite(yard, engine, env, join(path, "run", yard), stack.move());
+  }
+
+  /** Runs `ec …`; the name that a program is called by is its first argument. */
+  async ec(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
+    const call = ["bash", "-c", 'exec -a ec "$@"', "ec", process.execPath, main, ...argv] as const;
+    const { code, stdout, stderr } = await tryRun([...call], { env: this.env, timeout: LIMIT });
+    return { code, out: stdout, err: stderr };
+  }
+
+  docker(...argv: readonly string[]): Promise<string> {
+    return run(["docker", "-H", this.engine.address, ...argv]).then((text) => text.trim());
+  }
+
+  ofctl(...argv: readonly string[]): Promise<string> {
+    const [verb = "", bridge = "", ...rest] = argv;
+    return run(["ovs-ofctl", verb, `unix:${this.runDir}/${bridge}.mgmt`, ...rest]);
+  }
+
+  vsctl(...argv: readonly string[]): Promise<string> {
+    return run(["ovs-vsctl", `--db=unix:${this.runDir}/db.sock`, "--timeout=10", ...argv]).then((text) => text.trim());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ids = (await this.docker("ps", "-aq")).split("\n").filter((id) => id !== "");
+    if (ids.length > 0) await this.docker("rm", "-f", ...ids);
+    await run([process.execPath, main, "-y", this.yard, "down", "--all"], { env: this.env, timeout: LIMIT });
+    await this.stack.disposeAsync();
+  }
+}
+
+describe.skipIf(!ready)("ec", () => {
+  let before: Machine;
+  let site: EcSite;
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await EcSite.create();
+  }, LIMIT);
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(`${site.yard}|ec-keeper`), timeout: 10_000 });
+  }, LIMIT);
+
+  test(
+    "does the session of ecDock's README: a vswitch, containers in slots, attach, and nothing left",
+    async () => {
+      expect(await site.ec("create-vswitch", "10.0.0.254/24")).toMatchObject({ code: 0 });
+      expect(await site.vsctl("get", "Bridge", "ovs0", "other_config:hwaddr")).toBe('"52:00:0a:00:00:fe"');
+      const first = await site.ec("--slot=1", "start", "busybox", "sh");
+      expect(first).toMatchObject({ code: 0, err: "" });
+      expect(first.out).toContain("IP=10.0.0.1/24 and MAC=52:00:0a:00:00:01 with gateway 10.0.0.254");
+      // Without a slot it is the next one that is free.
+      expect((await site.ec("-q", "start", "busybox", "httpd", "-f", "-h", "/etc")).out).toBe("");
+      expect(await site.docker("ps", "--format", "{{.Names}}")).toBe("ovs0-s02\novs0-s01");
+      expect(await site.docker("exec", "ovs0-s01", "hostname")).toEndWith("-ovs0-s01");
+      expect(await site.vsctl("get", "Interface", "ovs0-s02", "ofport")).toBe("2");
+      const link = await site.docker("exec", "ovs0-s01", "ip", "address", "show", "eth0");
+      for (const part of ["52:00:0a:00:00:01", "inet 10.0.0.1/24", "inet6 2001:db8::a00:1/64"])
+        expect(link).toContain(part);
+      expect(await site.docker("exec", "ovs0-s01", "ip", "route")).toContain("default via 10.0.0.254");
+      expect(await site.docker("exec", "ovs0-s01", "wget", "-qO-", "http://10.0.0.2/passwd")).toContain("root:");
+      await site.docker("exec", "ovs0-s01", "ping", "-c1", "-W2", "10.0.0.254");
+      expect(await site.ofctl("dump-flows", "ovs0")).toContain("dl_dst=52:00:0a:00:00:01 actions=output:1");
+      // With a terminal of its own, `script`, it shows what the container's shell says.
+      const attach = ["bash", "-c", 'exec -a ec "$0" "$@"', process.execPath, main, "attach", "1"];
+      const typed = { input: "echo slot $((40+2))\nexit\n", env: site.env, timeout: LIMIT };
+      const { stdout } = await tryRun(["script", "-qec", attach.map(quoted).join(" "), "/dev/null"], typed);
+      expect(stdout).toContain("slot 42");
+      expect((await site.ec("stop", "1")).code).toBe(0);
+      expect((await site.ec("stop", "2")).code).toBe(0);
+      expect(await site.docker("ps", "-aq")).toBe("");
+      expect(await site.vsctl("list-ports", "ovs0")).toBe("");
+      expect(await site.ofctl("dump-flows", "ovs0")).not.toContain("dl_dst");
+    },
+    LIMIT,
+  );
+
+  test(
+    "a container that is restarted gets its nic back",
+    async () => {
+      await site.ec("--slot=5", "start", "busybox", "sleep", "600");
+      await site.docker("restart", "-t", "0", "ovs0-s05");
+      const nic = "until ip address show eth0 2>/dev/null | grep -q 10.0.0.5/24; do sleep 0.1; done; ip route";
+      const routes = await site.docker("exec", "ovs0-s05", "timeout", "10", "sh", "-c", nic);
+      expect(routes).toContain("default via 10.0.0.254");
+      await site.docker("exec", "ovs0-s05", "ping", "-c1", "-W2", "10.0.0.254");
+      await site.ec("stop", "5");
+    },
+    LIMIT,
+  );
+
+  test(
+    "two nics bridged inside, ports of the switch's own, several vswitches, and any mask",
+    async () => {
+      await site.ec("create-vswitch", "wide", "10.9.0.1/16", "--usermode");
+      const dual = await site.ec("--slot=3", "--dual-nic", "start", "busybox", "sleep", "600");
+      expect(dual).toMatchObject({ code: 0, err: "" });
+      expect(await site.vsctl("get", "Interface", "ovs0-o03", "ofport")).toBe("30003");
+      const links = await site.docker("exec", "ovs0-s03", "ip", "address");
+      for (const part of ["52:80:0a:00:00:03", "inet 10.0.0.3/24 brd 10.0.0.255 scope global br0"])
+        expect(links).toContain(part.replace("brd 10.0.0.255 ", ""));
+      for (const port of ["ovs0-s03", "ovs0-o03"])
+        expect(await site.ofctl("show", "ovs0")).toMatch(new RegExp(`\\(${port}\\)[^(]*config: +NO_FLOOD`));
+      const more = await site.ec("--slot=100", "--internal", "--eth1=wide", "start", "busybox", "sleep", "600");
+      expect(more).toMatchObject({ code: 0, err: "" });
+      const nics = await site.docker("exec", "ovs0-s100", "ip", "-4", "-o", "address");
+      expect(nics).toContain("10.0.0.100/24");
+      expect(nics).toContain("10.9.0.100/16");
+      // What is flooded, as the question for its MAC, does not come to it: it has to speak first.
+      await site.docker("exec", "ovs0-s03", "ping", "-c1", "-W2", "10.0.0.100");
+      await site.docker("exec", "ovs0-s100", "ping", "-c1", "-W2", "10.9.0.1");
+      expect(await site.ec("restart", "3", "busybox", "sleep", "601")).toMatchObject({ code: 0, err: "" });
+      expect(await site.docker("exec", "ovs0-s03", "ip", "address", "show", "eth0")).toContain("10.0.0.3/24");
+      await site.ec("stop", "3", "--no-rm");
+      expect(await site.docker("ps", "-a", "--format", "{{.Names}}")).toContain("ovs0-s03");
+      await site.docker("run", "-d", "--name", "theirs", "--network", "none", "busybox", "true");
+      await site.ec("cleanup");
+      expect((await site.docker("ps", "-a", "--format", "{{.Names}}")).split("\n").sort()).toEqual([
+        "ovs0-s100",
+        "theirs",
+      ]);
+      await site.ec("stop", "100");
+      expect((await site.ec("delete-vswitch", "wide")).code).toBe(0);
+    },
+    LIMIT,
+  );
+
+  test(
+    "refuses a slot that is taken, the switch's own, none, and an image that is not there; nothing is left",
+    async () => {
+      await site.ec("--slot=1", "start", "busybox", "sleep", "600");
+      expect((await site.ec("--slot=1", "start", "busybox", "true")).err).toContain("[ec.slot-taken]");
+      expect((await site.ec("--slot=128", "start", "busybox")).err).toContain("[ec.bad-slot]");
+      expect((await site.ec("stop", "9")).err).toContain("[ec.slot-empty]");
+      expect((await site.ec("--vswitch=no", "start", "busybox", "true")).err).toContain("[ec.no-vswitch]");
+      expect((await site.ec("start", "nowhere.invalid/x")).err).toContain("[ec.no-image]");
+      expect((await site.ec("start", "busybox", "true")).err).toMatch(/\[ec\.(not-running|nic-failed)\]/);
+      expect((await site.ec("delete-vswitch")).err).toContain("[ec.vswitch-in-use]");
+      expect((await site.ec("frobnicate")).code).toBe(2);
+      expect(await site.vsctl("list-ports", "ovs0")).toBe("ovs0-s01");
+      await site.ec("stop", "1");
+      expect(await site.docker("ps", "-aq", "--filter", "name=ovs0")).toBe("");
+    },
+    LIMIT,
+  );
+});
+
+/** For `script`, which takes a command as one text. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
