@@ -16,7 +16,7 @@ const code = (body: () => unknown) => {
 
 describe("ec's command line", () => {
   test("takes ecDock's own examples", () => {
-    const made = { do: "create-vswitch", name: "ovs0", address: "10.0.0.254/24", device: undefined };
+    const made = { do: "create-vswitch", name: "ovs0", address: "10.0.0.254/24", device: undefined } as const;
     expect(command("create-vswitch", "10.0.0.254/24")).toEqual(made);
     expect(command("create-vswitch", "lab", "10.0.0.254/24", "eth0")).toEqual({ ...made, name: "lab", device: "eth0" });
     expect(command("--slot=1", "start", "image", "a", "b")).toEqual({
