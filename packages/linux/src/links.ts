@@ -36,7 +36,7 @@ interface FarEnd {
   readonly name: string;
   readonly settings: LinkSettings;
   readonly offloads: boolean | undefined;
-  readonly solicit: boolean | undefined;
+  readonly addressed: boolean | undefined;
 }
 
 /** {@link LinkWork} by rtnetlink. */
@@ -105,10 +105,13 @@ function visit(
   }
   using socket = opened;
   using queue = new Queue(socket, failures);
-  for (const { near, op, name, settings, offloads, solicit } of due) {
+  for (const { near, op, name, settings, offloads, addressed } of due) {
     if (failures.has(op)) continue;
     // Where there is no IPv6 there is nothing to ask for either.
-    if (solicit === false) setSysctls(namespace, { [`net.ipv6.conf.${name}.router_solicitations`]: "0" });
+    if (addressed) {
+      const of = `net.ipv6.conf.${name}`;
+      setSysctls(namespace, { [`${of}.router_solicitations`]: "0", [`${of}.accept_dad`]: "0" });
+    }
     if (offloads !== undefined) queue.offloads(near, op, name, offloads);
     queue.push(near, op, setLink(name, settings));
   }
@@ -161,10 +164,10 @@ function enqueue(
       if (op.port)
         queue.push(here, op, setLink(op.name, { alias, up: op.up, master, silent: true, unaddressed: hasIpv6(mtu) }));
       else if (alias !== undefined || master !== undefined) queue.push(here, op, setLink(op.name, { alias, master }));
-      const { offloads, solicit } = peer;
-      if (peer.alias !== undefined || peer.up !== undefined || offloads !== undefined || solicit !== undefined) {
+      const { offloads, addressed } = peer;
+      if (peer.alias !== undefined || peer.up !== undefined || offloads !== undefined || addressed !== undefined) {
         const settings = { alias: peer.alias, up: peer.up };
-        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads, solicit });
+        later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads, addressed });
       }
       return;
     }
@@ -184,7 +187,8 @@ function enqueue(
       queue.push(here, op, createMacvlan(name, { mtu, mac, namespace }, parent), true);
       const settings = { alias, up };
       if (op.namespace === undefined) queue.push(here, op, setLink(name, settings));
-      else later({ namespace: op.namespace, near: here, op, name, settings, offloads: undefined, solicit: undefined });
+      else
+        later({ namespace: op.namespace, near: here, op, name, settings, offloads: undefined, addressed: undefined });
       return;
     }
     case "bridge": {

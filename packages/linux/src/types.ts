@@ -28,10 +28,12 @@ export type LinkOp =
         readonly up?: boolean;
         readonly offloads?: boolean;
         /**
-         * False: it asks for no IPv6 router (RFC 4861 section 6.3.7); what routers advertise unasked it takes all the
-         * same. The kernel would go on asking for ever, and a switch brings each question to every port of a segment.
+         * It will be given its addresses. So it asks no IPv6 router for any (RFC 4861 section 6.3.7; what routers advertise
+         * unasked it takes all the same), and does not try whether its link-local one is taken (RFC 4862 section 5.4). The
+         * kernel would ask for ever, and a switch brings each question to every port of a segment. By rtnetlink only:
+         * `ip` knows no such options.
          */
-        readonly solicit?: boolean;
+        readonly addressed?: boolean;
       };
     }
   | {

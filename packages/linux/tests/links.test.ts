@@ -12,6 +12,7 @@ import {
   type LinkOp,
   type NamespaceBatch,
   namespaceId,
+  readSysctls,
   viewNamespace,
   viewNamespaces,
   viewNamespacesInSlices,
@@ -333,5 +334,23 @@ describe.skipIf(!requires("root"))("many at once", () => {
     // A thread that the runtime started abroad would stay there and hold the namespace after its deletion.
     const threads = readdirSync("/proc/self/task").map((id) => readlinkSync(`/proc/self/task/${id}/ns/net`));
     expect(new Set(threads)).toEqual(new Set([`net:[${home}]`]));
+  });
+});
+
+describe.skipIf(!requires("root"))("a veth whose far end will be given its addresses", () => {
+  test("has its link-local address at once, and asks no router; another asks as the kernel does", async () => {
+    using two = twoNamespaces();
+    const peer = (name: string) => ({ name, namespace: { name: two.b }, up: true });
+    const ops: LinkOp[] = [
+      { op: "veth", name: "v0", up: true, peer: { ...peer("w0"), addressed: true } },
+      { op: "veth", name: "v1", up: true, peer: peer("w1") },
+    ];
+    expect(applyLinks([{ namespace: { name: two.a }, ops }])).toEqual([]);
+    const linkLocal = (name: string) => run(["ip", "-n", two.b, "-6", "address", "show", "dev", name, "scope", "link"]);
+    expect(await linkLocal("w0")).toMatch(/inet6 fe80::/);
+    expect(await linkLocal("w0")).not.toContain("tentative");
+    expect(await linkLocal("w1")).toContain("tentative");
+    const asks = (name: string) => `net.ipv6.conf.${name}.router_solicitations`;
+    expect(readSysctls({ name: two.b }, [asks("w0"), asks("w1")])).toEqual({ [asks("w0")]: "0", [asks("w1")]: "-1" });
   });
 });

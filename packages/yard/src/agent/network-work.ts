@@ -70,8 +70,7 @@ function vethOp(yard: string, name: string, state: VethState): LinkOp {
       up: state.up && state.namespace !== ELSEWHERE,
       // A new one has them.
       ...(state.offloads ? {} : { offloads: false }),
-      // Who has been given addresses need not ask a router for them.
-      ...(state.addresses.length > 0 ? { solicit: false } : {}),
+      ...(state.addresses.length > 0 ? { addressed: true } : {}),
     },
   };
 }
