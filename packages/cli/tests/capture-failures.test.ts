@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { ChildProcess } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { yardPaths } from "@switchyard/yard/paths";
@@ -66,6 +68,29 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     const marked = await run(["tcpdump", "-nr", join(site.folder, "restart.pcapng"), "ip[48:4] = 0x5a5a5a5a"]);
     expect(marked.split("\n").filter((line) => line.includes("ICMP"))).toHaveLength(10);
     expect((await command("plan")).stdout).toBe("nothing to do\n");
+  });
+
+  test("a reader that is too slow loses frames, which are counted, there and in the file", async () => {
+    const [program = "", ...args] = site.argv(yard, ["capture", "b:0", "icmp", "-B", "64k", "--json"]);
+    const child = spawn(program, args, { env: site.env, cwd: site.folder, stdio: ["ignore", "pipe", "pipe"] });
+    const said = text(child.stderr);
+    await once(child.stderr, "data");
+    // Nothing reads its output meanwhile.
+    await ping("-f", "-c", "1500", "-s", "1400");
+    child.kill("SIGINT");
+    const chunks: Buffer[] = [];
+    for await (const chunk of child.stdout) chunks.push(chunk);
+    writeFileSync(join(site.folder, "slow.pcapng"), Buffer.concat(chunks));
+    const { captured, received, dropped } = JSON.parse((await said).trim().split("\n").at(-1) ?? "");
+    expect(dropped).toBeGreaterThan(0);
+    expect(captured).toBe(await frames("slow.pcapng"));
+    expect(received).toBeGreaterThanOrEqual(captured + dropped - 1);
+    // isb_ifdrop: code 5, eight bytes.
+    const option = Buffer.alloc(12);
+    option.writeUInt16LE(5, 0);
+    option.writeUInt16LE(8, 2);
+    option.writeBigUInt64LE(BigInt(dropped), 4);
+    expect(Buffer.concat(chunks).includes(option)).toBe(true);
   });
 
   test("a disk that is full ends it with a clear word, and what is on it can be read", async () => {

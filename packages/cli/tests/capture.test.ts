@@ -21,6 +21,31 @@ nodes:
 links: [{ endpoints: ["left:wire0", "right:wire0"] }]
 `;
 
+/** Each of its nics is on a network of another type; the first is slowed down, and so on a bridge of its own. */
+const TYPES = `
+name: types
+networks:
+  slow: { cidr: 10.251.10.0/24 }
+  theirs: { type: bridge, bridge: br0 }
+  tagged: { type: vlan, id: 7, master: slow, cidr: 10.251.12.0/24 }
+  out: { type: nat, cidr: 10.251.13.0/24 }
+nodes:
+  c:
+    kind: netns
+    nics:
+      - { network: slow, ip: 10.251.10.1/24, impair: { delay: 1ms } }
+      - { network: theirs, ip: 10.251.11.1/24 }
+      - { network: tagged, ip: 10.251.12.1/24 }
+      - { network: out, ip: 10.251.13.10/24 }
+  d:
+    kind: netns
+    nics:
+      - { network: slow, ip: 10.251.10.2/24 }
+      - { network: theirs, ip: 10.251.11.2/24 }
+      - { network: tagged, ip: 10.251.12.2/24 }
+      - { network: out, ip: 10.251.13.11/24 }
+`;
+
 describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))("a spied lab", () => {
   const yard = yardName();
   let before: Machine;
@@ -102,6 +127,22 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     expect((await decoded("tagged.pcapng", "-e"))[0]).toMatch(/ethertype ARP .*who-has 10\.251\.8\.9/);
     expect((await decoded("trunk.pcapng", "-e"))[0]).toMatch(/vlan 5.*who-has 10\.251\.8\.9/);
     expect((await decoded("wire.pcapng", "-e"))[0]).toMatch(/> 10\.251\.9\.2: ICMP echo request/);
+  });
+
+  test("nics on all types of networks can be captured from, impaired ones too", async () => {
+    expect((await command("ovs", "bridge-add", "br0")).code).toBe(0);
+    expect(await command("up", site.write("types.yard.yaml", TYPES))).toMatchObject({ code: 0, stderr: "" });
+    const captures = await Promise.all(
+      [0, 1, 2, 3].map((n) => capturing(`c:${n}`, "icmp", "-c", "4", "-w", `c${n}.pcapng`)),
+    );
+    for (const address of ["10.251.10.2", "10.251.11.2", "10.251.12.2", "10.251.13.11"]) await ping("c", address, 2);
+    for (const { done } of captures) expect((await done).code).toBe(0);
+    for (const [n, subnet] of [10, 11, 12, 13].entries()) {
+      const seen = await decoded(`c${n}.pcapng`, "-e");
+      expect(seen).toHaveLength(4);
+      for (const line of seen) expect(line).toMatch(new RegExp(`ethertype IPv4 .*> 10\\.251\\.${subnet}\\.`));
+    }
+    expect((await command("down", "types.yard.yaml")).code).toBe(0);
   });
 
   test("several read at once; the spy goes with the last, also when all are killed", async () => {

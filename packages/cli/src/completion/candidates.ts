@@ -88,6 +88,7 @@ async function optionValues(option: Option, known: Known): Promise<Completion> {
     case "--network":
       return listed(await known.networks(), "network");
     case "--junit":
+    case "--write":
     case "--rootfs":
     case "--bind":
     case "--image":
