@@ -98,10 +98,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
 
   const prefix = `${paths.namespace}_`;
-  // One that was left half-made is there to be taken away, but not to be used.
-  const names = listNamespaces()
-    .filter((name) => name.startsWith(prefix))
-    .filter((name) => !desired.namespaces.has(name) || namespaceId({ name }) !== undefined);
+  const names = listNamespaces().filter((name) => name.startsWith(prefix));
   const onHost = desired.links.size + desired.hostBridges.size > 0;
   const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"], onHost);
   const host = views.get("self");
@@ -110,6 +107,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
     const wanted = desired.namespaces.get(name);
+    // One that was left half-made is there to be taken away, but not to be used.
+    if (wanted && !views.has(name)) continue;
     const node = name.slice(prefix.length);
     const engine = engines.containers.get(node);
     const owner = engine && engine.key.runtime === "docker" ? engine.state : undefined;
