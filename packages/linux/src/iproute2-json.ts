@@ -34,7 +34,9 @@ function readLink(json: Json, indexes: ReadonlyMap<string, number>): Link {
     master: indexes.get(text(json.master)) ?? 0,
     // Told by its name, which is a number unless /etc/iproute2/group has another.
     group: Number(text(json.group)) || 0,
-    ...(kind === "macvlan" ? { parent: indexes.get(text(json.link)) ?? number(json.link_index) } : {}),
+    ...(kind === "macvlan" || kind === "macvtap"
+      ? { parent: indexes.get(text(json.link)) ?? number(json.link_index) }
+      : {}),
     ...(kind === "vxlan" && isObject(linkinfo) && isObject(linkinfo.info_data)
       ? { vxlan: readVxlan(linkinfo.info_data, indexes) }
       : {}),

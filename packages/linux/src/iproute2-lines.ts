@@ -65,7 +65,7 @@ export function linesOf(op: LinkOp): OpLine[] {
       if (op.mtu !== undefined) words.push("mtu", String(op.mtu));
       if (op.mac !== undefined) words.push("address", op.mac);
       if (op.namespace !== undefined) words.push("netns", namespaceWord(op.namespace));
-      const lines: OpLine[] = [{ line: join([...words, "type", "macvlan", "mode", "bridge"]) }];
+      const lines: OpLine[] = [{ line: join([...words, "type", op.tap ? "macvtap" : "macvlan", "mode", "bridge"]) }];
       const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...upDown(op.up)];
       const far = op.namespace === undefined ? {} : { far: op.namespace };
       if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]), ...far });

@@ -181,10 +181,10 @@ function enqueue(
       return;
     }
     case "macvlan": {
-      const { name, mtu, mac, alias, up } = op;
+      const { name, mtu, mac, alias, up, tap } = op;
       const parent = queue.index(op.parent);
       const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
-      queue.push(here, op, createMacvlan(name, { mtu, mac, namespace }, parent), true);
+      queue.push(here, op, createMacvlan(name, { mtu, mac, namespace }, parent, tap), true);
       const settings = { alias, up };
       if (op.namespace === undefined) queue.push(here, op, setLink(name, settings));
       else

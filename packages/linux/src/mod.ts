@@ -13,6 +13,7 @@ export {
   knowsLinkKind,
 } from "./kernel.ts";
 export { lockFile } from "./lock.ts";
+export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
 export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { adoptNamespace, listNamespaces, namespaceId } from "./namespaces.ts";

@@ -53,6 +53,8 @@ export type LinkOp =
       /** A second MAC address on the link `parent`, in mode `bridge` (ip-link(8)): those of one parent reach each other. */
       readonly op: "macvlan";
       readonly name: string;
+      /** A macvtap: what has it open has its packets, and not the kernel (ip-link(8)); see {@link openMacvtap}. */
+      readonly tap?: boolean;
       /** A link of the batch's namespace; it need not be in the same one as the new link. */
       readonly parent: string;
       /** Where the new link is made; by default in the batch's namespace. */
@@ -187,7 +189,7 @@ export interface Link {
   readonly group: number;
   /** Of a VXLAN device only. */
   readonly vxlan?: VxlanSeen;
-  /** Of a macvlan only: ifindex of its parent, maybe in another namespace. */
+  /** Of a macvlan or macvtap only: ifindex of its parent, maybe in another namespace. */
   readonly parent?: number;
   /** Whether checksums and segmentation are left to whoever takes the packets; undefined: not a veth, or not known. */
   readonly offloads: boolean | undefined;

@@ -1,8 +1,26 @@
 import { describe, expect, test } from "bun:test";
+import { closeSync } from "node:fs";
 import { parseCidr, parseMac, tryRun } from "@switchyard/base";
 import { requires } from "@switchyard/testing";
-import { applyLinks, type LinkOp, viewNamespace } from "../src/mod.ts";
+import { applyLinks, type LinkOp, openMacvtap, viewNamespace } from "../src/mod.ts";
 import { twoNamespaces, withBackend } from "./scratch.ts";
+
+describe.skipIf(!requires("root", "iproute2"))("an opened macvtap", () => {
+  test("is to be had by its name, and none where there is another link of that name", () => {
+    const [nic, tap] = [`tlinm${process.pid}`, `tlint${process.pid}`];
+    const self = (...ops: LinkOp[]) => applyLinks([{ namespace: "self", ops }]);
+    const wire: LinkOp = { op: "veth", name: nic, peer: { name: `${nic}x`, namespace: "self" } };
+    expect(self(wire, { op: "macvlan", tap: true, name: tap, parent: nic, up: true })).toEqual([]);
+    try {
+      const fd = openMacvtap(tap);
+      expect(() => openMacvtap(nic)).toThrow("no macvtap");
+      closeSync(fd);
+    } finally {
+      self({ op: "delete", name: nic });
+    }
+    expect(() => openMacvtap(tap)).toThrow("no macvtap");
+  });
+});
 
 for (const backend of ["netlink", "iproute2"] as const) {
   describe.skipIf(!requires("root", "iproute2", "ping"))(`macvlans and the kernel's bridges by ${backend}`, () => {
@@ -33,6 +51,18 @@ for (const backend of ["netlink", "iproute2"] as const) {
       expect(apply(two.a, [{ op: "macvlan", name: "eth2", parent: "none" }])).toMatchObject([{ errno: "ENODEV" }]);
       const nowhere: LinkOp = { op: "macvlan", name: "eth2", parent: "nic0", namespace: { name: "tlinux_none" } };
       expect(apply(two.a, [nowhere])).toMatchObject([{ errno: "ENOENT" }]);
+    });
+
+    test("a macvtap is made on a parent, and told as what it is", () => {
+      using two = twoNamespaces();
+      expect(
+        apply(two.a, [
+          { op: "veth", name: "nic0", up: true, peer: { name: "wire", namespace: { name: two.a }, up: true } },
+          { op: "macvlan", tap: true, name: "tap0", parent: "nic0", alias: "mine", up: true },
+        ]),
+      ).toEqual([]);
+      const parent = view(two.a).links.get("nic0")?.index;
+      expect(view(two.a).links.get("tap0")).toMatchObject({ kind: "macvtap", alias: "mine", up: true, parent });
     });
 
     test("a bridge joins its members, those made for it and those that came later, until they leave", async () => {

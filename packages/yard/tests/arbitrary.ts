@@ -24,6 +24,7 @@ import {
   type ServiceState,
   type SinkState,
   type State,
+  type TapPlace,
   type TapState,
   type UnderlayState,
   type VethState,
@@ -33,6 +34,12 @@ import { purposeOf } from "../src/agent/subject.ts";
 
 const LANS = ["a", "b", "c"];
 const NODES = ["n1", "n2", "n3"];
+
+const TAP_PLACES: readonly TapPlace[] = [
+  { kind: "port" },
+  { kind: "bridged", bridge: "br0" },
+  { kind: "macvtap", parent: "nic0" },
+];
 
 interface NicSeed {
   readonly lan: string;
@@ -253,7 +260,8 @@ function grow(from: Seed): State {
         continue;
       }
       if (node.kind === "vm") {
-        taps.set(port, { mtu, up: true, purpose });
+        const place = TAP_PLACES[mac === "" ? 0 : mtu === 1500 ? 1 : 2] ?? { kind: "port" };
+        taps.set(port, { place, mac: place.kind === "macvtap" ? mac : "", mtu, up: true, purpose });
         const address = parseMac(mac === "" ? "02:00:00:00:00:09" : mac);
         plugged.push({ index: n, tap: port, mac: address, offloads: from.offloads, mtu });
       } else

@@ -124,11 +124,12 @@ export function createVxlan(
   };
 }
 
-/** A macvlan of the link with the index `parent`, made in the namespace whose descriptor is given. */
+/** A macvlan, or macvtap, of the link with the index `parent`, made in the namespace whose descriptor is given. */
 export function createMacvlan(
   name: string,
   { mtu, mac, namespace }: Pick<LinkSettings, "mtu" | "mac" | "namespace">,
   parent: number,
+  tap = false,
 ): NetlinkRequest {
   return {
     type: RTM_NEWLINK,
@@ -141,7 +142,7 @@ export function createMacvlan(
       if (mac !== undefined) writer.attribute(IFLA_ADDRESS, macBytes(mac));
       if (namespace !== undefined) writer.attributeU32(IFLA_NET_NS_FD, namespace);
       writer.nested(IFLA_LINKINFO, () => {
-        writer.attributeText(IFLA_INFO_KIND, "macvlan");
+        writer.attributeText(IFLA_INFO_KIND, tap ? "macvtap" : "macvlan");
         writer.nested(IFLA_INFO_DATA, () => writer.attributeU32(IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE));
       });
     },
@@ -294,6 +295,6 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
     master,
     group,
     ...(vxlan && { vxlan }),
-    ...(kind === "macvlan" && { parent: link }),
+    ...((kind === "macvlan" || kind === "macvtap") && { parent: link }),
   };
 }

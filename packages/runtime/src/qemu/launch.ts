@@ -12,7 +12,15 @@ import {
   statSync,
 } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
-import { endProcess, identify, listenUnix, type NamespaceRef, openTap, type ProcessId } from "@switchyard/linux";
+import {
+  endProcess,
+  identify,
+  listenUnix,
+  type NamespaceRef,
+  openMacvtap,
+  openTap,
+  type ProcessId,
+} from "@switchyard/linux";
 import { readOptional } from "../oci/record.ts";
 import { hardwareGroups, QEMU, qemuMissing } from "./accelerator.ts";
 import { type Descriptors, qemuArguments } from "./command.ts";
@@ -150,9 +158,10 @@ async function openAll(
 }
 
 /** @throws YardError `vm.tap-absent`, `vm.tap-in-use`, `namespace.missing`, `linux.call-failed` */
-export function openNicTap(config: VmConfig, { index, tap }: VmNic): number {
+export function openNicTap(config: VmConfig, { index, tap, device }: VmNic): number {
   try {
-    return openTap(tapNamespace(config), tap);
+    if (device === "macvtap") return openMacvtap(tap);
+    return openTap(device === "host" ? "self" : tapNamespace(config), tap);
   } catch (error) {
     if (!(error instanceof YardError)) throw error;
     const about = `the nic ${index} of ${config.name}: ${error.message}`;

@@ -47,8 +47,10 @@ export interface VmDisk {
 export interface VmNic {
   /** Fixes its PCI slot: nic n is in slot n + 5, beyond the 21st on bridges. */
   readonly index: number;
-  /** Name of the persistent tap device in the machine's namespace. */
+  /** Name of the persistent tap device in the machine's namespace, or of a device as `device` says. */
   readonly tap: string;
+  /** `host`: a tap device in the caller's own namespace; `macvtap`: a macvtap there. */
+  readonly device?: "host" | "macvtap";
   readonly mac: Mac;
   /** Whether checksums and segmentation are left to whoever takes the packets; a switch must know how to do that. */
   readonly offloads: boolean;

@@ -16,6 +16,7 @@ import type {
   PipeState,
   PortState,
   ServiceState,
+  TapPlace,
   TapState,
   UnderlayState,
   VethState,
@@ -35,7 +36,7 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "namespace-delete"; readonly namespace: string }
   /** Remove a veth by its near end. */
   | { readonly do: "veth-delete"; readonly veth: string }
-  | { readonly do: "tap-delete"; readonly tap: string }
+  | { readonly do: "tap-delete"; readonly tap: string; readonly place: TapPlace }
   /** Remove the device of a spy. */
   | { readonly do: "sink-delete"; readonly sink: string }
   | { readonly do: "file-delete"; readonly path: string }
@@ -53,7 +54,7 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "namespace-adopt"; readonly namespace: string; readonly node: string }
   /** Make a veth with both ends' MTU and the far end's MAC and offloads, move the far end, set both up. Addresses come apart. */
   | { readonly do: "veth-create"; readonly veth: string; readonly state: VethState }
-  /** Make a tap device in the switch's namespace. */
+  /** Make a tap device, or macvtap. */
   | { readonly do: "tap-create"; readonly tap: string; readonly state: TapState }
   /** Change a tap device to this. */
   | { readonly do: "tap-set"; readonly tap: string; readonly state: TapState }

@@ -11,6 +11,7 @@ import type {
   PipeState,
   PortState,
   ServiceState,
+  TapPlace,
   TapState,
 } from "./state.ts";
 
@@ -56,13 +57,33 @@ export function sameContainer(a: ContainerNodeState, b: ContainerNodeState): boo
   );
 }
 
+/** @param a the desired one */
 export function sameTap(a: TapState, b: TapState): boolean {
-  return a.mtu === b.mtu && a.up === b.up;
+  const mtu = a.mtu === 0 || a.mtu === b.mtu;
+  return samePlace(a.place, b.place) && mtu && a.up === b.up && (a.mac === "" || a.mac === b.mac);
+}
+
+export function samePlace(a: TapPlace, b: TapPlace): boolean {
+  switch (a.kind) {
+    case "port":
+      return b.kind === "port";
+    case "bridged":
+      return b.kind === "bridged" && a.bridge === b.bridge;
+    case "macvtap":
+      return b.kind === "macvtap" && a.parent === b.parent;
+  }
 }
 
 /** Whether a guest could tell one from the other. */
 export function sameVmNic(a: VmNic, b: VmNic): boolean {
-  return a.index === b.index && a.tap === b.tap && a.mac === b.mac && a.offloads === b.offloads && a.mtu === b.mtu;
+  return (
+    a.index === b.index &&
+    a.tap === b.tap &&
+    a.mac === b.mac &&
+    a.offloads === b.offloads &&
+    a.mtu === b.mtu &&
+    a.device === b.device
+  );
 }
 
 /** @param a the desired one */

@@ -91,7 +91,7 @@ function what(action: Action): string {
     case "tap-create":
       return `create tap ${action.tap}`;
     case "tap-set":
-      return `set mtu ${action.state.mtu}, up on ${action.tap}`;
+      return `set up ${action.tap}`;
     case "namespace-delete":
       return `delete namespace ${action.namespace}`;
     case "namespace-create":

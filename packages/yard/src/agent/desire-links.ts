@@ -64,7 +64,7 @@ export function portlessFailures(rows: Rows, facts: HostFacts): Failure[] {
           const making = linkMaking(network, rows.bridges, facts);
           const key = nic.vlan !== undefined ? "vlan" : nic.trunks.length > 0 ? "trunks" : nic.spy ? "spy" : undefined;
           const { kind } = node.spec;
-          const foreign = kind === "netns" || kind === "container" ? undefined : kind;
+          const foreign = kind === "guest" ? kind : undefined;
           if (making?.kind !== "bridged" || (key ?? foreign) === undefined) return [];
           const asked = foreign === undefined ? `"${key}" is for` : `the nics of a ${foreign} are`;
           const message = `${asked} ports of the switch, and ${making.bridge} is a bridge of the kernel's own`;

@@ -1,4 +1,5 @@
 import type { VmConfig, VmNic, VmSeed } from "@switchyard/runtime";
+import { portName } from "@switchyard/vswitch";
 import type { CloudInitSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
@@ -6,15 +7,40 @@ import type { HostFacts } from "./desire.ts";
 import type { Networks } from "./desire-network.ts";
 import { isLeased, networkConfig } from "./desire-seed.ts";
 import { LABEL_FINGERPRINT, LABEL_GRACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
-import { containerName, switchNamespace } from "./names.ts";
-import type { MachineState } from "./state.ts";
+import { containerName, nicDevice, switchNamespace } from "./names.ts";
+import type { LinkMaking, MachineState, TapPlace, TapState } from "./state.ts";
+import { purposeOf } from "./subject.ts";
 
 /** A nic of a machine and what its network makes of it. */
 export interface Plugged {
   readonly nic: NicEntry;
   readonly tap: string;
+  readonly place: TapPlace;
   readonly mtu: number;
   readonly offloads: boolean;
+}
+
+/** The device of a nic, by its name: a port of the switch, or where its network says that it is none. */
+export function tapState(
+  node: NodeEntry,
+  nic: NicEntry,
+  making: LinkMaking | undefined,
+  mtu: number,
+  facts: HostFacts,
+): readonly [name: string, state: TapState] {
+  const port = portName(node.objId, nic.index);
+  const common = { up: true, mtu, purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }) };
+  const hosted = nicDevice(facts.yard, port);
+  switch (making?.kind) {
+    case undefined:
+    // The store refuses it for machines.
+    case "passthrough":
+      return [port, { ...common, place: { kind: "port" }, mac: "" }];
+    case "bridged":
+      return [hosted, { ...common, place: making, mac: "" }];
+    case "macvlan":
+      return [hosted, { ...common, place: { kind: "macvtap", parent: making.parent }, mac: nic.mac }];
+  }
 }
 
 /** Milliseconds that a machine has for shutting down, where what it has written matters. */
@@ -73,8 +99,18 @@ export function machineState(
  * A guest that asks for a lease gets whole packets: clients that read them raw, busybox's among them, throw those away
  * whose checksum is left to the receiver.
  */
-function vmNic({ nic, tap, mtu, offloads }: Plugged, networks: Networks): VmNic {
-  return { index: nic.index, tap, mac: nic.mac, offloads: offloads && !isLeased(nic, networks), mtu };
+function vmNic({ nic, tap, place, mtu, offloads }: Plugged, networks: Networks): VmNic {
+  const device = place.kind === "port" ? {} : { device: place.kind === "macvtap" ? place.kind : ("host" as const) };
+  // Who serves a bridge of the kernel's own may lease addresses there too.
+  const whole = isLeased(nic, networks) || place.kind === "bridged";
+  return {
+    ...device,
+    index: nic.index,
+    tap,
+    mac: nic.mac,
+    offloads: place.kind === "macvtap" || (offloads && !whole),
+    ...(mtu === 0 ? {} : { mtu }),
+  };
 }
 
 /** cloud-init takes a machine for a new one, and does all its work again, when the id of the instance is another. */

@@ -38,7 +38,7 @@ export function networkConfig(node: NodeEntry, plugged: readonly Plugged[], netw
     return {
       match: { macaddress: nic.mac },
       "set-name": nic.name,
-      ...(mtu === 1500 ? {} : { mtu }),
+      ...(mtu === 1500 || mtu === 0 ? {} : { mtu }),
       dhcp4: leased,
       ...(leased && !isWayOut ? { "dhcp4-overrides": { "use-routes": false } } : {}),
       ...(addresses.length === 0 ? {} : { addresses }),

@@ -9,7 +9,7 @@ import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
-import { machineState, type Plugged } from "./desire-machine.ts";
+import { machineState, type Plugged, tapState } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
@@ -121,8 +121,15 @@ export function desire(rows: Rows, facts: HostFacts): State {
       const offloads = networkOffloads(network, networks, facts);
       const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
       if (kind === "vm") {
-        taps.set(near, { mtu, up: true, purpose: purposeOf({ kind: "nic", node: node.name, nic: nic.name }) });
-        plugged.push({ nic, tap: near, mtu, offloads });
+        const [tap, state] = tapState(
+          node,
+          nic,
+          making,
+          making === undefined ? mtu : (nic.mtu ?? network?.mtu ?? 0),
+          facts,
+        );
+        taps.set(tap, state);
+        plugged.push({ nic, tap, place: state.place, mtu: state.mtu, offloads });
       } else veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic) : networkBridge(network);

@@ -16,6 +16,8 @@ export function useOf(link: Link, host: NamespaceView, uplinks: readonly string[
   const address = link.addresses.find((it) => !it.address.startsWith("fe80:"))?.address;
   if (address !== undefined) return `the host has the address ${address} on it`;
   if (link.kind === "bridge") return "it is a bridge itself";
-  const upper = [...host.links.values()].find((other) => other.kind === "macvlan" && other.parent === link.index);
-  return upper === undefined ? undefined : `${upper.name} is a macvlan of it`;
+  const upper = [...host.links.values()].find(
+    (other) => (other.kind === "macvlan" || other.kind === "macvtap") && other.parent === link.index,
+  );
+  return upper === undefined ? undefined : `${upper.name} is a ${upper.kind} of it`;
 }

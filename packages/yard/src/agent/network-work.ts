@@ -1,6 +1,5 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
 import { changeMasquerades, type LinkOp, setSysctls } from "@switchyard/linux";
-import { vmUser } from "@switchyard/runtime";
 import { applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
@@ -10,8 +9,9 @@ import { formatAlias } from "./mark.ts";
 import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { FAR_END, SPY_END } from "./observe.ts";
 import { parseRoute, routeDevice } from "./route.ts";
-import { ELSEWHERE, type TapState, type VethState } from "./state.ts";
+import { ELSEWHERE, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
+import { workOnTap } from "./tap-work.ts";
 
 /** Makes, changes and removes veths, tap devices and the devices of spies. */
 export async function applyDevices(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {
@@ -21,12 +21,9 @@ export async function applyDevices(site: Site, actions: readonly Action[], blame
     if (action.do === "vtep-delete") batch.near(subject, { op: "delete", name: action.vtep });
     else if (action.do === "veth-delete") batch.near(subject, { op: "delete", name: action.veth });
     else if (action.do === "veth-create") batch.near(subject, vethOp(site.paths.yard, action.veth, action.state));
-    else if (action.do === "tap-delete") batch.near(subject, { op: "delete", name: action.tap });
-    else if (action.do === "tap-create") batch.near(subject, tapOp(site.paths.yard, action.tap, action.state));
-    else if (action.do === "tap-set") {
-      const { mtu, up, purpose } = action.state;
-      batch.near(subject, { op: "set", name: action.tap, mtu, up, alias: formatAlias(site.paths.yard, purpose) });
-    } else if (action.do === "sink-delete") batch.near(subject, { op: "delete", name: action.sink });
+    else if (action.do === "tap-delete" || action.do === "tap-create" || action.do === "tap-set")
+      workOnTap(site, action, batch, blame);
+    else if (action.do === "sink-delete") batch.near(subject, { op: "delete", name: action.sink });
     else if (action.do === "sink-set") batch.near(subject, { op: "set", name: action.sink, up: true });
     else if (action.do === "sink-create") {
       const alias = formatAlias(site.paths.yard, `${SPY_END}${action.purpose}`);
@@ -47,11 +44,6 @@ export async function applyDevices(site: Site, actions: readonly Action[], blame
     }
   }
   await batch.run(blame);
-}
-
-function tapOp(yard: string, name: string, { mtu, up, purpose }: TapState): LinkOp {
-  const owner = vmUser().uid;
-  return { op: "tap", name, owner, alias: formatAlias(yard, purpose), mtu, up, port: true };
 }
 
 function vethOp(yard: string, name: string, state: VethState): LinkOp {

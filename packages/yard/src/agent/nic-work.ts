@@ -80,7 +80,7 @@ function linkOp(yard: string, { link, state }: ActionOf<"link-create">): LinkOp 
 }
 
 /** Why a NIC of the host's cannot be a nic's parent, or a nic itself. Nothing has been touched then. */
-function parentObstacle(
+export function parentObstacle(
   kind: "macvlan" | "passthrough",
   name: string,
   parent: Link | undefined,

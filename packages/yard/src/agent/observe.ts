@@ -20,6 +20,7 @@ import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from ".
 import { ours } from "./observe-addresses.ts";
 import { hostBridges, hostMembers, MEMBER } from "./observe-host.ts";
 import { BRIDGED, linkStates } from "./observe-links.ts";
+import { tapStates } from "./observe-taps.ts";
 import { observeUnderlays, observeVteps } from "./observe-vteps.ts";
 import { PASSED } from "./passthrough.ts";
 import type { YardPaths } from "./paths.ts";
@@ -37,7 +38,6 @@ import {
   type ServiceState,
   type SinkState,
   type State,
-  type TapState,
   type VethState,
 } from "./state.ts";
 import type { NamespaceViews } from "./views.ts";
@@ -99,7 +99,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
 
   const prefix = `${paths.namespace}_`;
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
-  const onHost = desired.links.size + desired.hostBridges.size > 0;
+  const hosted = [...desired.taps.values()].some(({ place }) => place.kind !== "port");
+  const onHost = hosted || desired.links.size + desired.hostBridges.size > 0;
   const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"], onHost);
   const host = views.get("self");
   const home = views.get(world.namespace === "self" ? "self" : paths.namespace);
@@ -133,7 +134,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       vteps: home ? observeVteps(paths.yard, home) : new Map(),
       underlays: home ? observeUnderlays(allBridges, home, desired) : new Map(),
       containers,
-      taps: taps(world, views, desired),
+      taps: tapStates(paths.yard, nearLinks(world, views), host, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
       services: services(world, desired),
       nats: await nats,
@@ -241,22 +242,6 @@ function sinks(world: World, views: ReadonlyMap<string, NamespaceView>): Map<str
 
 /** How the alias of a spy's device begins; its purpose follows. */
 export const SPY_END = "spy ";
-
-/**
- * The tap devices in the switch's namespace that bear this yard's mark, and those that somebody was killed over before
- * he had marked them.
- */
-function taps(world: World, views: ReadonlyMap<string, NamespaceView>, desired: State): Map<string, TapState> {
-  const found = new Map<string, TapState>();
-  for (const { name, kind, alias, mtu, up } of nearLinks(world, views)) {
-    if (kind !== "tun") continue;
-    const purpose = parseAlias(world.paths.yard, alias);
-    if (purpose !== undefined && isPipeAlias(purpose)) continue;
-    if (purpose !== undefined) found.set(name, { mtu, up, purpose });
-    else if (alias === "" && desired.taps.has(name)) found.set(name, { mtu, up: false, purpose: "" });
-  }
-  return found;
-}
 
 /** The links in the switch's namespace. */
 function nearLinks(world: World, views: ReadonlyMap<string, NamespaceView>): Iterable<Link> {

@@ -1,6 +1,6 @@
 /** What becomes of virtual machines and of the tap devices of their nics. Pure. */
 import type { Action } from "./action.ts";
-import { sameTap, sameVmNic } from "./compare.ts";
+import { samePlace, sameTap, sameVmNic } from "./compare.ts";
 import type { PlanOptions } from "./plan.ts";
 import type { MachineState, State } from "./state.ts";
 import { parsePurpose, type Subject } from "./subject.ts";
@@ -17,36 +17,57 @@ export function planMachines(desired: State, actual: State, options: PlanOptions
       actions.push({ do: "machine-create", node, machine, subject }, { do: "machine-start", node, subject });
       continue;
     }
-    planNics(node, machine, present, actual, actions);
+    planNics(node, machine, present, desired, actual, actions);
     // One that has ended by itself stays so, as a container does.
     if (present.status === "created" || (present.status === "exited" && options.revive))
       actions.push({ do: "machine-start", node, subject });
   }
 }
 
-function planNics(node: string, machine: MachineState, present: MachineState, actual: State, actions: Action[]): void {
+function planNics(
+  node: string,
+  machine: MachineState,
+  present: MachineState,
+  desired: State,
+  actual: State,
+  actions: Action[],
+): void {
   // What cannot be unplugged is the node's trouble: the nic itself may have no row any more.
   const subject: Subject = { kind: "node", node };
   // The machine holds on to a device that is gone, whatever comes in its place.
   const fits = present.nics.filter(
-    (nic) => actual.taps.has(nic.tap) && machine.nics.some((wanted) => sameVmNic(wanted, nic)),
+    (nic) => stays(nic.tap, desired, actual) && machine.nics.some((wanted) => sameVmNic(wanted, nic)),
   );
   for (const nic of present.nics)
     if (!fits.includes(nic)) actions.push({ do: "machine-unplug", node, index: nic.index, subject });
   for (const nic of machine.nics)
-    if (!fits.some(({ index }) => index === nic.index)) actions.push({ do: "machine-plug", node, nic, subject });
+    if (!fits.some(({ index }) => index === nic.index)) {
+      const purpose = desired.taps.get(nic.tap)?.purpose;
+      const own = purpose === undefined ? subject : parsePurpose(purpose);
+      actions.push({ do: "machine-plug", node, nic, subject: own });
+    }
+}
+
+/** Whether a device is there and need not be made anew: one goes from one bridge to another as it is. */
+function stays(tap: string, desired: State, actual: State): boolean {
+  const wanted = desired.taps.get(tap)?.place;
+  const present = actual.taps.get(tap)?.place;
+  if (wanted === undefined || present === undefined) return false;
+  return samePlace(wanted, present) || (wanted.kind === "bridged" && present.kind === "bridged");
 }
 
 /** @returns those that are made anew though the switch has a port of that name */
 export function planTaps(desired: State, actual: State, actions: Action[]): string[] {
   for (const [tap, present] of actual.taps) {
-    if (!desired.taps.has(tap)) actions.push({ do: "tap-delete", tap, subject: parsePurpose(present.purpose) });
+    const { place } = present;
+    if (!stays(tap, desired, actual))
+      actions.push({ do: "tap-delete", tap, place, subject: parsePurpose(present.purpose) });
   }
   const renewed: string[] = [];
   for (const [tap, state] of desired.taps) {
     const present = actual.taps.get(tap);
     const subject = parsePurpose(state.purpose);
-    if (present === undefined) {
+    if (present === undefined || !stays(tap, desired, actual)) {
       if (actual.ports.has(tap) && desired.ports.has(tap)) {
         renewed.push(tap);
         actions.push({ do: "port-delete", port: tap, renewed: true, subject });

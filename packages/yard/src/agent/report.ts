@@ -115,13 +115,16 @@ function nicStatusOf(
     blamed({ kind: "nic", node: node.name, nic: nic.name }) ??
     (nic.link === undefined ? undefined : blamed({ kind: "link", link: nic.link }));
   const link = findings.desired.links.get(port);
-  const plugged = link !== undefined || (observed?.ofport !== undefined && observed.ofport >= 0);
+  const hosted = nicDevice(yard, port);
+  const onHost = link !== undefined || findings.desired.taps.has(hosted);
+  const plugged = onHost || (observed?.ofport !== undefined && observed.ofport >= 0);
   const up = status.state === "running" && plugged;
   const state = failure ? "failed" : up ? "up" : "pending";
   if (link) {
     const near = link.making.kind === "bridged" ? nicDevice(yard, port) : undefined;
     return { state, failure, port: near, ofport: undefined, impairedBy: undefined };
   }
+  if (onHost) return { state, failure, port: hosted, ofport: undefined, impairedBy: undefined };
   const subject: Subject =
     nic.link === undefined ? { kind: "nic", node: node.name, nic: nic.name } : { kind: "link", link: nic.link };
   const impairedBy = findings.impairedBy.get(purposeOf(subject));

@@ -35,7 +35,7 @@ export interface State {
   readonly underlays: ReadonlyMap<string, UnderlayState>;
   /** By node name. */
   readonly containers: ReadonlyMap<string, ContainerNodeState>;
-  /** By name, which is its port's: the tap devices of virtual machines, in the switch's namespace. */
+  /** By name, which is its port's where it has one: the tap devices of virtual machines. */
   readonly taps: ReadonlyMap<string, TapState>;
   /** By node name. */
   readonly machines: ReadonlyMap<string, MachineState>;
@@ -190,9 +190,21 @@ export interface ContainerNodeState {
   readonly config: ContainerConfig | undefined;
 }
 
-/** A tap device, whose far end is a nic of a virtual machine. */
+/** Where the device of a virtual machine's nic is. */
+export type TapPlace =
+  /** In the switch's namespace, whose port it is. */
+  | { readonly kind: "port" }
+  /** In the host's own, a member of a bridge of the kernel's own. */
+  | { readonly kind: "bridged"; readonly bridge: string }
+  /** In the host's own: a macvtap, a second MAC on a NIC of the host's. */
+  | { readonly kind: "macvtap"; readonly parent: string };
+
+/** A tap device, or macvtap, whose far end is a nic of a virtual machine. */
 export interface TapState {
-  /** Bytes. */
+  readonly place: TapPlace;
+  /** Of a macvtap, which passes on what is for that; else empty, and not compared. */
+  readonly mac: string;
+  /** Bytes; 0: the kernel's choice, not compared. */
   readonly mtu: number;
   readonly up: boolean;
   /** What it is for (see subject.ts), in the alias behind the owner's mark. Not compared. */

@@ -57,7 +57,8 @@ export const DEFAULT_NETWORK: NetworkSpec = { name: "default", type: "nat", cidr
 
 /** The types of networks that nodes of a kind have no nics on. */
 const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
-  vm: ["macvlan", "passthrough"],
+  // On a macvlan it has a macvtap.
+  vm: ["passthrough"],
   guest: ["macvlan", "passthrough"],
 };
 
