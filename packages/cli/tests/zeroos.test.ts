@@ -43,17 +43,6 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
   test("finds a VLAN and a VXLAN apart", () => served.passes("networking", "segments_apart"));
   test("has one bridge for each VLAN", () => served.passes("networking", "ensures"));
   test("gets the MAC addresses that it asks for", () => served.passes("networking", "hardware_addresses"));
-  test("plugs nics in and out", () => served.passes("networking", "plugging"));
-  test("forwards ports", () => served.passes("networking", "forwards", String(20_000 + (process.pid % 10_000))));
-  test("makes bridges, with addresses, leases and members", async () => {
-    const member = `${device}m`;
-    await run(["ip", "link", "add", member, "type", "veth", "peer", "name", "eth1", "netns", world]);
-    await served.passes("networking", "bridges", device, member);
-    await run(["ip", "link", "delete", member]);
-  });
-  test("reads and sets links, addresses and routes", () => served.passes("networking", "links"));
-  test("runs programs in containers", () => served.passes("networking", "processes"));
-  test("may do many things at once", () => served.passes("networking", "many"));
 
   test("finds all as it was when another server has taken over", async () => {
     const there = await served.passes("networking", "remembered");

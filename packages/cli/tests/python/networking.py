@@ -260,6 +260,58 @@ def bridges():
     run("delete", name=leasing)
 
 
+def leases():
+    """Containers on a bridge get leases of its range, reach each other, and the world where their network is hidden."""
+    cl = connect()
+    prefix, world = sys.argv[2:]
+    name = prefix + "l"
+    create = lambda nat: cl.json("bridge.create", {"name": name, "hwaddr": None, "network": {
+        "mode": "dnsmasq", "nat": nat, "settings": {"cidr": "10.88.1.1/24", "start": "10.88.1.10", "end": "10.88.1.20"}}})
+    leased = lambda one: next(addr["addr"] for addr in interfaces(one)["eth0"]["addrs"] if "." in addr["addr"])
+    dhcp = {"type": "bridge", "id": name, "config": {"dhcp": True}}
+    create(True)
+    made = [container(cl, [dhcp]) for _ in range(2)]
+    addresses = [leased(one).split("/")[0] for one in made]
+    assert len(set(addresses)) == 2 and all(10 <= int(one.split(".")[3]) <= 20 for one in addresses), addresses
+    assert reaches(made[0], addresses[1]) and reaches(made[1], addresses[0])
+    assert sends(made[0], made[1], addresses[1])
+    assert reaches(made[0], world)
+    # A bridge that is used stays.
+    assert fails(lambda: cl.json("bridge.delete", {"name": name}), code=409)
+    assert fails(container, cl, [dhcp, dhcp], code=400)
+    for one in made:
+        cl.container.terminate(one.container)
+    cl.json("bridge.delete", {"name": name})
+    create(False)
+    third = container(cl, [dhcp])
+    assert leased(third).startswith("10.88.1.") and not reaches(third, world, 1)
+    cl.container.terminate(third.container)
+    cl.json("bridge.delete", {"name": name})
+    assert fails(container, cl, [{"type": "bridge", "id": name}], contains=name)
+    assert cl.container.find() == {**cl.container.find("ovs")}
+
+
+def host_nics():
+    """NICs of the host are shared, or lent and given back."""
+    cl = connect()
+    shared, lent = sys.argv[2:]
+    two = [container(cl, [{"type": "macvlan", "id": shared, "config": {"cidr": "10.89.0.%d/24" % n}}]) for n in (1, 2)]
+    macs = [interfaces(one)["eth0"]["hardwareaddr"] for one in two]
+    assert len(set(macs)) == 2 and interfaces(cl)[shared]["hardwareaddr"] not in macs
+    assert reaches(two[0], "10.89.0.2") and sends(two[0], two[1], "10.89.0.2")
+    before = interfaces(cl)[lent]
+    third = container(cl, [{"type": "passthrough", "id": lent, "config": {"cidr": "10.89.1.1/24"}}])
+    assert lent not in interfaces(cl)
+    inside = interfaces(third)["eth0"]
+    assert inside["hardwareaddr"] == before["hardwareaddr"] and {"addr": "10.89.1.1/24"} in inside["addrs"]
+    assert fails(container, cl, [{"type": "passthrough", "id": lent}], contains=lent)
+    assert fails(container, cl, [{"type": "macvlan", "id": "none0"}], contains="none0")
+    for one in (*two, third):
+        cl.container.terminate(one.container)
+    after = interfaces(cl)[lent]
+    assert {**after, "addrs": []} == {**before, "addrs": []}, (before, after)
+
+
 def refusals():
     """What cannot be is said, with a code."""
     cl = connect()
@@ -273,6 +325,7 @@ def refusals():
     assert fails(lambda: create(nics=[{"type": "default"}] * 2), code=400, contains="only one default")
     assert fails(lambda: create(mount={"/nowhere": "/x"}), code=400)
     assert fails(lambda: create(port={"eth0:80": 80}), code=400)
+    assert fails(lambda: create(nics=[nic("zerotier", "9bee8941b5717835")]), code=501)
     assert fails(cl.container.client(99).ping, contains="99")
     bootstrap(cl)
     assert fails(lambda: cl.container.create(OVS, tags=["ovs"]).get(), code=409, contains="tagged ovs")

@@ -1,7 +1,7 @@
 /** The networks that nics of containers and machines are on. */
 import { YardError } from "@switchyard/base";
 import { viewNamespace } from "@switchyard/linux";
-import { networkSpec } from "@switchyard/yard/model";
+import { impliedByName, networkSpec } from "@switchyard/yard/model";
 import { addNetwork, type NetworkEntry, removeNetwork } from "@switchyard/yard/store";
 import { z } from "zod";
 import { change, type Ground, NOTE, networksOf, note } from "./ground.ts";
@@ -32,8 +32,8 @@ export class Networks {
    *
    * @param hasOvs whether a container tagged `ovs` runs, which VLANs and VXLANs need
    * @param work is told the network of each nic
-   * @throws YardError `zeroos.no-ovs`, `zeroos.bad-nic`, `zeroos.not-offered`, those of `vlan-ensure` and
-   * `vxlan-ensure`, and what `work` throws: what was made is taken away again then
+   * @throws YardError `zeroos.no-ovs`, `zeroos.bad-nic`, `zeroos.not-offered`, `nic.bad-id`, those of `vlan-ensure`
+   * and `vxlan-ensure`, and what `work` throws: what was made is taken away again then
    */
   async with(
     nics: readonly ZeroosNic[],
@@ -96,9 +96,16 @@ export class Networks {
       }
       case "bridge":
       case "macvlan":
-      case "passthrough":
+      case "passthrough": {
+        // It is there for as long as a nic is on it.
+        const name = `${nic.type}:${nic.id}`;
+        impliedByName(name);
+        return name;
+      }
       case "zerotier":
-        throw new YardError("zeroos.not-offered", `nics of the type ${nic.type} cannot be made yet`);
+        throw new YardError("zeroos.not-offered", "nics of the type zerotier cannot be made here", {
+          hint: "join the network on the host, and attach to its device by a nic of the type macvlan or bridge",
+        });
     }
   }
 

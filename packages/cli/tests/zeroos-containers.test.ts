@@ -1,0 +1,32 @@
+import { afterAll, beforeAll, describe, setDefaultTimeout, test } from "bun:test";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { createSite, type Site, yardName } from "./yard.ts";
+import { type ServedYard, serveYard } from "./zeroos.ts";
+
+setDefaultTimeout(60_000);
+
+const needs = ["root", "openvswitch", "runc", "conmon", "busybox", "iproute2", "nftables", "dnsmasq"] as const;
+
+describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zero-os, with its containers", () => {
+  const yard = yardName();
+  let before: Machine;
+  let site: Site;
+  let served: ServedYard;
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await createSite();
+    served = await serveYard(site, yard);
+  });
+  afterAll(async () => {
+    await served[Symbol.asyncDispose]();
+    await site[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(yard) });
+  });
+
+  test("plugs nics in and out", () => served.passes("networking", "plugging"));
+  test("forwards ports", () => served.passes("networking", "forwards", String(20_000 + (process.pid % 10_000))));
+  test("reads and sets links, addresses and routes", () => served.passes("networking", "links"));
+  test("runs programs in them", () => served.passes("networking", "processes"));
+  test("may do many things at once", () => served.passes("networking", "many"));
+});
