@@ -25,6 +25,7 @@ const viewSchema = z.object({
   ),
   networks: z.array(z.looseObject({ name: z.string(), gateway: z.array(z.string()) })),
 });
+const agentSchema = z.looseObject({ agent: z.number().nullable() });
 type View = z.infer<typeof viewSchema>;
 type NodeView = View["nodes"][number];
 type NetworkView = View["networks"][number];
@@ -33,6 +34,8 @@ let made = 0;
 
 export class DockerSite implements AsyncDisposable {
   #driver: ChildProcess | undefined;
+  /** Called when the driver has been asked for something, and is at it. */
+  onAsked: (method: string) => void = () => {};
 
   private constructor(
     /** Also the yard's name. */
@@ -77,11 +80,15 @@ export class DockerSite implements AsyncDisposable {
         "--announce",
       ],
       {
-        env: { ...this.env, SWITCHYARD_LOG: process.env.SWITCHYARD_LOG ?? "warn" },
-        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...this.env, SWITCHYARD_LOG: "debug" },
+        stdio: ["ignore", "pipe", "pipe"],
       },
     );
     this.#driver = child;
+    createInterface({ input: child.stderr }).on("line", (line) => {
+      const method = /"method":"([^"]+)".*"msg":"asked"/.exec(line)?.[1];
+      if (method !== undefined) this.onAsked(method);
+    });
     await once(createInterface({ input: child.stdout }), "line");
   }
 
@@ -91,6 +98,12 @@ export class DockerSite implements AsyncDisposable {
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
+  }
+
+  /** Ends the yard's agent at once. */
+  async killAgent(): Promise<void> {
+    const { agent } = agentSchema.parse(JSON.parse(await this.yard("ps", "--json")));
+    if (agent !== null) process.kill(agent, "SIGKILL");
   }
 
   docker(...argv: readonly string[]): Promise<string> {

@@ -57,10 +57,8 @@ export const methods: Readonly<Record<string, Method>> = {
     (value) => read(protocol.pool, value, "ReleasePool"),
     (live, { PoolID }) => releasePool(live, PoolID),
   ),
-  "IpamDriver.RequestAddress": (live, value) => {
-    const { PoolID, Address } = read(protocol.requestAddress, value, "RequestAddress");
-    return requestAddress(live, PoolID, Address);
-  },
+  "IpamDriver.RequestAddress": (live, value) =>
+    requestAddress(live, read(protocol.requestAddress, value, "RequestAddress")),
   "IpamDriver.ReleaseAddress": done(
     (value) => read(protocol.releaseAddress, value, "ReleaseAddress"),
     (live, { PoolID, Address }) => releaseAddress(live, PoolID, Address),

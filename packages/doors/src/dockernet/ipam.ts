@@ -2,6 +2,10 @@
  * Addresses for Docker networks that are created with `--ipam-driver`: chosen so that they meet neither those of the
  * yard's nics nor its gateways. What is given out stands in the yard's database, an entry of `Yard.external_ids` for each
  * pool and each address.
+ *
+ * The engine repeats a call whose answer it has not seen, and nothing tells that from another one for the same: so what is
+ * asked for by name is given again as long as nobody uses it, and an address that was chosen and that no nic has after a
+ * minute is free again.
  */
 import {
   addressOf,
@@ -13,6 +17,7 @@ import {
   networkOf,
   overlaps,
   parseCidr,
+  parseIp,
   prefixOf,
   toNumber,
   YardError,
@@ -23,12 +28,26 @@ import type { LiveYard } from "./live.ts";
 const POOL = "docker-pool ";
 const ADDRESS = "docker-address ";
 
+/** Milliseconds in which an address that was chosen must have come to a nic. */
+const GRACE = 60_000;
+
 export interface PoolRequest {
   /** Undefined: one that nobody uses. */
   readonly Pool: Cidr | undefined;
   /** The part of the pool that addresses are chosen from. */
   readonly SubPool: Cidr | undefined;
   readonly V6: boolean;
+}
+
+/** The option that says what an address is for, and what it says of a gateway's. */
+const TYPE = "RequestAddressType";
+const GATEWAY = "com.docker.network.gateway";
+
+export interface AddressRequest {
+  readonly PoolID: string;
+  /** Undefined: one that is free. */
+  readonly Address: Ip | undefined;
+  readonly Options: Readonly<Record<string, unknown>>;
 }
 
 /** `IpamDriver.RequestPool`. @throws YardError `dockernet.pool-overlaps`, `dockernet.bad-request`, `network.no-subnet` */
@@ -41,7 +60,8 @@ export async function requestPool(live: LiveYard, request: PoolRequest) {
     const rows = rowsOf(store.db);
     const pools = poolsOf(yard?.external_ids ?? new Map());
     const pool = networkOf(request.Pool ?? free(live.place.yard, rows, pools));
-    const other = pools.find((one) => overlaps(one, pool));
+    const used = rows.networks.flatMap(({ cidr }) => cidr);
+    const other = pools.find((one) => overlaps(one, pool) && (one !== pool || used.includes(one)));
     if (other !== undefined)
       throw new YardError("dockernet.pool-overlaps", `${pool} overlaps ${other}, which another Docker network has`);
     const set = [[`${POOL}${pool}`, request.SubPool ?? ""] as const];
@@ -70,7 +90,9 @@ export async function releasePool(live: LiveYard, id: string): Promise<void> {
  *
  * @throws YardError `dockernet.unknown-pool`, `dockernet.address-taken`, `dockernet.pool-exhausted`
  */
-export async function requestAddress(live: LiveYard, id: string, wanted: Ip | undefined) {
+export async function requestAddress(live: LiveYard, { PoolID: id, Address: wanted, Options }: AddressRequest) {
+  // A gateway, or one that the user keeps for something else, may never be a nic's.
+  const lasting = wanted !== undefined || Options[TYPE] === GATEWAY;
   const store = await live.store();
   return await store.db.transact((tx) => {
     const yard = tx.single("Yard");
@@ -78,12 +100,15 @@ export async function requestAddress(live: LiveYard, id: string, wanted: Ip | un
     if (yard === undefined || part === undefined)
       throw new YardError("dockernet.unknown-pool", `the yard keeps no pool ${id}`);
     const pool = parseCidr(id);
-    const taken = takenIn(pool, yard.external_ids, store);
-    if (wanted !== undefined && taken.has(wanted))
+    const used = usedIn(pool, store);
+    if (wanted !== undefined && used.has(wanted))
       throw new YardError("dockernet.address-taken", `${wanted} has been given to another`);
+    const taken = new Set([...used, ...reservedIn(pool, yard.external_ids)]);
     const ip = wanted ?? lowest(pool, part === "" ? pool : parseCidr(part), taken);
     if (ip === undefined) throw new YardError("dockernet.pool-exhausted", `no address of ${id} is free`);
-    tx.mutate("Yard", yard._uuid, { external_ids: { set: [[`${ADDRESS}${id} ${ip}`, ""]] } });
+    tx.mutate("Yard", yard._uuid, {
+      external_ids: { set: [[`${ADDRESS}${id} ${ip}`, lasting ? "" : String(Date.now())]] },
+    });
     return { Address: `${ip}/${prefixOf(pool)}`, Data: {} };
   });
 }
@@ -114,14 +139,20 @@ function free(yard: string, rows: Rows, pools: readonly Cidr[]): Cidr {
   return first;
 }
 
-function takenIn(pool: Cidr, ids: ReadonlyMap<string, string>, store: Store): ReadonlySet<Ip> {
+/** What has been given out and may be on its way to a nic, or is to stay free. */
+function reservedIn(pool: Cidr, ids: ReadonlyMap<string, string>): Ip[] {
   const prefix = `${ADDRESS}${pool} `;
-  const given = [...ids.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  return [...ids]
+    .filter(([key, since]) => key.startsWith(prefix) && (since === "" || Date.now() - Number(since) < GRACE))
+    .map(([key]) => parseIp(key.slice(prefix.length)));
+}
+
+/** What nics and gateways have. */
+function usedIn(pool: Cidr, store: Store): ReadonlySet<Ip> {
   const { networks, nodes } = rowsOf(store.db);
   const nics = nodes.flatMap((node) => node.nics.flatMap((nic) => nic.addresses.map(addressOf)));
   const gateways = networks.flatMap(({ gateway }) => gateway);
-  // Texts that were addresses when they were written.
-  return new Set([...(given as Ip[]), ...[...nics, ...gateways].filter((ip) => contains(pool, ip))]);
+  return new Set([...nics, ...gateways].filter((ip) => contains(pool, ip)));
 }
 
 /** The lowest host address of `part` that is neither taken nor the pool's network or broadcast address. */

@@ -3,10 +3,11 @@ import { mkdirSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { dirname } from "node:path";
-import { json } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import { asYardError, type Logger, YardError } from "@switchyard/base";
 import { type Method, methods } from "./driver.ts";
 import { followEngine } from "./engine.ts";
+import { Journal } from "./journal.ts";
 import { LiveYard } from "./live.ts";
 
 /** Where engines look for the sockets of drivers. */
@@ -39,7 +40,8 @@ export async function serveDockerDriver(options: DriverOptions): Promise<void> {
     throw new YardError("dockernet.bad-name", `"${name}" cannot be a driver's name`);
   const path = `${FOLDER}/${name}.sock`;
   await using live = new LiveYard(options);
-  const server = createServer((request, response) => void answer(live, log, request, response));
+  const journal = new Journal();
+  const server = createServer((request, response) => void answer({ live, journal, log }, request, response));
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   if (await isServed(path)) throw new YardError("dockernet.already-served", `a process serves ${path} already`);
   rmSync(path, { force: true });
@@ -56,7 +58,11 @@ export async function serveDockerDriver(options: DriverOptions): Promise<void> {
   await follower;
 }
 
-async function answer(live: LiveYard, log: Logger, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  { live, journal, log }: { readonly live: LiveYard; readonly journal: Journal; readonly log: Logger },
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const name = (request.url ?? "").slice(1);
   const method: Method | undefined = Object.hasOwn(methods, name) ? methods[name] : undefined;
   const began = performance.now();
@@ -66,24 +72,35 @@ async function answer(live: LiveYard, log: Logger, request: IncomingMessage, res
   };
   // What is not found the engine takes for what this driver does not do.
   if (method === undefined) return reply(404, { Err: `there is no ${name}` });
+  let ended = () => {};
   try {
-    const body = await bodyOf(request);
+    let body = await text(request);
+    if (needsBody(name)) {
+      const store = await live.store();
+      if (body === "") body = await journal.recall(store, name);
+      ended = await journal.note(store, name, body);
+    }
     log.debug({ method: name, body }, "asked");
-    reply(200, await method(live, body));
+    reply(200, await method(live, parse(body)));
   } catch (thrown) {
     const { code, message, hint } = asYardError(thrown);
     log.warn({ method: name, code, error: message }, "refused");
-    const text = `${message} [${code}]${hint === undefined ? "" : `: ${hint}`}`;
+    const said = `${message} [${code}]${hint === undefined ? "" : `: ${hint}`}`;
     // The one protocol has it there, the other here.
-    reply(200, { Err: text, Error: text });
+    reply(200, { Err: said, Error: said });
+  } finally {
+    ended();
   }
 }
 
-/** What asks for nothing has no body at all. */
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
-  if (request.headers["content-length"] === "0") return request.resume() && {};
+/** Whether a call is about something: those that are not come without a body. */
+function needsBody(name: string): boolean {
+  return /^(NetworkDriver\.(?!GetCapabilities|Discover)|IpamDriver\.(Request|Release))/.test(name);
+}
+
+function parse(body: string): unknown {
   try {
-    return await json(request);
+    return body === "" ? {} : JSON.parse(body);
   } catch (cause) {
     throw new YardError("dockernet.bad-request", "the request is not JSON", { cause });
   }
