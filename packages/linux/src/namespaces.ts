@@ -241,11 +241,10 @@ export function listNamespaces(): string[] {
  * @throws YardError `namespace.bad-name`
  */
 export function namespaceId(ref: NamespaceRef): number | undefined {
-  const path = namespacePath(ref);
-  try {
-    if (ref !== "self" && "name" in ref && !isNamespaceFile(path)) return undefined;
-  } catch {
-    return undefined;
-  }
-  return inodeOf(path);
+  const stat = statSync(namespacePath(ref), { throwIfNoEntry: false });
+  // A name may be that of a mere file. All namespaces are on one device.
+  nsfs ??= statSync("/proc/self/ns/net").dev;
+  return stat?.dev === nsfs ? stat.ino : undefined;
 }
+
+let nsfs: number | undefined;

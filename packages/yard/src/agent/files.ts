@@ -23,10 +23,12 @@ const DNSMASQ_PARTS = ["dhcp", "names"] as const;
 
 /** The files of a yard that are there: those of `wanted`, and whatever else lies in the folders that are its own. */
 export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
-  const candidates = new Set([...wanted, ...ownLinks(paths)]);
-  for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
   const found = new Map<string, FileState>();
+  for (const path of ownLinks(paths)) found.set(path, { type: "symlink", target: readlinkSync(path), purpose: "" });
+  const candidates = new Set(wanted);
+  for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
   for (const path of candidates) {
+    if (found.has(path)) continue;
     const state = readFile(path);
     if (state) found.set(path, state);
   }

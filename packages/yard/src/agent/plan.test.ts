@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { actualState, desiredState } from "../../tests/arbitrary.ts";
 import type { Action } from "./action.ts";
@@ -7,6 +7,9 @@ import { describe as describeAction } from "./describe.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { EMPTY, type State } from "./state.ts";
+
+// Thousands of plans are made here.
+setDefaultTimeout(60_000);
 
 const revive = { revive: true };
 

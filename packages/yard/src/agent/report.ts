@@ -42,7 +42,7 @@ export function reportOf(
     const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
     for (const nic of node.nics) {
-      const lease = leases.get(dhcpClientId(node, nic));
+      const lease = nic.dhcp ? leases.get(dhcpClientId(node, nic)) : undefined;
       nics.set(nic.uuid, { ...nicStatusOf(node, nic, findings, blamed, status, yard), lease });
     }
   }
