@@ -27,6 +27,8 @@ export const codes = {
   "ssh.no-way":
     "The host is on no network of the virtual machine, so that ssh cannot reach it. Attach it to `default`, or give one of its networks a gateway.",
   "node.no-address": "The node has no IP address that the other end could be reached by.",
+  "nic.name-taken":
+    "The node has a nic of that name. Choose another name, or move it with `yard attach NODE NETWORK --name NIC`.",
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":

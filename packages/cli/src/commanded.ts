@@ -6,19 +6,23 @@ import { converge, type LiveYard } from "./converge.ts";
 import type { Session } from "./session.ts";
 
 /**
- * The fields of a nic as one word: `lan01`, or `lan01,ip=10.1.0.1/24,vlan=5`. A field given twice is a list.
+ * The fields of a nic as one word: `lan01`, `lan01,ip=10.1.0.1/24,vlan=5`, or `type=vlan,id=100`. A field given twice is
+ * a list; those of `config` are fields like others.
  *
  * @throws YardError `usage.wrong`
  */
 export function parseNicWord(word: string): FilePart {
-  const [network, ...fields] = word.split(",");
-  const nic: Record<string, unknown> = { network };
+  const words = word.split(",");
+  // By type and id there is no name before the fields.
+  const named = words[0]?.includes("=") !== true;
+  const fields = named ? words.slice(1) : words;
+  const nic: Record<string, unknown> = named ? { network: words[0] } : {};
   for (const field of fields) {
     const [name = "", ...rest] = field.split("=");
     const text = rest.join("=");
     if (name === "" || rest.length === 0)
       throw new YardError("usage.wrong", `"${field}" is no field of a nic`, {
-        hint: "write NETWORK[,FIELD=VALUE]…, such as lan01,ip=10.1.0.1/24,name=eth1",
+        hint: "write NETWORK[,FIELD=VALUE]…, such as lan01,ip=10.1.0.1/24,name=eth1, or vlan:100,name=eth1",
       });
     const value = fieldValue(name, text);
     const present = nic[name];

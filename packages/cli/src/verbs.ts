@@ -97,6 +97,18 @@ export const verbs: readonly Verb[] = [
   { name: "add", summary: "add a network or a node", group: changes, load: () => import("./commands/add.ts") },
   { name: "rm", summary: "remove nodes or networks", group: changes, load: () => import("./commands/rm.ts") },
   {
+    name: "nic",
+    summary: "give a node a nic, or take one away",
+    group: changes,
+    load: () => import("./commands/nic.ts"),
+  },
+  {
+    name: "bridge",
+    summary: "make bridges of the kernel's own on the host",
+    group: changes,
+    load: () => import("./commands/bridge.ts"),
+  },
+  {
     name: "attach",
     summary: "give a node a nic on a network",
     group: changes,

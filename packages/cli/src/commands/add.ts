@@ -27,6 +27,7 @@ interface NetworkOptions extends CommonOptions {
 
 interface NodeOptions extends CommonOptions {
   readonly network: readonly string[];
+  readonly nic: readonly string[];
   readonly env: readonly string[];
   readonly sysctl: readonly string[];
   readonly publish: readonly string[];
@@ -161,15 +162,16 @@ function nodeOptions(command: Command): Command {
   return command
     .argument("<name>", "its name")
     .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
+    .option("--nic <nic>", "the same; TYPE:ID, or type=TYPE,id=ID, for a network that nobody declares", repeated, [])
     .option("-e, --env <name=value>", "environment of its commands (may be repeated)", repeated, [])
     .option("--sysctl <name=value>", "kernel parameter of its namespaces (may be repeated)", repeated, [])
     .option("-p, --publish <ports>", "published port, HOST:NODE[/udp] (may be repeated)", repeated, [])
     .option("--json", JSON_HELP);
 }
 
-function commonPart({ network, env, sysctl, publish }: NodeOptions): FilePart {
+function commonPart({ network, nic, env, sysctl, publish }: NodeOptions): FilePart {
   return {
-    ...some({ nics: network.map(parseNicWord), ports: publish }),
+    ...some({ nics: [...network, ...nic].map(parseNicWord), ports: publish }),
     env: environment(env),
     sysctls: environment(sysctl),
   };
@@ -187,7 +189,11 @@ async function addOne(
   await using live = await openLiveYard(session, yard);
   const spec = nodeSpec(name, node, { networks: rowsOf(live.store.db).networks, environment: session.env });
   const place = { yard, host: live.host };
-  const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), { nodes: [name] });
+  const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), {
+    nodes: [name],
+    // Those that nobody declares are this command's own.
+    networks: spec.nics.flatMap((nic) => (nic.network?.includes(":") ? [nic.network] : [])),
+  });
   report(session, options, `node ${name}`, changed, began);
 }
 

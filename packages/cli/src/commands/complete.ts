@@ -28,6 +28,7 @@ function knownOf(session: Session, yard: string): Known {
     nodes: () => read(({ nodes }) => nodes.map(({ name }) => name)),
     nics: () => read(({ nodes }) => nodes.flatMap((node) => node.nics.map((nic) => `${node.name}:${nic.name}`))),
     links: () => read(({ links }) => links.map(({ name }) => name)),
+    bridges: () => read(({ bridges }) => bridges.map(({ name }) => name)),
     networks: () => read(({ networks }) => networks.map(({ name }) => name)),
     labs: () => read(({ labs }) => labs.map(({ name }) => name)),
     yards: async () => {

@@ -46,7 +46,7 @@ async function ps(session: Session, yard: string, options: Options): Promise<voi
 /** A yard that does not run has no nodes: to list none of them is no failure. */
 async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
   if (existsSync(yardPaths(yard, session.env).databaseSocket)) return readYard(session, yard);
-  return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [], links: [] };
+  return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [], links: [], bridges: [] };
 }
 
 function only(view: YardView, lab: string | undefined): YardView {

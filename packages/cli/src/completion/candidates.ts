@@ -15,6 +15,8 @@ export interface Known {
   /** Names of links. */
   links(): Promise<readonly string[]>;
   networks(): Promise<readonly string[]>;
+  /** Of the kernel's own. */
+  bridges(): Promise<readonly string[]>;
   labs(): Promise<readonly string[]>;
   yards(): Promise<readonly string[]>;
 }
@@ -119,6 +121,8 @@ async function argumentValues(command: Command, index: number, known: Known): Pr
       return listed(await known.nics(), "nic");
     case "network":
       return listed(await known.networks(), "network");
+    case "bridge":
+      return listed(await known.bridges(), "bridge");
     case "impaired": {
       const [nics, links] = await Promise.all([known.nics(), known.links()]);
       return { candidates: [...listed(nics, "nic").candidates, ...listed(links, "link").candidates], files: false };

@@ -8,6 +8,7 @@ const known: Known = {
   nics: async () => ["web:eth0"],
   links: async () => ["web:eth1--pc:eth1"],
   networks: async () => ["lan01"],
+  bridges: async () => ["office"],
   labs: async () => ["office"],
   yards: async () => ["main", "test"],
 };

@@ -65,6 +65,7 @@ export function stateText(node: Pick<NodeView, "state" | "exitCode" | "reason" |
 export function failures(view: YardView, style: Style): string[] {
   const lines = [
     ...(view.error === null ? [] : [{ at: `yard ${view.yard}`, ...view.error }]),
+    ...view.bridges.flatMap(({ name, error }) => (error === null ? [] : [{ at: `bridge ${name}`, ...error }])),
     ...view.networks.flatMap(({ name, error }) => (error === null ? [] : [{ at: `network ${name}`, ...error }])),
     ...view.nodes.flatMap((node) => [
       ...(node.error === null ? [] : [{ at: node.name, ...node.error }]),

@@ -91,6 +91,7 @@ export const office: YardView = {
   labs: [{ name: "office", file: "/home/office.yard.yaml", state: "failed" }],
   networks: [network("lan01"), network("lan02")],
   links: [],
+  bridges: [],
   nodes: [
     node("web", [nic("eth0", "lan01", ["10.1.0.1/24", "fd01::1/64"])], {
       kind: "container",

@@ -4,6 +4,7 @@ import { writtenSettings } from "@switchyard/yard/impair";
 import type { ImpairSpec, PortForward, VmSpec } from "@switchyard/yard/model";
 import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
 import type {
+  BridgeView,
   Failure,
   ImpairView,
   LabView,
@@ -45,6 +46,24 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
     networks,
     nodes,
     links: rows.links.map((row) => linkView(row, rows.nodes)),
+    bridges: rows.bridges.map(bridgeView),
+  };
+}
+
+function bridgeView({ name, mac, service, nat, members, pins, status }: Rows["bridges"][number]): BridgeView {
+  const leases = service.mode === "dnsmasq" ? service : undefined;
+  return {
+    name,
+    mac: mac ?? null,
+    mode: service.mode,
+    cidr: service.mode === "none" ? null : service.cidr,
+    start: leases?.start ?? null,
+    end: leases?.end ?? null,
+    nat,
+    nics: members,
+    hosts: pins,
+    state: status.state,
+    error: failure(status.failure),
   };
 }
 

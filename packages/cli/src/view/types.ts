@@ -12,6 +12,27 @@ export interface YardView {
   readonly networks: readonly NetworkView[];
   readonly nodes: readonly NodeView[];
   readonly links: readonly LinkView[];
+  readonly bridges: readonly BridgeView[];
+}
+
+/** A bridge of the kernel's own. */
+export interface BridgeView {
+  readonly name: string;
+  /** Null where it is derived from the name. */
+  readonly mac: string | null;
+  readonly mode: "none" | "static" | "dnsmasq";
+  /** The host's address on it. */
+  readonly cidr: string | null;
+  /** The first and the last address that are leased. */
+  readonly start: string | null;
+  readonly end: string | null;
+  readonly nat: boolean;
+  /** NICs of the host. */
+  readonly nics: readonly string[];
+  /** Addresses that are leased to one MAC alone. */
+  readonly hosts: readonly { readonly ip: string; readonly mac: string }[];
+  readonly state: string;
+  readonly error: Failure | null;
 }
 
 /** A wire between two nics. */

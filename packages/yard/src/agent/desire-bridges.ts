@@ -44,7 +44,7 @@ export function bridgeDnsmasq(
   if (service.mode === "none") return undefined;
   const folder = dnsmasqFolder(facts.run, natTable(name));
   const own = new Set(networks.flatMap((it) => (it.type === "bridge" && it.bridge === name ? [it.name] : [])));
-  const pins = [...bridge.pins].map(([ip, mac]): Host => ({ mac, ip, name: undefined }));
+  const pins = bridge.pins.map((pin): Host => ({ ...pin, name: undefined }));
   const hosts = nodes.flatMap((node) =>
     node.nics.flatMap(({ network, mac, addresses }) =>
       network === undefined || !own.has(network)

@@ -9,8 +9,8 @@ import type { BridgeRow } from "./switchyard.gen.ts";
 export interface BridgeEntry extends BridgeSpec {
   readonly uuid: Uuid;
   readonly host: string;
-  /** The MAC that an address is leased to alone, by address. */
-  readonly pins: ReadonlyMap<Ip, Mac>;
+  /** Addresses that are leased to one MAC alone, sorted by address. */
+  readonly pins: readonly { readonly ip: Ip; readonly mac: Mac }[];
   /** NICs of the host that are members, by name. */
   readonly members: readonly string[];
   readonly status: BridgeStatus;
@@ -26,7 +26,7 @@ export function bridgeEntry(row: BridgeRow, host: string): BridgeEntry {
       mac: row.mac === "" ? undefined : parseMac(row.mac),
       service: serviceOf(row),
       nat: row.nat,
-      pins: new Map([...row.pins].map(([ip, mac]) => [parseIp(ip), parseMac(mac)])),
+      pins: [...row.pins].toSorted().map(([ip, mac]) => ({ ip: parseIp(ip), mac: parseMac(mac) })),
       members: [...row.members].toSorted(),
       status: bridgeStatus(row.status),
     };
