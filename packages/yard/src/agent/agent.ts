@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
 import { bootId, isRoot, lockFile } from "@switchyard/linux";
@@ -70,6 +70,8 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   const group = groupId(GROUP);
   mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
   mkdirSync(paths.run, { recursive: true, mode: 0o755 });
+  // Whoever started us may have made it for root alone, and the sockets that the group may use are in it.
+  if (group !== undefined) chownSync(paths.run, 0, group);
   mkdirSync(paths.state, { recursive: true, mode: 0o750 });
   using lock = lockFile(paths.lock);
   if (!lock) throw new YardError("agent.already-running", `the yard "${yard}" has an agent already`);
