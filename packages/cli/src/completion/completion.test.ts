@@ -24,7 +24,7 @@ describe("completion", () => {
     expect(await values("")).toContain("pingall");
     expect(await values("")).not.toContain("__complete");
     expect(await values("in")).toEqual(["init", "inspect"]);
-    expect(await values("-y", "test", "do")).toEqual(["down", "doctor"]);
+    expect(await values("-y", "test", "do")).toEqual(["down", "doctor", "docker-driver"]);
   });
 
   test("offers options once a dash is typed", async () => {
