@@ -3,7 +3,7 @@ import type { Ip } from "@switchyard/base";
 import { tunnelName, vtepName } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import { masterOf, type Networks, networkMtu, PLAIN_PORT, type Switch } from "./desire-network.ts";
-import { networkBridge } from "./names.ts";
+import { gatewayMac, networkBridge } from "./names.ts";
 import { purposeOf } from "./subject.ts";
 
 export function addVxlan(network: Extract<NetworkEntry, { type: "vxlan" }>, networks: Networks, into: Switch): void {
@@ -29,6 +29,15 @@ export function addVxlan(network: Extract<NetworkEntry, { type: "vxlan" }>, netw
   const addresses = [...new Set([...(known?.addresses ?? []), ...(address === undefined ? [] : [address])])].toSorted();
   into.underlays.set(lower, { addresses, up: true, purpose: known?.purpose ?? purpose });
   into.ports.set(vtep, { ...PLAIN_PORT, bridge, purpose });
+}
+
+/** Own bridges that tunnels go out by keep their MAC when they are made anew: the other hosts know it for a while. */
+export function keepUnderlayMacs(yard: string, { bridges, underlays }: Pick<Switch, "bridges" | "underlays">): void {
+  for (const name of underlays.keys()) {
+    const bridge = bridges.get(name);
+    const otherConfig = { ...bridge?.otherConfig, hwaddr: gatewayMac(yard, name) };
+    if (bridge !== undefined) bridges.set(name, { ...bridge, otherConfig });
+  }
 }
 
 /** The port of each tunnel. Names are hashes, of which two may be alike. */

@@ -16,6 +16,7 @@ import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { desireSpies } from "./desire-spy.ts";
+import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import type { Lease } from "./leases.ts";
 import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
 import type {
@@ -85,6 +86,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   for (const network of rows.networks)
     if (linkMaking(network, rows.bridges, facts) === undefined)
       addNetwork(network, networks, facts, { bridges, ports, veths, nats, vteps, underlays });
+  keepUnderlayMacs(facts.yard, { bridges, underlays });
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
   const made = ownBridges(rows, facts);
