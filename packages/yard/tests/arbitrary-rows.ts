@@ -21,6 +21,7 @@ const network = fc.record({
   mtu: fc.constantFrom(undefined, 9000),
   making: fc.constantFrom<NetworkMaking>(
     { type: "lan" },
+    { type: "zerotier", nwid: "8056c2e21c000001" },
     { type: "nat" },
     { type: "bridge", bridge: `_b_${MASTER}` },
     { type: "macvlan", parent: "eth1" },
@@ -70,6 +71,8 @@ export const storeRows: fc.Arbitrary<Rows> = fc
       const nics = it.nics.map((one, n): NicEntry => {
         const on = one.on === "wire" && ++wired > 2 ? undefined : one.on;
         const subnet = SUBNETS.get(on ?? "");
+        // Its controller decides all of that.
+        const managed = networks[LANS.indexOf(on ?? "")]?.making.type === "zerotier";
         return {
           uuid: uuid(100 + 10 * i + n),
           index: n,
@@ -77,17 +80,18 @@ export const storeRows: fc.Arbitrary<Rows> = fc
           network: on === "wire" ? undefined : on,
           link: on === "wire" ? on : undefined,
           mac: parseMac(`02:00:00:00:0${i}:0${n}`),
-          addresses: one.addressed && subnet !== undefined ? [nthHost(subnet, 10 * (i + 1) + n)] : [],
+          addresses: one.addressed && !managed && subnet !== undefined ? [nthHost(subnet, 10 * (i + 1) + n)] : [],
           slot: undefined,
           mtu: one.mtu,
           vlan: one.vlan,
           trunks: one.trunks,
           spy: false,
           monitor: false,
+          identity: undefined,
           impair: undefined,
-          gateway: one.gateway,
+          gateway: managed ? undefined : one.gateway,
           dns: one.dns,
-          dhcp: one.dhcp,
+          dhcp: one.dhcp && !managed,
           routes: [],
           status: nicStatus(new Map()),
         };
@@ -118,7 +122,7 @@ export const storeRows: fc.Arbitrary<Rows> = fc
           const { mtu, gateway = false, making = { type: "lan" } } = networks[i] ?? {};
           // A switch has one bridge for each VLAN.
           const twin = i > 0 && making.type !== "lan" && bridgeOf(making) === bridgeOf(networks[0]?.making ?? making);
-          return networkEntry(name, i, twin ? { type: "lan" } : making, mtu, gateway);
+          return networkEntry(name, i, twin ? { type: "lan" } : making, mtu, gateway && making.type !== "zerotier");
         }),
       ],
       nodes: entries,

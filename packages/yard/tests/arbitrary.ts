@@ -16,6 +16,7 @@ import {
   type LinkState,
   type MachineState,
   type MemberState,
+  type MembershipState,
   type MirrorState,
   type NamespaceState,
   type NatState,
@@ -290,6 +291,15 @@ function grow(from: Seed): State {
   for (const [port, { namespace, mac, purpose }] of veths)
     if (namespaces.has(namespace))
       services.set(`dhcp-${port}`, { argv: ["dhcp", mac], running: true, namespace, purpose });
+  const memberships = new Map<string, MembershipState>();
+  for (const node of from.nodes) {
+    const namespace = `yard_t_${node.name}`;
+    for (const { name, tag } of node.nics) {
+      const purpose = purposeOf({ kind: "nic", node: node.name, nic: name });
+      if (tag === undefined || !namespaces.has(namespace)) continue;
+      memberships.set(`${node.name} ${name}`, { namespace, home: `/z/${node.name}`, nwid: name, purpose });
+    }
+  }
   const files = new Map(from.files);
   return {
     ...{
@@ -307,7 +317,7 @@ function grow(from: Seed): State {
       taps,
       machines,
     },
-    ...{ services, nats, hostBridges, members, files, exec },
+    ...{ services, memberships, nats, hostBridges, members, files, exec },
   };
 }
 
@@ -414,6 +424,7 @@ function damage(state: State, unlucky: () => boolean): State {
         status: unlucky() ? (unlucky() ? "created" : "exited") : it.status,
       }),
     ),
+    memberships: keep(state.memberships, (it) => it),
     services: keep(state.services, (it) => ({
       ...it,
       running: !unlucky(),

@@ -23,6 +23,7 @@ export function nic(name: string, on: string | undefined, more: Partial<NicSpec>
     routes: [],
     spy: false,
     monitor: false,
+    identity: undefined,
     impair: undefined,
     ...more,
   };

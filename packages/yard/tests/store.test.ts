@@ -348,7 +348,15 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     const nics = new Map([
       [
         nicOf("x").uuid,
-        { state: "failed" as const, failure, port: "_k_1_0", ofport: -1, lease: undefined, impairedBy: undefined },
+        {
+          state: "failed" as const,
+          failure,
+          port: "_k_1_0",
+          ofport: -1,
+          assigned: [],
+          lease: undefined,
+          impairedBy: undefined,
+        },
       ],
     ]);
     expect(await writeStatus(agent.db, { nodes })).toBe(true);

@@ -20,6 +20,7 @@ interface NetworkOptions extends CommonOptions {
   readonly peer: readonly string[];
   readonly port?: number;
   readonly address?: string;
+  readonly nwid?: string;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu?: number;
@@ -87,19 +88,20 @@ function defineNetwork(command: Command, session: Session): void {
     .option("--peer <ip>", "address of another host that a VXLAN is on (may be repeated)", repeated, [])
     .option("--port <number>", "the UDP port of a VXLAN (default: 4789, without peers 8472)", number)
     .option("--address <cidr>", "this host's address on the master of a VXLAN without peers")
+    .option("--nwid <number>", "the number of the ZeroTier network, 16 hexadecimal digits")
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
     .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
     .option("--mtu <bytes>", "largest packet", number)
     .option("--json", JSON_HELP)
     .action(async (name: string, options: NetworkOptions) => {
-      const { cidr, gateway, type, id, master, bridge, peer, port, address, mtu } = options;
+      const { cidr, gateway, type, id, master, bridge, peer, port, address, nwid, mtu } = options;
       const began = performance.now();
       const yard = yardName(command, session.env);
       const spec = networkSpec(
         name,
         {
           ...some({ cidr, gateway, peers: peer }),
-          ...given({ type, id, master, bridge, port, address, mtu }),
+          ...given({ type, id, master, bridge, port, address, nwid, mtu }),
         },
         session.env,
       );

@@ -124,6 +124,7 @@ function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, stri
 
 /** Those that it has. What a network keeps for a nic is not its own before a server has given it. */
 function addressesOf({ dhcp, addresses, status }: NicEntry): readonly string[] {
+  if (status.assigned.length > 0) return status.assigned;
   if (!dhcp) return addresses;
   const others = addresses.filter((address) => family(address) === 6);
   return status.lease === undefined ? others : [status.lease.address, ...others];

@@ -120,7 +120,7 @@ function guest(name: string, nics: readonly NicSpec[]): GuestSpec {
 
 function nicSpec(network: string, given: Pick<NicSpec, "ip" | "slot" | "mac" | "spy">): NicSpec {
   const none = { link: undefined, gateway: undefined, mtu: undefined, vlan: undefined, impair: undefined };
-  const no = { dhcp: false, monitor: false };
+  const no = { dhcp: false, monitor: false, identity: undefined };
   return { name: `${PREFIX}0`, network, ...none, ...no, dns: [], trunks: [], routes: [], ...given };
 }
 

@@ -11,6 +11,7 @@ import type {
   HostBridgeState,
   LinkState,
   MachineState,
+  MembershipState,
   MirrorState,
   NatState,
   PipeState,
@@ -170,6 +171,9 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "machine-plug"; readonly node: string; readonly nic: VmNic }
   /** Start a machine that is made or has exited. The tap devices of its nics are there. */
   | { readonly do: "machine-start"; readonly node: string }
+  /** Have a node's zerotier-one join a network, or leave one. */
+  | { readonly do: "zerotier-join"; readonly membership: string; readonly state: MembershipState }
+  | { readonly do: "zerotier-leave"; readonly membership: string; readonly state: MembershipState }
   /** Start a supervised process. */
   | { readonly do: "service-start"; readonly id: string; readonly state: ServiceState }
   /** Drop the mark that says which commands a node has run. Deleting its namespace or container drops it too. */
@@ -216,6 +220,7 @@ export const PHASES = [
   /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
   "start containers",
   "services",
+  "memberships",
   "exec",
 ] as const;
 export type Phase = (typeof PHASES)[number];
@@ -298,6 +303,9 @@ export function phaseOf(action: Action): Phase {
       return "start containers";
     case "service-start":
       return "services";
+    case "zerotier-join":
+    case "zerotier-leave":
+      return "memberships";
     case "exec":
       return "exec";
   }

@@ -14,8 +14,10 @@ import { Captures } from "./captures.ts";
 import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
+import { unleased } from "./desire-dhcp.ts";
 import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
+import { unjoined } from "./desire-zerotier.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork, kernelBridges } from "./host-network.ts";
@@ -36,6 +38,7 @@ import { SwitchHost } from "./switch-host.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 import { NamespaceViews } from "./views.ts";
+import { forgetHomes } from "./zerotier-work.ts";
 
 /** The group whose members may use the agent's sockets; they are as good as root. */
 const GROUP = "yard";
@@ -182,6 +185,7 @@ class Agent implements AsyncDisposable {
       leases: new Map(),
       captured: new Set(),
       run: paths.run,
+      state: paths.state,
       executable: options.executable,
     };
     agent = new Agent(options, facts, host, store, site, switchHost, stack.move(), group);
@@ -277,10 +281,13 @@ class Agent implements AsyncDisposable {
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
     const marks = marksOf(rows);
     const wanted = desire(rows, facts);
-    const { waiting, failures: leaseless } = this.#leases.look(rows, facts);
     forgetLeases(run, (id) => wanted.services.has(id));
     await recordEngines(store.db, this.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
+    const onHost = rows.nodes.filter((node) => node.host === facts.host);
+    const networks = new Map(rows.networks.map((network) => [network.name, network]));
+    const joining = unjoined(onHost, networks, seen.memberships);
+    const { waiting, failures: leaseless } = this.#leases.look([...unleased(onHost, facts.leases), ...joining]);
     const { desired, actual, failures } = withoutUnreachable(wanted, seen);
     const asked = cfg > Math.max(own.curCfg, this.#applied);
     // Commands find their node's addresses there.
@@ -293,6 +300,7 @@ class Agent implements AsyncDisposable {
     const unreachable = [...gatewayFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
     const all = [...ofHost, ...failures, ...unreachable, ...outcome.failures, ...absent];
     this.#applied = cfg;
+    forgetHomes(facts.state, wanted);
     for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);
     await writeStatus(
       store.db,
@@ -304,6 +312,7 @@ class Agent implements AsyncDisposable {
           machines: new Map([...seen.machines, ...outcome.booted]),
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
           marks: new Map([...marks, ...outcome.marks]),
+          memberships: seen.memberships,
           impairedBy: new Map([...wanted.pipes.values()].map(({ purpose, by }) => [purpose, by])),
         }),
         host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: waiting.size > 0 ? own.curCfg : cfg },
@@ -315,7 +324,8 @@ class Agent implements AsyncDisposable {
     if (asked || actions.length === 0) this.#unsettled = 0;
     else this.#unsettled++;
     if (asked) this.#renewRetries();
-    if (all.length > 0) this.again();
+    // No event tells what becomes of a membership.
+    if (all.length > 0 || joining.length > 0) this.again();
     else if (actions.length === 0) this.#renewRetries();
   }
 

@@ -33,6 +33,8 @@ export const agentCodes = {
   "nic.parent-absent": "The host has no NIC of the name that a network is made on. Correct it, or plug the NIC in.",
   "nic.parent-in-use":
     "The NIC has an address, a default route, a bridge or a macvlan, which the host would lose. Take another one.",
+  "nic.not-joined":
+    "A nic did not become a member of its ZeroTier network, or got no address there; the message says what is known.",
   "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",
   "node.container-failed": "A container could not be made, started or removed; the message is its engine's own.",
   "node.exec-failed": "A command of the node's `exec` failed; the hint holds the end of what it printed.",

@@ -60,6 +60,8 @@ const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "host-bridge-delete": "-",
   "member-add": "+",
   "member-remove": "-",
+  "zerotier-join": "+",
+  "zerotier-leave": "-",
   "service-start": "+",
   exec: "+",
 };
@@ -70,6 +72,10 @@ function what(action: Action): string {
       return `stop ${action.id}`;
     case "service-start":
       return `start ${action.id}`;
+    case "zerotier-join":
+      return `join the ZeroTier network ${action.state.nwid}`;
+    case "zerotier-leave":
+      return `leave the ZeroTier network ${action.state.nwid}`;
     case "container-remove":
       return `remove the ${action.container.runtime} container`;
     case "container-create":

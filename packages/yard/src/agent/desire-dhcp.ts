@@ -5,10 +5,14 @@ import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
+import type { Awaited } from "./lease-deadlines.ts";
 import type { Lease } from "./leases.ts";
 import { dhcpFolder, leasesFolder, nodeNamespace } from "./names.ts";
 import type { FileState, ServiceState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
+
+/** Milliseconds that a server may take to give a nic an address; dnsmasq(8) spends three seconds on a ping first. */
+const LIMIT = 20_000;
 
 /** Debian's nobody and nogroup. */
 export const NOBODY = 65534;
@@ -71,7 +75,7 @@ export function dhcpClients(nodes: readonly NodeEntry[], facts: HostFacts): Map<
       ...["-t", "4", "-T", "3", "-A", "2", "-x", `hostname:${node.name}`],
     ];
     const purpose = purposeOf({ kind: "nic", node: node.name, nic: nic.name });
-    clients.set(id, { argv, running: true, namespace, purpose });
+    clients.set(id, { argv, running: true, namespace, program: "busybox", purpose });
   }
   return clients;
 }
@@ -108,8 +112,14 @@ function leased(nic: NicEntry, lease: Lease | undefined): NicEntry {
   return { ...nic, addresses: [lease.address, ...others], dns: nic.dns.length > 0 ? nic.dns : lease.dns };
 }
 
-/** The failure of a nic that no server has answered. */
-export function noLease(node: NodeEntry, nic: NicEntry): Failure {
+/** The nics that no server has answered. */
+export function unleased(nodes: readonly NodeEntry[], leases: ReadonlyMap<string, Lease>): Awaited[] {
+  return [...dhcpNics(nodes)]
+    .filter(({ id }) => !leases.has(id))
+    .map(({ node, nic, id }) => ({ id, node: node.name, limit: LIMIT, failure: () => noLease(node, nic) }));
+}
+
+function noLease(node: NodeEntry, nic: NicEntry): Failure {
   const where = nic.network === undefined ? `link ${nic.link ?? ""}` : `network ${nic.network}`;
   const message = `no DHCP server has given ${node.name}:${nic.name} an address on ${where}`;
   const hint = "see that a server with free addresses is on it; the client goes on asking";

@@ -106,6 +106,7 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
     // These have neither bridge nor port.
     case "macvlan":
     case "passthrough":
+    case "zerotier":
       break;
     case "nat":
       if (!blocked && network.gateway.length > 0)

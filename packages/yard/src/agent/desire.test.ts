@@ -25,6 +25,7 @@ const facts: HostFacts = {
   leases: new Map(),
   captured: new Set(),
   run: "/run/t",
+  state: "/var/t",
   executable: ["/bin/yard"],
 };
 const revive = { revive: true };

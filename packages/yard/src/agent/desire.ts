@@ -17,6 +17,7 @@ import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { desireSpies } from "./desire-spy.ts";
 import { keepUnderlayMacs } from "./desire-vxlan.ts";
+import { zerotier } from "./desire-zerotier.ts";
 import type { Lease } from "./leases.ts";
 import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
 import type {
@@ -63,6 +64,8 @@ export interface HostFacts {
   readonly captured: ReadonlySet<string>;
   /** The yard's folder of runtime files, absolute. */
   readonly run: string;
+  /** That of what it keeps over a reboot. */
+  readonly state: string;
   /** How to start ourselves: the argv that `relay <file>` is put behind. */
   readonly executable: readonly string[];
 }
@@ -84,7 +87,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const vteps = new Map<string, VtepState>();
   const underlays = new Map<string, UnderlayState>();
   for (const network of rows.networks)
-    if (linkMaking(network, rows.bridges, facts) === undefined)
+    if (network.type !== "zerotier" && linkMaking(network, rows.bridges, facts) === undefined)
       addNetwork(network, networks, facts, { bridges, ports, veths, nats, vteps, underlays });
   keepUnderlayMacs(facts.yard, { bridges, underlays });
   const hostBridges = new Map<string, HostBridgeState>();
@@ -114,6 +117,8 @@ export function desire(rows: Rows, facts: HostFacts): State {
     for (const nic of node.nics) {
       const near = portName(node.objId, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
+      // Its process makes it.
+      if (network?.type === "zerotier") continue;
       const making = linkMaking(network, rows.bridges, facts);
       if (making !== undefined && (kind === "netns" || kind === "container")) {
         links.set(near, linkState(node, nic, network, making, facts));
@@ -146,6 +151,9 @@ export function desire(rows: Rows, facts: HostFacts): State {
   }
   const services = new Map<string, ServiceState>(dhcpClients(nodes, facts));
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
+  const joined = zerotier(nodes, networks, facts);
+  for (const [id, service] of joined.services) services.set(id, service);
+  for (const [path, file] of joined.files) files.set(path, file);
   const forwarding = relay(nodes, networks, facts);
   const spies = desireSpies(nodes, ports, facts.captured);
   if (forwarding) {
@@ -168,7 +176,7 @@ export function desire(rows: Rows, facts: HostFacts): State {
   }
   return {
     ...{ bridges, ports, ...spies, namespaces, veths, links, pipes, containers, taps, machines },
-    ...{ services, nats, vteps, underlays, hostBridges, members, files, exec },
+    ...{ services, memberships: joined.memberships, nats, vteps, underlays, hostBridges, members, files, exec },
   };
 }
 

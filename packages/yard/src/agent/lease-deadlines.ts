@@ -1,19 +1,23 @@
-import type { Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
-import { dhcpNics, noLease } from "./desire-dhcp.ts";
 
-/** Milliseconds that a DHCP server may take to give a nic an address; dnsmasq(8) spends three seconds on a ping first. */
-const LIMIT = 20_000;
+/** A nic that has no address yet, though it shall get one from others. */
+export interface Awaited {
+  readonly id: string;
+  /** The name of its node. */
+  readonly node: string;
+  /** Milliseconds that it may take; 0: it is known already that it will not be. */
+  readonly limit: number;
+  readonly failure: () => Failure;
+}
 
-/** What there is to say of nics that have no lease. */
-export interface Unleased {
-  /** Names of the nodes with one that may yet get its lease in time. */
+/** What there is to say of them. */
+export interface Verdict {
+  /** Names of the nodes with one that may yet get its address in time. */
   readonly waiting: Set<string>;
   readonly failures: readonly Failure[];
 }
 
-/** Since when each nic has been without a lease; no lease in time is its failure. */
+/** Since when each nic has been without its address; none in time is its failure. */
 export class LeaseDeadlines implements Disposable {
   readonly #began = new Map<string, number>();
   readonly #onDue: () => void;
@@ -24,21 +28,20 @@ export class LeaseDeadlines implements Disposable {
     this.#onDue = onDue;
   }
 
-  look(rows: Rows, { host, leases }: Pick<HostFacts, "host" | "leases">): Unleased {
+  look(awaited: readonly Awaited[]): Verdict {
     const now = Date.now();
-    const nics = [...dhcpNics(rows.nodes.filter((node) => node.host === host))].filter(({ id }) => !leases.has(id));
-    const present = new Set(nics.map(({ id }) => id));
+    const present = new Set(awaited.map(({ id }) => id));
     for (const id of this.#began.keys()) if (!present.has(id)) this.#began.delete(id);
     const waiting = new Set<string>();
     const failures: Failure[] = [];
     let next = Number.POSITIVE_INFINITY;
-    for (const { node, nic, id } of nics) {
-      const due = (this.#began.get(id) ?? now) + LIMIT;
-      this.#began.set(id, due - LIMIT);
-      if (due <= now) failures.push(noLease(node, nic));
+    for (const { id, node, limit, failure } of awaited) {
+      const began = this.#began.get(id) ?? now;
+      this.#began.set(id, began);
+      if (began + limit <= now) failures.push(failure());
       else {
-        waiting.add(node.name);
-        next = Math.min(next, due);
+        waiting.add(node);
+        next = Math.min(next, began + limit);
       }
     }
     clearTimeout(this.#timer);

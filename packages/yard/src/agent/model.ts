@@ -16,6 +16,7 @@ import type {
   LinkState,
   MachineState,
   MemberState,
+  MembershipState,
   MirrorState,
   NamespaceState,
   NatState,
@@ -54,6 +55,7 @@ class Host {
   readonly #taps: Map<string, TapState>;
   readonly #machines: Map<string, MachineState>;
   readonly #services: Map<string, ServiceState>;
+  readonly #memberships: Map<string, MembershipState>;
   readonly #nats: Map<string, NatState>;
   readonly #hostBridges: Map<string, HostBridgeState>;
   readonly #members: Map<string, MemberState>;
@@ -75,6 +77,7 @@ class Host {
     this.#taps = new Map(state.taps);
     this.#machines = new Map(state.machines);
     this.#services = new Map(state.services);
+    this.#memberships = new Map(state.memberships);
     this.#nats = new Map(state.nats);
     this.#hostBridges = new Map(state.hostBridges);
     this.#members = new Map(state.members);
@@ -98,6 +101,7 @@ class Host {
       taps: this.#taps,
       machines: this.#machines,
       services: this.#services,
+      memberships: this.#memberships,
       nats: this.#nats,
       hostBridges: this.#hostBridges,
       members: this.#members,
@@ -116,6 +120,12 @@ class Host {
         if (namespace === undefined || this.#namespaces.has(namespace)) this.#services.set(action.id, action.state);
         return;
       }
+      case "zerotier-join":
+        this.#memberships.set(action.membership, action.state);
+        return;
+      case "zerotier-leave":
+        this.#memberships.delete(action.membership);
+        return;
       case "container-remove":
         this.#containers.delete(action.node);
         this.#endLife(action.node);

@@ -53,6 +53,11 @@ export function dnsmasqFolder(run: string, device: string): string {
   return `${run}${DNSMASQ_SUFFIX}/${device}`;
 }
 
+/** The home of a node's zerotier-one. */
+export function zerotierHome(state: string, node: string): string {
+  return `${state}/zerotier/${node}`;
+}
+
 /** The folder of what DHCP clients run at events. */
 export function dhcpFolder(run: string): string {
   return `${run}${DHCP_SUFFIX}`;

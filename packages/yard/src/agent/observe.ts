@@ -12,6 +12,7 @@ import {
 import type { Database } from "@switchyard/ovsdb";
 import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switchyard/vswitch";
+import { type Membership, membershipKey } from "./desire-zerotier.ts";
 import { type EngineKey, type Engines, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
 import type { Hypervisor } from "./hypervisor.ts";
@@ -33,6 +34,7 @@ import {
   type ExecState,
   HOST,
   type MachineState,
+  type MembershipState,
   type NamespaceState,
   type NatState,
   type ServiceState,
@@ -41,6 +43,7 @@ import {
   type VethState,
 } from "./state.ts";
 import type { NamespaceViews } from "./views.ts";
+import { listMemberships } from "./zerotier-work.ts";
 
 /** What the observer looks at. */
 export interface World {
@@ -75,6 +78,8 @@ export interface Observation {
   readonly machines: ReadonlyMap<string, VmState>;
   /** With ofport and error. */
   readonly ports: ReadonlyMap<string, ObservedPort>;
+  /** What zerotier-one tells of each membership that is wanted. */
+  readonly memberships: ReadonlyMap<string, Membership>;
   /** Engines that did not answer: what is on them is unknown. */
   readonly failures: ReadonlyMap<string, YardError>;
 }
@@ -89,9 +94,10 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const { bridges, ports, mirrors } = observeSwitch(world.vswitch, paths.yard);
   const nats = natStates(paths.yard);
   const wantedEngines = [...desired.containers.values()];
-  const [engines, machines] = await Promise.all([
+  const [engines, machines, memberships] = await Promise.all([
     world.engines.list(wantedEngines),
     world.hypervisor.list(desired.machines.size > 0),
+    listMemberships(new Map([...desired.memberships.values()].map((it) => [it.home, it])).values()),
   ]);
 
   const containers = new Map<string, ContainerNodeState>();
@@ -137,6 +143,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       taps: tapStates(paths.yard, nearLinks(world, views), host, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
       services: services(world, desired),
+      memberships: membershipStates(memberships, desired),
       nats: await nats,
       hostBridges: host ? hostBridges(paths.yard, host, desired) : new Map(),
       members: host ? hostMembers(paths.yard, host) : new Map(),
@@ -146,6 +153,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     containers: new Map([...engines.containers].map(([node, { state }]) => [node, state])),
     machines,
     ports,
+    memberships: membershipsTold(memberships, desired),
     failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
   };
 }
@@ -281,6 +289,32 @@ function services(world: World, desired: State): Map<string, ServiceState> {
     found.set(id, { argv, running: true, namespace: there ? name : "", purpose: "" });
   }
   for (const [id, wanted] of desired.services) if (!found.has(id)) found.set(id, { ...wanted, running: false });
+  return found;
+}
+
+function membershipsTold(
+  told: ReadonlyMap<string, ReadonlyMap<string, Membership>>,
+  desired: State,
+): Map<string, Membership> {
+  return new Map(
+    [...desired.memberships].flatMap(([key, { home, nwid }]) => {
+      const one = told.get(home)?.get(nwid);
+      return one === undefined ? [] : [[key, one]];
+    }),
+  );
+}
+
+/** Of the homes that are wanted. */
+function membershipStates(
+  told: ReadonlyMap<string, ReadonlyMap<string, Membership>>,
+  desired: State,
+): Map<string, MembershipState> {
+  const found = new Map<string, MembershipState>();
+  for (const [key, state] of desired.memberships) {
+    const node = key.split(" ")[0] ?? "";
+    for (const nwid of told.get(state.home)?.keys() ?? [])
+      found.set(membershipKey({ name: node }, nwid), { ...state, nwid, purpose: "" });
+  }
   return found;
 }
 

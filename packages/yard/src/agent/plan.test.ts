@@ -37,6 +37,7 @@ function plain(state: State, like: State) {
     containers: sorted(state.containers, ({ config: _, ...it }) => it),
     taps: sorted(state.taps, ({ purpose: _, ...it }) => it),
     machines: sorted(state.machines, ({ config: _, ...it }) => it),
+    memberships: sorted(ofHomes(state, like), ({ nwid }) => nwid),
     services: sorted(state.services, ({ purpose: _, ...it }) => it),
     nats: sorted(state.nats, ({ purpose: _, ...it }, key) => {
       const asked = like.nats.get(key)?.forwarding ?? true;
@@ -47,6 +48,12 @@ function plain(state: State, like: State) {
     files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
     exec: sorted(state.exec, (it) => [it.hash, it.failed]),
   };
+}
+
+/** Only processes that shall run are asked for theirs. */
+function ofHomes({ memberships }: State, like: State): State["memberships"] {
+  const homes = new Set([...like.memberships.values()].map(({ home }) => home));
+  return new Map([...memberships].filter(([, { home }]) => homes.has(home)));
 }
 
 function expectReached(actual: State, desired: State) {
@@ -185,6 +192,9 @@ function target(action: Action): [kinds: readonly (keyof State)[], name: string]
     case "mirror-set":
     case "mirror-delete":
       return [["mirrors"], action.mirror];
+    case "zerotier-join":
+    case "zerotier-leave":
+      return [["memberships"], action.membership];
     case "vtep-set":
     case "vtep-delete":
       return [["vteps"], action.vtep];

@@ -59,6 +59,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
     planRoutes(name, namespace, present, unrouted.get(name), actions);
     planSysctls(name, namespace, present, actions);
   }
+  planMemberships(desired, actual, actions);
   planNats(desired, actual, actions);
   planExec(desired, actual, options, nodes, actions);
   return inPhases(actions);
@@ -351,6 +352,19 @@ function planSwitch(
   for (const [bridge, present] of actual.bridges) {
     if (!desired.bridges.has(bridge))
       actions.push({ do: "bridge-delete", bridge, subject: parsePurpose(present.purpose) });
+  }
+}
+
+/** A process that is stopped, or started on another home, has what it was a member of no more, or again by itself. */
+function planMemberships(desired: State, actual: State, actions: Action[]): void {
+  for (const [membership, state] of desired.memberships) {
+    if (!actual.memberships.has(membership))
+      actions.push({ do: "zerotier-join", membership, state, subject: parsePurpose(state.purpose) });
+  }
+  const kept = new Set([...desired.memberships.values()].map(({ home }) => home));
+  for (const [membership, state] of actual.memberships) {
+    if (!desired.memberships.has(membership) && kept.has(state.home))
+      actions.push({ do: "zerotier-leave", membership, state, subject: parsePurpose(state.purpose) });
   }
 }
 

@@ -49,6 +49,7 @@ export async function previewPlan(
     leases: readLeases(paths.run),
     captured: await capturedPorts(paths),
     run: paths.run,
+    state: paths.state,
     executable: options.executable,
   };
   const want = (tunnels: HostFacts["tunnels"], onSwitch: (bridge: string) => boolean) =>

@@ -7,6 +7,7 @@ import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, Statu
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
+import { type Membership, membershipKey, zerotierNics } from "./desire-zerotier.ts";
 import { networkBridge, nicDevice, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
@@ -22,6 +23,8 @@ export interface Findings {
   readonly machines: ReadonlyMap<string, VmState>;
   readonly ports: ReadonlyMap<string, ObservedPort>;
   readonly marks: ReadonlyMap<string, ExecMark>;
+  /** What zerotier-one tells of each membership. */
+  readonly memberships: ReadonlyMap<string, Membership>;
   /** What impairs, by the purpose of the pipe. */
   readonly impairedBy: ReadonlyMap<string, "netem" | "relay">;
 }
@@ -37,13 +40,20 @@ export function reportOf(
   const nodes = new Map<Uuid, NodeStatus>();
   const nics = new Map<Uuid, NicStatus>();
   const networks = new Map<Uuid, NetworkStatus>();
+  const networkOf = new Map(rows.networks.map((network) => [network.name, network]));
   for (const node of rows.nodes) {
     if (node.host !== host) continue;
     const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
+    const joined = new Map(
+      zerotierNics(node, networkOf).map(({ nic, nwid }) => [nic, findings.memberships.get(membershipKey(node, nwid))]),
+    );
     for (const nic of node.nics) {
       const lease = nic.dhcp ? leases.get(dhcpClientId(node, nic)) : undefined;
-      nics.set(nic.uuid, { ...nicStatusOf(node, nic, findings, blamed, status, yard), lease });
+      const own = nicStatusOf(node, nic, findings, blamed, status, yard);
+      const assigned = joined.get(nic)?.addresses ?? [];
+      const state = own.state === "pending" && assigned.length > 0 ? "up" : own.state;
+      nics.set(nic.uuid, { ...own, state, lease, assigned });
     }
   }
   for (const network of rows.networks)
@@ -108,7 +118,7 @@ function nicStatusOf(
   blamed: (subject: Subject) => Failure | undefined,
   status: NodeStatus,
   yard: string,
-): Omit<NicStatus, "lease"> {
+): Omit<NicStatus, "lease" | "assigned"> {
   const port = portName(node.objId, nic.index);
   const observed = findings.ports.get(port);
   const failure =
@@ -132,7 +142,7 @@ function nicStatusOf(
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {
-  if (network.type === "macvlan" || network.type === "passthrough")
+  if (network.type === "macvlan" || network.type === "passthrough" || network.type === "zerotier")
     return { state: failure ? "failed" : "up", failure, bridge: undefined };
   const bridge = networkBridge(network);
   const there = network.type === "bridge" || findings.desired.bridges.has(bridge);

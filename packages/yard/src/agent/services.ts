@@ -70,9 +70,14 @@ export class Services implements Disposable {
     return this.#running;
   }
 
-  /** Starts `argv` in a session of its own with its output in `<id>.log`; one that runs otherwise is ended first. */
-  async start(id: string, argv: readonly string[]): Promise<void> {
+  /**
+   * Starts `argv` in a session of its own with its output in `<id>.log`; one that runs otherwise is ended first.
+   *
+   * @param behind the program that `argv` comes to by way of others
+   */
+  async start(id: string, argv: readonly string[], behind?: string): Promise<void> {
     await this.stop(id);
+    if (behind !== undefined && !isInstalled(behind)) throw notInstalled(behind);
     const [program = "", ...args] = argv;
     const log = openSync(join(this.#folder, `${id}.log`), "a", 0o640);
     try {
@@ -142,7 +147,22 @@ export class Services implements Disposable {
   }
 }
 
-function notInstalled(program: string, cause: Error): YardError {
-  const hint = program === "dnsmasq" ? { hint: "install it: apt-get install dnsmasq-base" } : {};
-  return new YardError("service.not-installed", `${program} is not installed`, { cause, ...hint });
+const HINTS: Readonly<Record<string, string>> = {
+  dnsmasq: "install it: apt-get install dnsmasq-base",
+  busybox: "install it: apt-get install busybox-static",
+  "zerotier-one": "Debian has no package of it: see https://www.zerotier.com/download",
+};
+
+function notInstalled(program: string, cause?: Error): YardError {
+  const hint = HINTS[program];
+  return new YardError("service.not-installed", `${program} is not installed`, {
+    ...(cause === undefined ? {} : { cause }),
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
+
+function isInstalled(program: string): boolean {
+  return (childEnvironment().PATH ?? "")
+    .split(":")
+    .some((folder) => folder !== "" && existsSync(join(folder, program)));
 }

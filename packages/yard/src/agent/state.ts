@@ -39,6 +39,8 @@ export interface State {
   readonly taps: ReadonlyMap<string, TapState>;
   /** By node name. */
   readonly machines: ReadonlyMap<string, MachineState>;
+  /** By node and network: what the nodes' zerotier-one are members of. */
+  readonly memberships: ReadonlyMap<string, MembershipState>;
   /** By id: supervised processes of ours that outlive the agent. */
   readonly services: ReadonlyMap<string, ServiceState>;
   /** By the name of the link in the host's namespace behind which addresses are hidden: a gateway's, or a bridge's. */
@@ -223,11 +225,24 @@ export interface MachineState {
   readonly config: VmConfig | undefined;
 }
 
+export interface MembershipState {
+  /** The namespace and home of the process. */
+  readonly namespace: string;
+  readonly home: string;
+  readonly nwid: string;
+  /** What it is for (see subject.ts); empty in an observed state. Not compared. */
+  readonly purpose: string;
+}
+
 export interface ServiceState {
   readonly argv: readonly string[];
   readonly running: boolean;
   /** The node's namespace that it lives in; undefined: the host's. Observed: empty where that namespace has gone. */
   readonly namespace: string | undefined;
+  /** The program behind what it is called by, which must be installed. Not compared. */
+  readonly program?: string;
+  /** A folder that it keeps, private to root, and the file of the identity that it shall have there. Not compared. */
+  readonly home?: { readonly folder: string; readonly identity: string | undefined };
   /** What it is for (see subject.ts); empty in an observed state. Not compared. */
   readonly purpose: string;
 }
@@ -313,6 +328,7 @@ export const EMPTY: State = {
   containers: new Map(),
   taps: new Map(),
   machines: new Map(),
+  memberships: new Map(),
   services: new Map(),
   nats: new Map(),
   hostBridges: new Map(),

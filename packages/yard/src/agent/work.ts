@@ -16,9 +16,10 @@ import { applyNics } from "./nic-work.ts";
 import { type ExecMark, lifeOf } from "./observe.ts";
 import { applyPipes } from "./pipe-work.ts";
 import { serviceReport } from "./service-report.ts";
-import type { State } from "./state.ts";
+import type { ServiceState, State } from "./state.ts";
 import { parsePurpose } from "./subject.ts";
 import { applyVteps } from "./vtep-work.ts";
+import { joinNetwork, leaveNetwork, prepareHome } from "./zerotier-work.ts";
 
 /** The id of the service that publishes ports. */
 const RELAY = "relay";
@@ -117,11 +118,23 @@ export class Work {
         return await configure(this.site, actions, this.blame);
       case "services":
         return await this.each(actions, "service-start", "service.not-started", ({ id, state }) =>
-          this.site.services.start(id, state.argv),
+          this.startService(id, state),
+        );
+      case "memberships":
+        await this.each(actions, "zerotier-leave", "nic.not-joined", (action) =>
+          leaveNetwork(action, this.site.signal),
+        );
+        return await this.each(actions, "zerotier-join", "nic.not-joined", (action) =>
+          joinNetwork(action, this.site.signal),
         );
       case "exec":
         return await this.each(actions, "exec", "node.exec-failed", (action) => this.exec(action));
     }
+  }
+
+  private async startService(id: string, state: ServiceState): Promise<void> {
+    if (state.home) prepareHome(state.home);
+    await this.site.services.start(id, state.argv, state.program);
   }
 
   /** Does all actions of one sort side by side; what fails is blamed on its subject. */

@@ -59,6 +59,7 @@ export const modelCodes = {
   "network.bad-bridge":
     "The name of a network's bridge is longer than 15 characters or has characters that are refused.",
   "network.bad-parent": "The name of a network's NIC is longer than 15 characters or has characters that are refused.",
+  "network.bad-nwid": "The number of a ZeroTier network is not 16 hexadecimal digits.",
   "network.bad-name": "A network's name has other characters than letters, digits, -, _ and ., or more than 63.",
   "network.bridge-missing": "A network of type bridge does not say which; write the name of a bridge of the switch.",
   "network.bridge-taken": "Two networks would have one bridge, or one VLAN; give one of them another `bridge` or `id`.",
@@ -66,9 +67,11 @@ export const modelCodes = {
   "network.gateway-outside": "The gateway of a network is no host address of its cidr; correct one of the two.",
   "network.host-bits": "A cidr is the address of a host with a prefix length; write the network's, as the hint does.",
   "network.id-missing": "A network of this type needs the number of its VLAN; write its `id`.",
+  "network.managed": "A ZeroTier network names what its controller decides; take it out.",
   "network.master-loop": "A network is its own master, by itself or by way of others; name another master.",
   "network.nat-family": "A nat is for IPv4, and its cidr is of IPv6; leave that out.",
   "network.no-gateway": "The host itself cannot be on a macvlan or passthrough; name the gateway at the nics.",
+  "network.nwid-missing": "A ZeroTier network does not say which; write its `nwid`.",
   "network.other-type": "A key of a network is for networks of another type; take it out, or change the type.",
   "network.overlap": "The host has gateways on two networks whose subnets overlap; change one subnet.",
   "network.parent-missing": "A macvlan or passthrough does not say of which NIC; write its `parent`.",
@@ -78,6 +81,7 @@ export const modelCodes = {
   "network.two-ways": "A VXLAN has peers, and a key of one that has none; it goes out one way.",
   "nic.bad-id": "The id of a nic's network is missing, or cannot be one of its type: a number, or the name of a link.",
   "nic.bad-name": "A nic's name is longer than 15 characters, reserved, or has characters that are refused.",
+  "nic.counted-identity": "A node with `count` names an identity, which only one of them could have.",
   "nic.counted-ip": "A node with `count` names an address, which only one of them could have; use slot.",
   "nic.counted-mac": "A node with `count` names a MAC address, which only one of them could have; use slot.",
   "nic.dhcp-with-address": "A nic asks a DHCP server for an address, and names one itself; write one of the two.",
@@ -88,6 +92,8 @@ export const modelCodes = {
   "nic.id-without-type": "A nic has an id and no type that it would be one of; write the type.",
   "nic.ip-not-host": "The address of a nic is its network's own or the broadcast address; take another.",
   "nic.ip-outside-network": "The address of a nic is outside the cidr of its network; correct one of the two.",
+  "nic.managed":
+    "A nic on a ZeroTier network names what the network's controller decides, or an identity elsewhere; take it out.",
   "nic.network-unknown": "A nic names a network that the lab does not have; correct the name, or declare it.",
   "nic.no-port":
     "A nic asks for what only a port of the switch has, and is none. Take that out, or use another network.",

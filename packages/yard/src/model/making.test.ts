@@ -86,6 +86,26 @@ describe("a network of type vxlan", () => {
   });
 });
 
+describe("a network of type zerotier", () => {
+  test("has a number, and neither it nor its nics say what its controller decides", () => {
+    expect(networks('  a: { type: zerotier, nwid: "8056C2E21C000001" }')).toMatchObject([
+      { type: "zerotier", nwid: "8056c2e21c000001", cidr: [], gateway: [] },
+    ]);
+    expect(told("  a: { type: zerotier }\n  b: { type: zerotier, nwid: 8056c2, cidr: 10.1.0.0/24 }")).toEqual([
+      "3:3 network.nwid-missing",
+      "4:30 network.bad-nwid",
+      "4:38 network.managed",
+    ]);
+    const nics =
+      "nodes: { n: { kind: netns, nics: [ { network: a, ip: 10.1.0.1/24, vlan: 5 } ] }, v: { kind: netns, nics: [ { network: b, identity: x } ] } }";
+    expect(told(`  a: { type: zerotier, nwid: "8056c2e21c000001" }\n  b: {}\n${nics}`)).toEqual([
+      "5:50 nic.managed",
+      "5:67 nic.managed",
+      "5:122 nic.managed",
+    ]);
+  });
+});
+
 describe("a network of type nat", () => {
   test("has the host on its first address, or where it is told to", () => {
     const two =

@@ -6,6 +6,7 @@ import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
 import type { NetworkMaking, NetworkSpec, NetworkType } from "./types.ts";
+import { readNwid } from "./zerotier.ts";
 
 /** The assigned UDP port of VXLAN (RFC 7348). */
 const VXLAN_PORT = 4789;
@@ -16,6 +17,7 @@ const KEYS = {
   nat: [],
   bridge: ["bridge"],
   macvlan: ["parent"],
+  zerotier: ["nwid"],
   passthrough: ["parent"],
   vlan: ["id", "master", "bridge"],
   vxlan: ["id", "peers", "port", "master", "address", "bridge"],
@@ -32,6 +34,8 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
       return { type };
     case "bridge":
       return { type, bridge: readPresentBridge(name, written.bridge, reading) };
+    case "zerotier":
+      return { type, nwid: readNwid(name, written, reading) };
     case "macvlan":
     case "passthrough":
       return { type, parent: readParent(name, type, written.parent, reading) };
@@ -58,8 +62,8 @@ export const DEFAULT_NETWORK: NetworkSpec = { name: "default", type: "nat", cidr
 /** The types of networks that nodes of a kind have no nics on. */
 const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
   // On a macvlan it has a macvtap.
-  vm: ["passthrough"],
-  guest: ["macvlan", "passthrough"],
+  vm: ["passthrough", "zerotier"],
+  guest: ["macvlan", "passthrough", "zerotier"],
 };
 
 /** Why a node of that kind cannot have a nic on a network of that type. */
@@ -78,6 +82,8 @@ export function makingOf(network: NetworkMaking): NetworkMaking {
       return { type: network.type };
     case "bridge":
       return { type: network.type, bridge: network.bridge };
+    case "zerotier":
+      return { type: network.type, nwid: network.nwid };
     case "macvlan":
     case "passthrough":
       return { type: network.type, parent: network.parent };
@@ -99,6 +105,7 @@ export function bridgeOf(network: NetworkMaking): string | undefined {
     case "nat":
     case "macvlan":
     case "passthrough":
+    case "zerotier":
       return undefined;
     case "bridge":
       return network.bridge;

@@ -12,6 +12,7 @@ import { readRoutes } from "./routes.ts";
 import type { NicFile } from "./schema.ts";
 import { nicAddress } from "./segments.ts";
 import type { NetworkSpec, NicSpec } from "./types.ts";
+import { checkZerotierNic, readIdentity } from "./zerotier.ts";
 
 /** What nics are read with. */
 export interface NicContext {
@@ -56,12 +57,13 @@ function readNic(written: NicFile, path: Path, index: number, context: NicContex
   checkWireImpair(file, at("impair"), reading);
   const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : at("dns");
   checkDhcp(spelled, network, reading);
+  checkZerotierNic(spelled, network, reading);
   return {
     name,
     network: network?.name,
     link: undefined,
     mac: file.mac === undefined || shared ? undefined : reading.parse(at("mac"), file.mac, parseMac),
-    ip: shared ? [] : readAddresses(spelled, network, context),
+    ip: shared || network?.type === "zerotier" ? [] : readAddresses(spelled, network, context),
     slot: file.slot,
     gateway: readGateways(spelled, reading),
     dns: reading.each(dnsPath, file.dns ?? defaults?.dns, parseIp).map(({ value }) => value),
@@ -72,6 +74,7 @@ function readNic(written: NicFile, path: Path, index: number, context: NicContex
     routes: readRoutes(file.routes, [...path, "routes"], name, reading).map(({ value }) => value),
     spy: file.spy ?? defaults?.spy ?? false,
     monitor: file.monitor ?? false,
+    identity: readIdentity(file, path, context.count, reading),
     impair: readImpair(file.impair, [...path, "impair"], reading),
   };
 }
@@ -99,6 +102,7 @@ export function linkNic(
     routes: [],
     spy: defaults?.spy ?? false,
     monitor: false,
+    identity: undefined,
     impair: undefined,
   };
 }

@@ -142,6 +142,13 @@ export const nicMappingSchema = z
     monitor: field(z.boolean(), "Show the counters of its port with it in `yard inspect`.", {
       default: false,
     }).optional(),
+    identity: field(
+      text,
+      "On a `zerotier`: file with the `identity.secret` that the node has, relative to the lab file.",
+      {
+        otherwise: "one is made, and kept as long as the node has such nics",
+      },
+    ).optional(),
     hwaddr: field(text, "The same as `mac`.").optional(),
     config: field(
       z.strictObject({
@@ -303,8 +310,8 @@ export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSc
 export const networkMappingSchema = z
   .strictObject({
     type: field(
-      z.enum(["lan", "nat", "bridge", "vlan", "vxlan", "macvlan", "passthrough"]),
-      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that is there, of the switch or the kernel's own, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`, or on all that the multicast of `master` reaches. `macvlan`: what is behind the host's NIC `parent`, where each nic has a MAC of its own. `passthrough`: the NIC `parent` itself.",
+      z.enum(["lan", "nat", "bridge", "vlan", "vxlan", "macvlan", "passthrough", "zerotier"]),
+      "How it is made. `lan`: a learning switch of its own. `nat`: one whose nodes reach the world with the host's address. `bridge`: a bridge that is there, of the switch or the kernel's own, which is left as it is. `vlan`: one VLAN of the bridge `master`, untagged. `vxlan`: a lan that goes on in the same VXLAN on the hosts `peers`, or on all that the multicast of `master` reaches. `macvlan`: what is behind the host's NIC `parent`, where each nic has a MAC of its own. `passthrough`: the NIC `parent` itself. `zerotier`: the network `nwid` of ZeroTier.",
       { default: "lan" },
     ).optional(),
     id: field(
@@ -327,6 +334,10 @@ export const networkMappingSchema = z
         examples: ["vxbackend"],
       },
     ).optional(),
+    nwid: field(text, "`zerotier`: the number of the network, 16 hexadecimal digits.", {
+      otherwise: "needed for `zerotier`",
+      examples: ["8056c2e21c000001"],
+    }).optional(),
     parent: field(text, "`macvlan`, `passthrough`: a NIC of the host.", {
       otherwise: "needed for these",
       examples: ["eth1"],

@@ -26,6 +26,8 @@ export type NetworkMaking =
   | { readonly type: "bridge"; readonly bridge: string }
   /** The segment behind a NIC of the host's, on which each nic has a MAC of its own beside the NIC's. */
   | { readonly type: "macvlan"; readonly parent: string }
+  /** A network of ZeroTier, of which nodes become members. */
+  | { readonly type: "zerotier"; readonly nwid: string }
   /** A NIC of the host's itself, which becomes the only nic that is on it. */
   | { readonly type: "passthrough"; readonly parent: string }
   | {
@@ -204,6 +206,8 @@ export interface NicSpec {
   readonly spy: boolean;
   /** Its port's counters are shown with it. */
   readonly monitor: boolean;
+  /** On a network of ZeroTier: the file with the node's identity there, absolute; undefined: one is made. */
+  readonly identity: string | undefined;
   /** `forward` is from the node, `backward` to it. */
   readonly impair: ImpairSpec | undefined;
 }

@@ -137,6 +137,7 @@ describe("the configuration of a row", () => {
       routes: fc.array(route, { maxLength: 2 }),
       dhcp: fc.boolean(),
       monitor: fc.boolean(),
+      identity: fc.constantFrom(undefined, "/id"),
       impair: maybe(fc.record({ forward: impairment, backward: impairment })),
     });
     fc.assert(fc.property(nics, (spec) => expect(parseNicConfig(nicConfigText(spec), "")).toEqual(spec)));

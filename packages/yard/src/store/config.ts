@@ -22,7 +22,7 @@ import { canonicalJson, type Plain } from "./canonical.ts";
 import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
-export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor" | "impair">;
+export type NicConfig = Pick<NicSpec, "gateway" | "dns" | "routes" | "dhcp" | "monitor" | "identity" | "impair">;
 /** A node less its nics, which are rows of their own. */
 export type NodeConfig =
   | Omit<NetnsSpec, "nics">
@@ -68,6 +68,7 @@ export function nicConfigText(spec: NicConfig): string {
     routes: some(spec.routes.map(plainRoute)),
     dhcp: spec.dhcp || undefined,
     monitor: spec.monitor || undefined,
+    identity: spec.identity,
     impair: plainImpair(spec.impair),
   });
 }
@@ -111,8 +112,8 @@ export function parseNodeConfig(row: {
 
 /** @throws YardError `store.bad-row` */
 export function parseNicConfig(text: string, where: string): NicConfig {
-  const { gateway, impair, ...rest } = parse(nicSchema, text, where);
-  return { gateway, impair, ...rest };
+  const { gateway, impair, identity, ...rest } = parse(nicSchema, text, where);
+  return { gateway, impair, identity, ...rest };
 }
 
 /** Rows of versions before there was such a column have it empty. @throws YardError `store.bad-row` */
@@ -184,6 +185,7 @@ const nicSchema = z.object({
   routes,
   dhcp: z.boolean().default(false),
   monitor: z.boolean().default(false),
+  identity: z.string().optional(),
   impair,
 });
 const linkSchema = z.object({ impair });

@@ -11,6 +11,8 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
       return options({});
     case "bridge":
       return options({ bridge: making.bridge });
+    case "zerotier":
+      return options({ nwid: making.nwid });
     case "macvlan":
     case "passthrough":
       return options({ parent: making.parent });
@@ -42,6 +44,8 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
       return { type };
     case "bridge":
       return { type, bridge: needed("bridge") };
+    case "zerotier":
+      return { type, nwid: needed("nwid") };
     case "macvlan":
     case "passthrough":
       return { type, parent: needed("parent") };

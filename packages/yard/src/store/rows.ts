@@ -95,6 +95,7 @@ export interface NicEntry {
   readonly routes: readonly RouteSpec[];
   readonly dhcp: boolean;
   readonly monitor: boolean;
+  readonly identity: string | undefined;
   readonly impair: ImpairSpec | undefined;
   readonly status: NicStatus;
 }

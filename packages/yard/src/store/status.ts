@@ -53,6 +53,8 @@ export interface NicStatus {
   /** The name of its port and the number that the switch gave it. */
   readonly port: string | undefined;
   readonly ofport: number | undefined;
+  /** What a ZeroTier network has assigned; empty for other nics. */
+  readonly assigned: readonly string[];
   /** Of a nic that is addressed by DHCP. */
   readonly lease: LeaseStatus | undefined;
   /** What impairs its frames, where something does. */
@@ -109,13 +111,14 @@ export function nodeStatus(map: StatusMap): NodeStatus {
 }
 
 export function nicStatusMap(status: NicStatus): StatusMap {
-  const { state, port, ofport, lease, impairedBy } = status;
+  const { state, port, ofport, lease, impairedBy, assigned } = status;
   const granted = lease && {
     lease_address: lease.address,
     lease_server: lease.server,
     lease_expires: new Date(lease.expires).toISOString(),
   };
-  return toMap({ state, ...failureEntries(status.failure), port, ofport, impaired_by: impairedBy, ...granted });
+  const fixed = { port, ofport, impaired_by: impairedBy, assigned: assigned.join(" ") || undefined };
+  return toMap({ state, ...failureEntries(status.failure), ...fixed, ...granted });
 }
 
 export function nicStatus(map: StatusMap): NicStatus {
@@ -125,6 +128,7 @@ export function nicStatus(map: StatusMap): NicStatus {
     failure: failureOf(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),
+    assigned: map.get("assigned")?.split(" ") ?? [],
     lease: leaseOf(map),
     impairedBy: by === "netem" || by === "relay" ? by : undefined,
   };
