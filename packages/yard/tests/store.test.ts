@@ -390,6 +390,20 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     };
     const nodes = new Map([[uuid, { ...status, container: undefined, commands: undefined }]]);
     expect(await writeStatus(store.db, { nodes })).toBe(false);
+    // Also of one that somebody else removes in the same moment, which we have not heard of yet.
+    await using other = await database.open();
+    for (let n = 0; n < 20; n++) {
+      await addNode(store, netns("n"), place);
+      const here = node("n").uuid;
+      await other.db.waitFor((db) => db.table("Node").get(here) !== undefined, { timeout: 5_000 });
+      await Promise.all([
+        removeNode(other, "n"),
+        writeStatus(store.db, {
+          nodes: new Map([[here, { ...status, container: undefined, commands: `${n}` }]]),
+        }),
+      ]);
+      await store.db.waitFor((db) => db.table("Node").find({ name: "n" }) === undefined, { timeout: 5_000 });
+    }
   });
 
   onEmptyYard("a wait that is cancelled ends", async () => {

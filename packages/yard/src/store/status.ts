@@ -203,7 +203,8 @@ export async function writeStatus(
   if (changes.length === 0 && host === undefined) return false;
   await db.transact(
     (tx) => {
-      for (const { table, uuid, status } of changes) tx.update(table, uuid, { status });
+      // One may have gone by the time that its turn comes, or comes again.
+      for (const { table, uuid, status } of changes) if (db.table(table).get(uuid)) tx.update(table, uuid, { status });
       if (report.host && host) tx.update("Host", report.host.uuid, host);
     },
     signal === undefined ? {} : { signal },
