@@ -41,7 +41,6 @@ const createSchema = z.object({
   root: z.string().min(1, "root plist is required"),
   mount: textMap,
   host_network: flag,
-  /** The Python client leaves nothing out; a program that does means the default network. */
   nics: z
     .array(nicSchema)
     .nullish()
