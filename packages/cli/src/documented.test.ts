@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+import type { Command } from "commander";
+import { createProgram } from "./program.ts";
+import { createSession } from "./session.ts";
+
+/** Commands that parse their words and do nothing. */
+function idle(command: Command): void {
+  command.action(() => {});
+  for (const below of command.commands) idle(below);
+}
+
+test("every command shown in the pages on networks is one that yard takes", async () => {
+  const page = await Bun.file(new URL("../../../docs/networks.md", import.meta.url)).text();
+  const lines = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block = ""]) => block.trim().split("\n"));
+  expect(lines.length).toBeGreaterThan(10);
+  for (const line of lines) {
+    const [yard, ...words] = line.split(" ");
+    expect(yard).toBe("yard");
+    const session = createSession(process, {}, "/", new AbortController().signal);
+    const program = await createProgram(session, words);
+    idle(program);
+    await program.parseAsync(words, { from: "user" });
+  }
+});
