@@ -8,6 +8,7 @@ import {
   type VmEngine,
 } from "@switchyard/runtime";
 import { containerName, Engines, Hypervisor } from "@switchyard/yard/agent";
+import { isJoint } from "@switchyard/yard/model";
 import { yardPaths } from "@switchyard/yard/paths";
 import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
 import { openYard } from "./connect.ts";
@@ -55,6 +56,7 @@ export class Inside implements AsyncDisposable {
     if (container !== undefined) return container.engine.exec(container.name, options, streams);
     const machine = await this.machine(name);
     if (machine !== undefined) return machine.engine.exec(machine.name, options, streams);
+    this.#refuseJoint(name);
     const env = { ...this.#nodes.get(name)?.spec.env, ...options.env };
     return execInNamespace(namespace, { ...options, env }, streams);
   }
@@ -88,8 +90,15 @@ export class Inside implements AsyncDisposable {
           hint: `run a command in it instead: yard exec ${node} -- …`,
         },
       );
+    this.#refuseJoint(node);
     if (namespace === "") throw new YardError("node.not-running", `node ${node} is ${state} but has no namespace yet`);
     return namespace;
+  }
+
+  #refuseJoint(node: string): void {
+    const spec = this.#nodes.get(node)?.spec;
+    if (spec !== undefined && isJoint(spec))
+      throw new YardError("node.no-namespace", `nothing runs in ${node}, which is of kind ${spec.kind}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@ import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { defineA2b, defineC2c, defineTap } from "./add-joint.ts";
 import { defineVm } from "./add-vm.ts";
 import { environment } from "./exec.ts";
 
@@ -56,9 +57,9 @@ export function define(command: Command, session: Session): void {
     "Add a network or a node to the yard, outside of any lab. When it cannot be made it is withdrawn\n" +
       "again, and leaves nothing behind. The words mean what they mean in a lab file.",
   );
-  command.argument("[what]", "network, netns, container or vm").action((what: string | undefined) => {
+  command.argument("[what]", "network, netns, container, vm, a2b, tap or c2c").action((what: string | undefined) => {
     throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
-      hint: "yard add network, netns, container or vm; `yard help add` shows examples",
+      hint: "yard add network, netns, container, vm, a2b, tap or c2c; `yard help add` shows examples",
     });
   });
   defineNetwork(subcommand(command, "network", "add a network", session), session);
@@ -66,6 +67,12 @@ export function define(command: Command, session: Session): void {
   defineContainer(subcommand(command, "container", "add a container", session), session);
   const vm = subcommand(command, "vm", "add a virtual machine", session);
   defineVm(vm, (name, options, node) => addOne(session, vm, name, options, node));
+  const a2b = subcommand(command, "a2b", "add an impaired passage between two networks", session);
+  defineA2b(a2b, (name, options, node) => addOne(session, a2b, name, options, node));
+  const tap = subcommand(command, "tap", "add an interface of the host on a network", session);
+  defineTap(tap, (name, options, node) => addOne(session, tap, name, options, node));
+  const c2c = subcommand(command, "c2c", "add a link to another yard", session);
+  defineC2c(c2c, (name, options, node) => addOne(session, c2c, name, options, node));
   examples(
     command,
     ["yard add network lan01 --cidr 10.1.0.0/24", "a network that gives nics addresses"],

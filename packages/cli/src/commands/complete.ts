@@ -27,6 +27,7 @@ function knownOf(session: Session, yard: string): Known {
   return {
     nodes: () => read(({ nodes }) => nodes.map(({ name }) => name)),
     nics: () => read(({ nodes }) => nodes.flatMap((node) => node.nics.map((nic) => `${node.name}:${nic.name}`))),
+    passages: () => read(({ nodes }) => nodes.filter(({ kind }) => kind === "a2b").map(({ name }) => name)),
     links: () => read(({ links }) => links.map(({ name }) => name)),
     bridges: () => read(({ bridges }) => bridges.map(({ name }) => name)),
     networks: () => read(({ networks }) => networks.map(({ name }) => name)),

@@ -28,7 +28,7 @@ interface Options extends CommonOptions {
   readonly way?: string;
 }
 
-/** `yard impair NODE:NIC|LINK [SETTING=VALUE…|off]` */
+/** `yard impair NODE:NIC|LINK|NODE [SETTING=VALUE…|off]` */
 export function define(command: Command, session: Session): void {
   command
     .description(
@@ -36,9 +36,9 @@ export function define(command: Command, session: Session): void {
         "not named stays as it is; without a setting, show what there is. A link is named as in `yard inspect`, its ends\n" +
         "joined by two dashes. The next `up` of its lab makes it again as the lab file says.",
     )
-    .argument("<impaired>", "NODE:NIC, with the nic's name or number, or NODE:NIC--NODE:NIC, a link")
+    .argument("<impaired>", "NODE:NIC, with the nic's name or number; NODE:NIC--NODE:NIC, a link; or NODE, of kind a2b")
     .argument("[setting...]", `${SETTINGS.join(", ")}, each SETTING=VALUE; or off, for none`)
-    .option("--way <way>", "one way only: out or in of a nic, forward or backward of a link")
+    .option("--way <way>", "one way only: out or in of a nic, forward or backward of a link or an a2b")
     .option("--json", JSON_HELP)
     .action(async (text: string, words: readonly string[], options: Options) => {
       const yard = yardName(command, session.env);
@@ -81,6 +81,11 @@ function find(view: YardView, text: string): Found {
     throw new YardError("link.unknown", `yard ${view.yard} has no link ${text}`, {
       hint: near === undefined ? "`yard inspect NODE` shows a node's links" : `did you mean ${near}?`,
     });
+  }
+  const whole = text.includes(":") ? undefined : findNode(view, text);
+  if (whole) {
+    const { name, impair } = whole;
+    return { what: { node: name }, name, ways: LINK_WAYS, impair, nodes: [name] };
   }
   const { node, nic } = parseNicPath(text);
   const owner = findNode(view, node);

@@ -14,6 +14,8 @@ export interface Known {
   nics(): Promise<readonly string[]>;
   /** Names of links. */
   links(): Promise<readonly string[]>;
+  /** Nodes of kind a2b. */
+  passages(): Promise<readonly string[]>;
   networks(): Promise<readonly string[]>;
   /** Of the kernel's own. */
   bridges(): Promise<readonly string[]>;
@@ -84,6 +86,7 @@ async function optionValues(option: Option, known: Known): Promise<Completion> {
   if (option.argChoices !== undefined) return listed(option.argChoices, "");
   switch (option.long) {
     case "--yard":
+    case "--to-yard":
       return listed(await known.yards(), "yard");
     case "--lab":
       return listed(await known.labs(), "lab");
@@ -124,8 +127,9 @@ async function argumentValues(command: Command, index: number, known: Known): Pr
     case "bridge":
       return listed(await known.bridges(), "bridge");
     case "impaired": {
-      const [nics, links] = await Promise.all([known.nics(), known.links()]);
-      return { candidates: [...listed(nics, "nic").candidates, ...listed(links, "link").candidates], files: false };
+      const [nics, links, passages] = await Promise.all([known.nics(), known.links(), known.passages()]);
+      const all = [listed(nics, "nic"), listed(links, "link"), listed(passages, "a2b")];
+      return { candidates: all.flatMap(({ candidates }) => candidates), files: false };
     }
     case "setting":
       return listed([...SETTINGS.map((setting) => `${setting}=`), "off"], "");

@@ -6,6 +6,7 @@ import { complete, type Known } from "./candidates.ts";
 const known: Known = {
   nodes: async () => ["web", "router"],
   nics: async () => ["web:eth0"],
+  passages: async () => [],
   links: async () => ["web:eth1--pc:eth1"],
   networks: async () => ["lan01"],
   bridges: async () => ["office"],

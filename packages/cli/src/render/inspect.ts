@@ -28,6 +28,7 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
         ["ports", node.ports.join(", ")],
         ["pid", text(node.pid)],
         ["obj_id", String(node.objId)],
+        ["leads to", text(node.to)],
         ["namespace", node.namespace],
         ["datapath", datapathText(view.datapath)],
       ],
@@ -122,6 +123,7 @@ function renderCounters(nics: readonly NicView[], style: Style): string[] {
 
 /** What befalls the frames of the nics, and of the links that end here. */
 function renderImpaired(view: YardView, node: NodeView, style: Style): string[] {
+  if (node.kind === "a2b") return ["", ...renderImpair(node.name, node.impair, LINK_WAYS, style)];
   const links = new Map(view.links.map((link) => [link.name, link.impair]));
   const lines = node.nics.flatMap((nic) => {
     if (nic.impair) return renderImpair(nic.name, nic.impair, NIC_WAYS, style);

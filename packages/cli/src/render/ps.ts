@@ -47,7 +47,7 @@ export function placeText(node: string, { name, network, link }: NicView): strin
 
 /** A node's state in its colour, with the exit code of what has ended. */
 export function stateText(node: Pick<NodeView, "state" | "exitCode" | "reason" | "paused">, style: Style): string {
-  const how = node.state === "exited" ? (node.exitCode ?? node.reason) : node.paused ? "paused" : null;
+  const how = node.state === "exited" ? (node.exitCode ?? node.reason) : node.paused ? "paused" : node.reason;
   const text = how === null ? node.state : `${node.state} (${how})`;
   switch (node.state) {
     case "running":

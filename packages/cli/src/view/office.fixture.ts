@@ -65,6 +65,8 @@ export function node(name: string, nics: readonly NicView[], more: Partial<NodeV
     command: [],
     ports: [],
     nics,
+    impair: null,
+    to: null,
     ...more,
   };
 }

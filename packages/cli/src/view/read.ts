@@ -1,7 +1,7 @@
 import { family } from "@switchyard/base";
 import { portName, spyName } from "@switchyard/vswitch";
 import { writtenSettings } from "@switchyard/yard/impair";
-import type { ImpairSpec, PortForward, VmSpec } from "@switchyard/yard/model";
+import type { C2cSpec, ImpairSpec, PortForward, VmSpec } from "@switchyard/yard/model";
 import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
 import type {
   BridgeView,
@@ -89,6 +89,8 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
     nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
+    impair: spec.kind === "a2b" ? impairView(spec.impair, row.nics[0]?.status.impairedBy) : null,
+    to: spec.kind === "c2c" ? targetText(spec.to) : null,
   };
 }
 
@@ -145,6 +147,11 @@ function linkView(row: LinkEntry, nodes: readonly NodeEntry[]): LinkView {
 export function impairView(spec: ImpairSpec | undefined, by: ImpairView["by"] | undefined): ImpairView | null {
   if (spec === undefined) return null;
   return { by: by ?? null, forward: writtenSettings(spec.forward), backward: writtenSettings(spec.backward) };
+}
+
+/** `site2:gate`, or `10.2.0.2 (vxlan 77)`. */
+function targetText(to: C2cSpec["to"]): string {
+  return to.type === "yard" ? `${to.yard}:${to.node}` : `${to.peer} (vxlan ${to.id})`;
 }
 
 function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {

@@ -103,6 +103,10 @@ export interface NodeView {
   readonly command: readonly string[];
   readonly ports: readonly string[];
   readonly nics: readonly NicView[];
+  /** Of a node of kind a2b. */
+  readonly impair: ImpairView | null;
+  /** Of a node of kind c2c: where it leads to. */
+  readonly to: string | null;
 }
 
 export interface LeaseView {

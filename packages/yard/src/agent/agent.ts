@@ -15,6 +15,7 @@ import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
 import { unleased } from "./desire-dhcp.ts";
+import { apartNodes } from "./desire-joints.ts";
 import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { unjoined } from "./desire-zerotier.ts";
@@ -27,6 +28,7 @@ import { forgetLeases, readLeases, watchLeases } from "./leases.ts";
 import { pipesFile, relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
+import { peerFacts, watchWords } from "./peers.ts";
 import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
@@ -184,6 +186,8 @@ class Agent implements AsyncDisposable {
       kernelBridges: new Set(),
       leases: new Map(),
       captured: new Set(),
+      peers: new Map(),
+      ownLinks: new Set(),
       run: paths.run,
       state: paths.state,
       executable: options.executable,
@@ -196,6 +200,7 @@ class Agent implements AsyncDisposable {
     );
     agent.stack.use(vswitch.subscribe(changed));
     agent.stack.use(watchLeases(paths.run, changed));
+    agent.stack.use(watchWords(paths.run, changed));
     for (const file of [relayFile(paths.run), pipesFile(paths.run)]) agent.stack.use(watchReports(file, changed));
     // The host's own is nobody's to watch but by its database.
     agent.stack.use(vswitch.on("disconnected", changed));
@@ -275,7 +280,15 @@ class Agent implements AsyncDisposable {
     const captured = this.#captures.ports;
     const tunnels = tunnelBridges(site.vswitch);
     const host = { ...hostNetwork(this.facts.yard), kernelBridges: kernelBridges(rows, onSwitch) };
-    const facts = { ...this.facts, offloads, tunnels, ...host, leases: readLeases(run), captured };
+    const facts = {
+      ...this.facts,
+      offloads,
+      tunnels,
+      ...host,
+      leases: readLeases(run),
+      captured,
+      ...peerFacts(rows, run, site.namespace),
+    };
     const cfg = rows.yard?.nextCfg ?? 0;
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
@@ -313,6 +326,7 @@ class Agent implements AsyncDisposable {
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
           marks: new Map([...marks, ...outcome.marks]),
           memberships: seen.memberships,
+          apart: apartNodes(rows, facts),
           impairedBy: new Map([...wanted.pipes.values()].map(({ purpose, by }) => [purpose, by])),
         }),
         host: { uuid: this.host, status: { failure: hostFailure(all) }, curCfg: waiting.size > 0 ? own.curCfg : cfg },

@@ -62,7 +62,16 @@ export function portlessFailures(rows: Rows, facts: HostFacts): Failure[] {
       : node.nics.flatMap((nic): Failure[] => {
           const network = networks.get(nic.network ?? "");
           const making = linkMaking(network, rows.bridges, facts);
-          const key = nic.vlan !== undefined ? "vlan" : nic.trunks.length > 0 ? "trunks" : nic.spy ? "spy" : undefined;
+          const key =
+            nic.vlan !== undefined
+              ? "vlan"
+              : nic.trunks.length > 0
+                ? "trunks"
+                : nic.spy
+                  ? "spy"
+                  : nic.impair
+                    ? "impair"
+                    : undefined;
           const { kind } = node.spec;
           const foreign = kind === "guest" ? kind : undefined;
           if (making?.kind !== "bridged" || (key ?? foreign) === undefined) return [];

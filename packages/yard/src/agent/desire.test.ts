@@ -24,6 +24,8 @@ const facts: HostFacts = {
   kernelBridges: new Set(),
   leases: new Map(),
   captured: new Set(),
+  peers: new Map(),
+  ownLinks: new Set(),
   run: "/run/t",
   state: "/var/t",
   executable: ["/bin/yard"],

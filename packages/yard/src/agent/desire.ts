@@ -1,5 +1,6 @@
 /** What a host shall be like, by what the store says. Pure. */
 import { portName } from "@switchyard/vswitch";
+import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
 import { addBridge, bridgeDnsmasq, ownBridges } from "./desire-bridges.ts";
@@ -8,6 +9,7 @@ import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
+import { addJoint, type JointNic } from "./desire-joints.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged, tapState } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
@@ -20,6 +22,7 @@ import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import { zerotier } from "./desire-zerotier.ts";
 import type { Lease } from "./leases.ts";
 import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
+import type { PeerWord } from "./peers.ts";
 import type {
   BridgeState,
   ContainerNodeState,
@@ -60,6 +63,10 @@ export interface HostFacts {
   readonly kernelBridges: ReadonlySet<string>;
   /** What nics have been granted by DHCP, by their client's id. */
   readonly leases: ReadonlyMap<string, Lease>;
+  /** What the yards of this host tell of their nodes of kind c2c. */
+  readonly peers: ReadonlyMap<string, PeerWord>;
+  /** The names of the links in the switch's namespace, where the yard has nodes of kind c2c. */
+  readonly ownLinks: ReadonlySet<string>;
   /** The ports that somebody captures from at present. */
   readonly captured: ReadonlySet<string>;
   /** The yard's folder of runtime files, absolute. */
@@ -110,6 +117,17 @@ export function desire(rows: Rows, facts: HostFacts): State {
   const exec = new Map<string, ExecState>();
   const files = new Map<string, FileState>(labFiles(nodes, facts));
   for (const node of nodes) {
+    if (isJoint(node.spec)) {
+      const joined = node.nics.map((nic): JointNic => {
+        const network = nic.network === undefined ? undefined : networks.get(nic.network);
+        const bridge = network === undefined ? wires.get(nic) : networkBridge(network);
+        const barred = bridge === undefined || linkMaking(network, rows.bridges, facts) !== undefined;
+        const port = barred ? undefined : portState(node, nic, bridge);
+        return { nic, mtu: mtuOf(nic), offloads: networkOffloads(network, networks, facts), port };
+      });
+      addJoint(node, node.spec, joined, facts, impaired, { ports, veths, files });
+      continue;
+    }
     const namespace = nodeNamespace(facts.yard, node.name);
     const { kind } = node.spec;
     if (kind !== "guest" && kind !== "vm") namespaces.set(namespace, namespaceState(node, networks, facts));

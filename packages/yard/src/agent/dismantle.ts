@@ -30,6 +30,7 @@ import {
   stateDirectory,
   type YardPaths,
 } from "./paths.ts";
+import { ownWords, peersFolder } from "./peers.ts";
 import { Services } from "./services.ts";
 import { systemSwitchAbsence } from "./system-switch.ts";
 
@@ -69,11 +70,14 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   );
 
   const ofServices = [DHCP_SUFFIX, DNSMASQ_SUFFIX].map((suffix) => `${paths.run}${suffix}`);
+  for (const file of ownWords(paths.run, paths.yard)) rmSync(file, { force: true });
   for (const folder of [...ownFolders(paths), ...ownLinks(paths), ...ofServices, paths.run, paths.state])
     rmSync(folder, { recursive: true, force: true });
   rmSync(paths.lock, { force: true });
   for (const folder of [NETNS_ETC, runDirectory(), `${stateDirectory()}/yards`, stateDirectory()])
     removeIfEmpty(folder);
+  // The agents of other yards watch it.
+  if (!existsSync(runDirectory())) removeIfEmpty(peersFolder(paths.run));
 }
 
 /** Gives the host back its NICs, from wherever they are. */

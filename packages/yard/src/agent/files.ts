@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, type YardPaths } from "./paths.ts";
+import { ownWords } from "./peers.ts";
 import type { FileState } from "./state.ts";
 
 /** The folder in which `ip netns exec` looks for the files of a namespace, one folder each (ip-netns(8)). */
@@ -25,7 +26,7 @@ const DNSMASQ_PARTS = ["dhcp", "names"] as const;
 export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
   const found = new Map<string, FileState>();
   for (const path of ownLinks(paths)) found.set(path, { type: "symlink", target: readlinkSync(path), purpose: "" });
-  const candidates = new Set(wanted);
+  const candidates = new Set([...wanted, ...ownWords(paths.run, paths.yard)]);
   for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
   for (const path of candidates) {
     if (found.has(path)) continue;

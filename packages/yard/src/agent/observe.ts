@@ -107,7 +107,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const names = listNamespaces().filter((name) => name.startsWith(prefix));
   const hosted = [...desired.taps.values()].some(({ place }) => place.kind !== "port");
   const onHost = hosted || desired.links.size + desired.hostBridges.size > 0;
-  const views = await world.views.read([...names.map((name) => ({ name })), world.namespace, "self"], onHost);
+  const refs = [...names, ...otherYards(desired, prefix)].map((name) => ({ name }));
+  const views = await world.views.read([...refs, world.namespace, "self"], onHost);
   const host = views.get("self");
   const home = views.get(world.namespace === "self" ? "self" : paths.namespace);
   const allBridges = [...world.vswitch.table("Bridge")].map(({ name }) => name);
@@ -273,6 +274,12 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
     states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
   }
   return states;
+}
+
+/** The namespaces of other yards, to which links of ours lead. */
+function otherYards(desired: State, prefix: string): Set<string> {
+  const others = [...desired.veths.values()].map(({ namespace }) => namespace);
+  return new Set(others.filter((name) => name !== HOST && name !== ELSEWHERE && !name.startsWith(prefix)));
 }
 
 /** How the alias of a far end begins; the port's name follows. */

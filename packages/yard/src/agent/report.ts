@@ -2,6 +2,7 @@ import type { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { Accelerator, ContainerState, VmState } from "@switchyard/runtime";
 import { type ObservedPort, portName } from "@switchyard/vswitch";
+import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
 import type { Failure as Blamed } from "./blame.ts";
@@ -25,6 +26,8 @@ export interface Findings {
   readonly marks: ReadonlyMap<string, ExecMark>;
   /** What zerotier-one tells of each membership. */
   readonly memberships: ReadonlyMap<string, Membership>;
+  /** By node of kind c2c: why it is not joined to its other end. */
+  readonly apart: ReadonlyMap<string, string>;
   /** What impairs, by the purpose of the pipe. */
   readonly impairedBy: ReadonlyMap<string, "netem" | "relay">;
 }
@@ -89,7 +92,16 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
   const { status } = container ?? machine ?? {};
   const exited = status === "exited" || status === "dead";
   const { kind } = node.spec;
-  const running = kind === "netns" || kind === "guest" || status === "running" || status === "paused";
+  const absence = findings.apart.get(node.name);
+  const joined = kind === "c2c" && absence === undefined;
+  const running =
+    kind === "netns" ||
+    kind === "guest" ||
+    kind === "a2b" ||
+    kind === "tap" ||
+    joined ||
+    status === "running" ||
+    status === "paused";
   const mark = findings.marks.get(node.name);
   const failure = told ?? commandFailure(node, mark);
   return {
@@ -97,10 +109,10 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     failure,
     pid: container?.pid ?? machine?.pid,
     exitCode: container?.exitCode,
-    reason: machine?.reason,
+    reason: absence ?? machine?.reason,
     paused: machine?.status === "paused",
     accelerator: machine?.accelerator && acceleratorText(machine.accelerator),
-    namespace: kind === "guest" || kind === "vm" ? undefined : nodeNamespace(yard, node.name),
+    namespace: kind === "guest" || kind === "vm" || isJoint(node.spec) ? undefined : nodeNamespace(yard, node.name),
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
   };
@@ -136,7 +148,11 @@ function nicStatusOf(
   }
   if (onHost) return { state, failure, port: hosted, ofport: undefined, impairedBy: undefined };
   const subject: Subject =
-    nic.link === undefined ? { kind: "nic", node: node.name, nic: nic.name } : { kind: "link", link: nic.link };
+    node.spec.kind === "a2b"
+      ? { kind: "node", node: node.name }
+      : nic.link === undefined
+        ? { kind: "nic", node: node.name, nic: nic.name }
+        : { kind: "link", link: nic.link };
   const impairedBy = findings.impairedBy.get(purposeOf(subject));
   return { state, failure, port, ofport: observed?.ofport, impairedBy };
 }

@@ -8,6 +8,8 @@ export const modelCodes = {
   "bridge.nat-without-address": "A bridge with NAT has no address of the host; give it a cidr.",
   "bridge.other-mode": "A bridge is told what only another mode has; take it out, or change the mode.",
   "bridge.range-outside": "The range of a bridge's leases is missing, in the wrong order, or outside its cidr.",
+  "c2c.bad-target":
+    "A node of kind c2c leads nowhere, to two places, or to what is no yard; give it yard, or peer and id.",
   "capability.unknown": "A name in cap_add is no capability of Linux; see capabilities(7).",
   "check.node-unknown": "A check names a node that the lab does not have; correct the name.",
   "check.not-one": "A check tries none or several things; give it exactly one of ping, tcp and exec.",
@@ -104,6 +106,8 @@ export const modelCodes = {
     "A slot fixes an address only on a network that has a cidr; give it one, or name the address.",
   "nic.two-networks": "A nic names a network, and by type and id another one; write one of the two.",
   "nic.type-refused": "Nodes of this kind cannot have nics on a network of this type; docs/networks.md says which can.",
+  "nic.not-of-kind":
+    "A key of a nic means nothing for its kind of node: an a2b, tap or c2c has less than a node that something runs in.",
   "nic.two-gateways": "A nic has two gateways of one IP version; write other next hops as routes.",
   "nic.two-spellings": "A nic says a thing twice (mac and hwaddr, ip and config.cidr, …), and not the same; write one.",
   "nic.unattached": "A nic is on no network and no link names it; give it one of the two.",
@@ -112,6 +116,7 @@ export const modelCodes = {
   "node.duplicate-name": "A node has the name of one that a `count` made; rename one.",
   "node.image-missing": "A container has neither image nor rootfs; give it one.",
   "node.two-roots": "A container has both image and rootfs; take one out.",
+  "node.too-many-nics": "An a2b has two nics, a tap and a c2c one; the rest belongs to other nodes.",
   "port.bad-forward": "A published port is not [address:]host-port:node-port[/tcp|udp].",
   "port.counted": "A node with `count` publishes a port, which only one of them could have.",
   "port.taken": "Two nodes publish one port of the host; take another port or address for one of them.",

@@ -1,5 +1,7 @@
 import type { Path, Places } from "./places.ts";
 import {
+  a2bSchema,
+  c2cSchema,
   checkSchema,
   containerSchema,
   defaultsSchema,
@@ -12,6 +14,7 @@ import {
   nicImpairSchema,
   nicMappingSchema,
   routeSchema,
+  tapSchema,
   vmSchema,
 } from "./schema.ts";
 import { cloudInitSchema, diskSchema } from "./schema-vm.ts";
@@ -21,6 +24,9 @@ const KEYS: Readonly<Record<(typeof KINDS)[number], Readonly<Record<string, unkn
   netns: netnsSchema.shape,
   container: containerSchema.shape,
   vm: vmSchema.shape,
+  a2b: a2bSchema.shape,
+  tap: tapSchema.shape,
+  c2c: c2cSchema.shape,
 };
 
 /** The keys that the mapping at a path may have. */
@@ -28,7 +34,8 @@ export function keysAt(path: Path, places: Places): string[] {
   const [section, entry, key] = path;
   if (section === undefined) return Object.keys(labSchema.shape);
   if (path.at(-2) === "routes") return Object.keys(routeSchema.shape);
-  if (path.includes("impair")) return Object.keys((section === "links" ? linkImpairSchema : nicImpairSchema).shape);
+  if (path.includes("impair"))
+    return Object.keys((section === "links" || path.length === 3 ? linkImpairSchema : nicImpairSchema).shape);
   switch (section) {
     case "networks":
       return Object.keys(networkMappingSchema.shape);

@@ -64,6 +64,9 @@ const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
   // On a macvlan it has a macvtap.
   vm: ["passthrough", "zerotier"],
   guest: ["macvlan", "passthrough", "zerotier"],
+  a2b: ["macvlan", "passthrough", "zerotier"],
+  tap: ["macvlan", "passthrough", "zerotier"],
+  c2c: ["macvlan", "passthrough", "zerotier"],
 };
 
 /** Why a node of that kind cannot have a nic on a network of that type. */

@@ -14,6 +14,7 @@ export {
 } from "./impair.ts";
 export { impliedByName } from "./implied.ts";
 export { initialLab } from "./init.ts";
+export { isJoint } from "./joints.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf, nicDenial } from "./making.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, type ParsedLab, parseLab } from "./parse.ts";

@@ -1,5 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { readContainer } from "./containers.ts";
+import { isJointFile, readJoint } from "./joints.ts";
 import { checkWay, readMachine, Writers } from "./machines.ts";
 import { nicDenial } from "./making.ts";
 import { nearest } from "./nearest.ts";
@@ -80,13 +81,17 @@ export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading):
     // One that was left out, for it is broken, may be called as something that every object has.
     const file = files !== undefined && Object.hasOwn(files, name) ? files[name] : undefined;
     if (file === undefined) continue;
-    room -= file.count ?? 1;
+    room -= isJointFile(file) ? 1 : (file.count ?? 1);
     if (room < 0) {
       reading.places.reportKey(
         ["nodes", name],
         () => new YardError("lab.too-many-nodes", `a lab has at most ${MOST_NODES} nodes`),
       );
       break;
+    }
+    if (isJointFile(file)) {
+      nodes.byName.set(name, { ...readJoint(name, file, networks, reading), first: true });
+      continue;
     }
     readNode(name, file, networks, nodes, seen, reading);
   }

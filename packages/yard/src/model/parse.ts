@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { contains, type Ip, YardError } from "@switchyard/base";
 import { imageDirectory } from "../agent/paths.ts";
 import { readChecks } from "./checks.ts";
+import { tooManyNics } from "./joints.ts";
 import { readLinks } from "./links.ts";
 import { DEFAULT_NETWORK } from "./making.ts";
 import { readNetworks } from "./networks.ts";
@@ -73,6 +74,8 @@ export function parseLab(text: string, { file, shown, environment, images }: Lab
 function checkNics(nodes: Nodes, networks: ReadonlyMap<string, NetworkSpec>, reading: Reading): void {
   const segments = new Segments(reading, networks);
   for (const [name, node] of nodes.byName) {
+    const many = tooManyNics(node.spec, node.nics.length);
+    if (many) reading.places.report(node.paths.at(-1) ?? ["nodes", name], () => many);
     let whole = true;
     for (const [index, nic] of node.nics.entries()) {
       const path = node.paths[index] ?? [];

@@ -302,10 +302,57 @@ export const vmSchema = z
   })
   .meta({ id: "vm" });
 
-/** What a node can be. */
-export const KINDS = ["netns", "container", "vm"] as const;
+const ends = (most: number) =>
+  field(z.array(nicSchema).max(most), "Its ends on networks; those of `links` need not be written.", {
+    default: [],
+  }).optional();
 
-export const nodeSchema = z.discriminatedUnion("kind", [netnsSchema, containerSchema, vmSchema]);
+export const a2bSchema = z
+  .strictObject({
+    kind: field(
+      z.literal("a2b"),
+      "Two nics, between which every frame passes, impaired. `forward` is from the first to the second.",
+    ),
+    nics: ends(2),
+    impair: field(linkImpairSchema, "Delay, loss and the like on the way.", { otherwise: "none" }).optional(),
+  })
+  .meta({ id: "a2b" });
+
+export const tapSchema = z
+  .strictObject({
+    kind: field(
+      z.literal("tap"),
+      "An interface of the host on a network. It is called as the node is, or as its nic's `name`, and has the nic's `ip`, if any.",
+    ),
+    nics: ends(1),
+  })
+  .meta({ id: "tap" });
+
+export const c2cSchema = z
+  .strictObject({
+    kind: field(z.literal("c2c"), "A link to a node of kind c2c in another yard; needs `yard`, or `peer` and `id`."),
+    nics: ends(1),
+    yard: field(text, "The other yard, of this host.", { examples: ["site2"] }).optional(),
+    node: field(text, "The node at the other end.", { otherwise: "one of the same name" }).optional(),
+    peer: field(text, "Address of the other host, which is reached over VXLAN.", { examples: ["10.2.0.2"] }).optional(),
+    id: field(z.number().int().min(1).max(16777215), "Number of the VXLAN, the same at both ends.", {
+      otherwise: "needed with `peer`",
+    }).optional(),
+    port: field(z.number().int().min(1).max(65535), "The peer's UDP port.", { default: 4789 }).optional(),
+  })
+  .meta({ id: "c2c" });
+
+/** What a node can be. */
+export const KINDS = ["netns", "container", "vm", "a2b", "tap", "c2c"] as const;
+
+export const nodeSchema = z.discriminatedUnion("kind", [
+  netnsSchema,
+  containerSchema,
+  vmSchema,
+  a2bSchema,
+  tapSchema,
+  c2cSchema,
+]);
 
 export const networkMappingSchema = z
   .strictObject({
@@ -453,7 +500,10 @@ export const labSchema = z.strictObject({
 
 export type LabFile = z.infer<typeof labSchema>;
 export type NetworkFile = z.infer<typeof networkMappingSchema>;
-export type NodeFile = z.infer<typeof nodeSchema>;
+export type NodeEntryFile = z.infer<typeof nodeSchema>;
+export type C2cFile = z.infer<typeof c2cSchema>;
+export type JointFile = z.infer<typeof a2bSchema> | z.infer<typeof tapSchema> | C2cFile;
+export type NodeFile = Exclude<NodeEntryFile, JointFile>;
 export type CommonFile = z.infer<typeof commonSchema>;
 export type ContainerFile = z.infer<typeof containerDefaultsSchema>;
 export type VmFile = z.infer<typeof vmDefaultsSchema>;

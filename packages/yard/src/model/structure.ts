@@ -222,7 +222,9 @@ function subject(path: Path): string {
 
 function missingHint(key: string): { hint?: string } {
   if (key === "kind")
-    return { hint: "kind: netns is a bare network namespace, kind: container a container, kind: vm a virtual machine" };
+    return {
+      hint: "kind: netns is a bare network namespace, kind: container a container, kind: vm a virtual machine; a2b, tap and c2c join networks",
+    };
   if (key === "name") return { hint: "for instance `name: office`" };
   return {};
 }

@@ -71,7 +71,7 @@ interface NetworkCommon {
   readonly mtu: number | undefined;
 }
 
-export type NodeKind = "netns" | "container" | "vm";
+export type NodeKind = "netns" | "container" | "vm" | "a2b" | "tap" | "c2c";
 export type ContainerRuntime = "docker" | "podman" | "oci";
 export type PullPolicy = "missing" | "always" | "never";
 
@@ -178,7 +178,30 @@ export interface CloudInitSpec {
   readonly network: "nics" | "none" | { readonly text: string };
 }
 
-export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec | VmSpec;
+/** Two nics; what goes into one comes out of the other, impaired. `forward` is from the first to the second. */
+export interface A2bSpec extends NodeCommon {
+  readonly kind: "a2b";
+  readonly impair: ImpairSpec | undefined;
+}
+
+/** An interface of the host's own, whose name is that of the one nic. */
+export interface TapSpec extends NodeCommon {
+  readonly kind: "tap";
+}
+
+/** One nic, whose other end is that of a node of kind `c2c` in another yard. */
+export interface C2cSpec extends NodeCommon {
+  readonly kind: "c2c";
+  readonly to:
+    | { readonly type: "yard"; readonly yard: string; readonly node: string }
+    /** A yard of another host; the VNI is 1 to 2^24 - 1, `port` UDP. */
+    | { readonly type: "vxlan"; readonly peer: Ip; readonly id: number; readonly port: number };
+}
+
+/** Nodes that nothing runs in: no namespace, addresses or commands but a tap's; the other common parts are empty. */
+export type JointSpec = A2bSpec | TapSpec | C2cSpec;
+
+export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec | VmSpec | JointSpec;
 
 /** One interface of a node. Exactly one of `network` and `link` is given. */
 export interface NicSpec {

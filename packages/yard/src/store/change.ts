@@ -6,6 +6,7 @@
 import { addressOf, type Cidr, networkOf, parseCidr, parseIp, parseMac, YardError, YardErrors } from "@switchyard/base";
 import type { Database, Transaction, Uuid } from "@switchyard/ovsdb";
 import { isMeant } from "../model/implied.ts";
+import { tooManyNics } from "../model/joints.ts";
 import { makingConflicts, nicDenial } from "../model/making.ts";
 import type { LinkSpec, NetworkMaking, NetworkSpec, NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
@@ -363,6 +364,8 @@ export class Change {
   attach(node: NodeRow, spec: NicSpec): Attached | undefined {
     const rows = this.#nicsOf(node);
     const before = rows.find((row) => row.name === spec.name);
+    const many = tooManyNics(parseNodeConfig(node), rows.length + (before ? 0 : 1));
+    if (many) throw many;
     const index = before?.index ?? lowestFree(new Set(rows.map((row) => row.index)));
     const placing = this.#placing(node, node.obj_id, index, spec, before);
     if (before && spec.slot === undefined) placing.mac ??= parseMac(before.mac);
@@ -398,8 +401,12 @@ export class Change {
     this.#departures.written(row._uuid, network);
   }
 
-  /** Writes the `config` of a nic or a link. */
-  setConfig(table: "Nic" | "Link", row: { readonly _uuid: Uuid; readonly config: string }, config: string): void {
+  /** Writes the `config` of a nic, a link or a node. */
+  setConfig(
+    table: "Nic" | "Link" | "Node",
+    row: { readonly _uuid: Uuid; readonly config: string },
+    config: string,
+  ): void {
     if (row.config === config) return;
     this.#tx.update(table, row._uuid, { config });
     this.changed = true;

@@ -10,6 +10,7 @@ export const storeCodes = {
   "bridge.no-leases": "The bridge gives out no addresses, so none can be kept for anybody. Make it with mode dnsmasq.",
   "bridge.overlaps-host": "The subnet of a bridge overlaps an address of the host's or of a network's. Take another.",
   "bridge.unknown": "The yard has no bridge of that name. `yard bridge list` shows those there are.",
+  "impair.no-pipe": "Only a node of kind a2b is impaired as a whole; name a nic, NODE:NIC, or a link.",
   "link.unknown": "The yard has no link of that name. Links are named NODE:NIC--NODE:NIC, as the lab file has them.",
   "link.name-taken":
     "Another lab has a link of that name; link names are unique in a yard. Use another yard or rename.",

@@ -6,7 +6,14 @@ import { YardError } from "@switchyard/base";
 import type { Transaction } from "@switchyard/ovsdb";
 import type { ImpairSpec, NetworkSpec, NicSpec, NodeSpec, PortForward } from "../model/types.ts";
 import { Change, type ChangeOptions, type Place } from "./change.ts";
-import { linkConfigText, nicConfigText, parseLinkConfig, parseNicConfig, parseNodeConfig } from "./config.ts";
+import {
+  linkConfigText,
+  nicConfigText,
+  nodeConfigText,
+  parseLinkConfig,
+  parseNicConfig,
+  parseNodeConfig,
+} from "./config.ts";
 import type { Declared } from "./declare.ts";
 import { undeclared } from "./implied.ts";
 import type { Store } from "./store.ts";
@@ -140,11 +147,15 @@ export function changePorts(
   });
 }
 
-/** What is impaired: the nic of a node, or a link. */
-export type Impaired = { readonly node: string; readonly nic: string } | { readonly link: string };
+/** What is impaired: the nic of a node, a link, or a node that does nothing else. */
+export type Impaired =
+  | { readonly node: string; readonly nic: string }
+  | { readonly link: string }
+  /** Of kind a2b. */
+  | { readonly node: string };
 
 /**
- * Changes the impairment of a nic or a link.
+ * Changes the impairment of a nic, a link or an a2b.
  *
  * @param change makes the new one out of the present one
  * @throws YardError `node.unknown`, `nic.unknown`, `link.unknown`, `impair.on-wire`, and what `change` throws; OvsdbError
@@ -155,10 +166,14 @@ export function setImpair(
   change: ImpairChange,
   options?: ChangeOptions,
 ): Promise<Commanded> {
-  const name = "link" in what ? what.link : `${what.node}:${what.nic}`;
+  const name = "link" in what ? what.link : "nic" in what ? `${what.node}:${what.nic}` : what.node;
   return command(store, `impair ${name}`, undefined, options, (writer) => {
     const { table, row, config } =
-      "link" in what ? linkConfig(store, what.link, change) : nicConfig(store, what, change);
+      "link" in what
+        ? linkConfig(store, what.link, change)
+        : "nic" in what
+          ? nicConfig(store, what, change)
+          : a2bConfig(store, what.node, change);
     writer.setConfig(table, row, config);
     return (undo) => {
       const now = store.db.table(table).get(row._uuid);
@@ -199,6 +214,16 @@ function linkConfig(store: Store, name: string, change: ImpairChange) {
   if (row === undefined) throw new YardError("link.unknown", `the yard has no link ${name}`);
   const present = parseLinkConfig(row.config, `Link ${name}`);
   return { table: "Link", row, config: linkConfigText({ ...present, impair: change(present.impair) }) } as const;
+}
+
+function a2bConfig(store: Store, name: string, change: ImpairChange) {
+  const row = nodeRow(store, name);
+  const present = parseNodeConfig(row);
+  if (present.kind !== "a2b")
+    throw new YardError("impair.no-pipe", `node ${name} is of kind ${present.kind}; its nics are impaired each`, {
+      hint: `yard impair ${name}:eth0 …`,
+    });
+  return { table: "Node", row, config: nodeConfigText({ ...present, impair: change(present.impair) }) } as const;
 }
 
 function nicConfig(store: Store, { node, nic }: { readonly node: string; readonly nic: string }, change: ImpairChange) {

@@ -5,6 +5,8 @@
 import { type Cidr, type Ip, parseCidr, parseIp, YardError } from "@switchyard/base";
 import { z } from "zod";
 import type {
+  A2bSpec,
+  C2cSpec,
   CheckSpec,
   ContainerRuntime,
   ContainerSpec,
@@ -16,9 +18,11 @@ import type {
   NicSpec,
   NodeSpec,
   RouteSpec,
+  TapSpec,
   VmSpec,
 } from "../model/types.ts";
 import { canonicalJson, type Plain } from "./canonical.ts";
+import { c2cSchema } from "./config-joint.ts";
 import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
@@ -28,7 +32,10 @@ export type NodeConfig =
   | Omit<NetnsSpec, "nics">
   | Omit<ContainerSpec, "nics">
   | Omit<GuestSpec, "nics">
-  | Omit<VmSpec, "nics">;
+  | Omit<VmSpec, "nics">
+  | Omit<A2bSpec, "nics">
+  | Omit<TapSpec, "nics">
+  | Omit<C2cSpec, "nics">;
 
 export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   const { routes, sysctls, env, ports, exec } = spec;
@@ -39,7 +46,9 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
     ports: some(ports.map((port) => ({ ...port }))),
     exec: some(exec),
   };
-  if (spec.kind === "netns") return canonicalJson(common);
+  if (spec.kind === "netns" || spec.kind === "tap") return canonicalJson(common);
+  if (spec.kind === "a2b") return canonicalJson({ ...common, impair: plainImpair(spec.impair) });
+  if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
   if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
   if (spec.kind === "vm") return canonicalJson({ ...common, ...machineConfig(spec) });
   return canonicalJson({
@@ -93,6 +102,12 @@ export function parseNodeConfig(row: {
 }): NodeConfig {
   const where = `Node ${row.name}`;
   const { name } = row;
+  if (row.kind === "tap") return { kind: row.kind, name, ...parse(commonSchema, row.config, where) };
+  if (row.kind === "a2b") {
+    const { impair, ...common } = parse(commonSchema.extend(linkSchema.shape), row.config, where);
+    return { kind: row.kind, name, ...common, impair };
+  }
+  if (row.kind === "c2c") return { kind: row.kind, name, ...parse(commonSchema.extend(c2cSchema), row.config, where) };
   if (row.kind === "netns") return { kind: row.kind, name, ...parse(commonSchema, row.config, where) };
   if (row.kind === "container") {
     const runtime = parseRuntime(row.runtime, where);

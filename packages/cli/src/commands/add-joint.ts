@@ -1,0 +1,81 @@
+import { YardError } from "@switchyard/base";
+import type { FilePart } from "@switchyard/yard/model";
+import type { Command } from "commander";
+import { parseNicWord } from "../commanded.ts";
+import { examples, JSON_HELP } from "../help.ts";
+import { number, repeated } from "../options.ts";
+import type { CommonOptions } from "../session.ts";
+
+/** What carries an `add` out. */
+type Add = (name: string, options: CommonOptions, node: FilePart) => Promise<void>;
+
+interface JointOptions extends CommonOptions {
+  readonly network: readonly string[];
+}
+interface A2bOptions extends JointOptions {
+  readonly impair: readonly string[];
+}
+interface C2cOptions extends JointOptions {
+  readonly toYard?: string;
+  readonly toNode?: string;
+  readonly peer?: string;
+  readonly id?: number;
+  readonly port?: number;
+}
+
+/** `yard add a2b NAME` */
+export function defineA2b(command: Command, add: Add): void {
+  jointOptions(command)
+    .option("--impair <setting=value>", "both ways, as of `yard impair` (may be repeated)", repeated, [])
+    .action(async (name: string, options: A2bOptions) => {
+      const impair = Object.fromEntries(options.impair.map(parsePair));
+      await add(name, options, {
+        kind: "a2b",
+        nics: options.network.map(parseNicWord),
+        ...(options.impair.length === 0 ? {} : { impair }),
+      });
+    });
+  examples(command, ["yard add a2b wan -n lan01 -n lan02 --impair delay=30ms --impair loss=1%", "a poor line"]);
+}
+
+/** `yard add tap NAME` */
+export function defineTap(command: Command, add: Add): void {
+  jointOptions(command).action(async (name: string, options: JointOptions) => {
+    await add(name, options, { kind: "tap", nics: options.network.map(parseNicWord) });
+  });
+  examples(command, ["yard add tap lab0 -n lan01,ip=10.1.0.200/24", "the host's interface lab0 on lan01"]);
+}
+
+/** `yard add c2c NAME` */
+export function defineC2c(command: Command, add: Add): void {
+  jointOptions(command)
+    .option("--to-yard <name>", "the other yard, of this host")
+    .option("--to-node <name>", "the node at the other end (default: one of the same name)")
+    .option("--peer <ip>", "another host, reached over VXLAN")
+    .option("--id <number>", "number of the VXLAN, the same at both ends", number)
+    .option("--port <number>", "the peer's UDP port (default: 4789)", number)
+    .action(async (name: string, options: C2cOptions) => {
+      const { network, toYard: yard, toNode: node, peer, id, port } = options;
+      const given = Object.entries({ yard, node, peer, id, port }).filter(([, value]) => value !== undefined);
+      await add(name, options, { kind: "c2c", nics: network.map(parseNicWord), ...Object.fromEntries(given) });
+    });
+  examples(
+    command,
+    ["yard add c2c bridge -n lan01 --to-yard site2", "joined to the node `bridge` of the yard site2"],
+    ["yard add c2c far -n lan01 --peer 10.2.0.2 --id 77", "over VXLAN"],
+  );
+}
+
+function jointOptions(command: Command): Command {
+  return command
+    .argument("<name>", "its name")
+    .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
+    .option("--json", JSON_HELP);
+}
+
+/** @throws YardError `usage.wrong` */
+function parsePair(text: string): readonly [string, string] {
+  const [name = "", ...rest] = text.split("=");
+  if (name !== "" && rest.length > 0) return [name, rest.join("=")];
+  throw new YardError("usage.wrong", `"${text}" is no setting`, { hint: "write it like delay=10ms" });
+}

@@ -1,0 +1,146 @@
+/** Nodes that nothing runs in: they join networks to each other, to the host, and to other yards. */
+import { parseIp, YardError } from "@switchyard/base";
+import { NAME, NIC_NAME } from "./fields.ts";
+import { readImpair } from "./impair.ts";
+import { nicDenial } from "./making.ts";
+import { readNics } from "./nics.ts";
+import type { Path } from "./places.ts";
+import type { Reading, Written } from "./reading.ts";
+import type { C2cFile, JointFile, NodeEntryFile } from "./schema.ts";
+import type { JointSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
+
+/** The most nics that each kind has. */
+const NICS = { a2b: 2, tap: 1, c2c: 1 } as const satisfies Record<JointSpec["kind"], number>;
+
+/** The keys of a nic that mean something at a port which no node has the other end of. */
+const OF_A_PORT = ["network", "name", "mtu", "vlan", "trunks", "spy", "monitor"];
+const KEYS: Readonly<Record<JointSpec["kind"], readonly string[]>> = {
+  a2b: OF_A_PORT,
+  tap: [...OF_A_PORT, "impair", "ip", "slot", "mac"],
+  c2c: [...OF_A_PORT, "impair"],
+};
+
+/** The assigned UDP port of VXLAN (RFC 7348). */
+const VXLAN_PORT = 4789;
+
+/** What a yard is called (see agent/paths.ts). */
+const YARD = /^[a-z][a-z0-9-]{0,30}$/;
+
+export function isJointFile(file: NodeEntryFile): file is JointFile {
+  return file.kind in NICS;
+}
+
+/** Whether nothing runs in a node, which has no inside. */
+export function isJoint<T extends { readonly kind: string }>(spec: T): spec is Extract<T, { kind: JointSpec["kind"] }> {
+  return spec.kind in NICS;
+}
+
+/** A node with one more nic than there is room for. */
+export function tooManyNics({ kind, name }: Pick<NodeSpec, "kind" | "name">, count: number): YardError | undefined {
+  const most = kind === "a2b" || kind === "tap" || kind === "c2c" ? NICS[kind] : Infinity;
+  if (count <= most) return undefined;
+  return new YardError("node.too-many-nics", `"${name}" is of kind ${kind}, which has ${most} nics at most`, {
+    hint: most === 2 ? "one for each side" : "it has one side within the yard",
+  });
+}
+
+export interface ReadJoint {
+  readonly spec: JointSpec;
+  /** The array that `spec.nics` is. */
+  readonly nics: NicSpec[];
+  readonly paths: Path[];
+  readonly routes: readonly Written<RouteSpec>[];
+}
+
+/** Reads one; what is wrong is reported. */
+export function readJoint(
+  name: string,
+  file: JointFile,
+  networks: Map<string, NetworkSpec>,
+  reading: Reading,
+): ReadJoint {
+  const path = ["nodes", name];
+  const written = file.nics ?? [];
+  for (const [index, nic] of written.entries()) refuseKeys(nic, file.kind, [...path, "nics", index], reading);
+  const named = file.kind === "tap" ? written.map((nic) => namedAfter(name, nic)) : written;
+  const read = readNics(named, [...path, "nics"], { reading, networks, count: 1 });
+  for (const { value, path: at } of read) {
+    const type = value.network === undefined ? undefined : networks.get(value.network)?.type;
+    const denied = type === undefined ? undefined : nicDenial(file.kind, type, `nic "${value.name}" of "${name}"`);
+    if (denied !== undefined) reading.places.report([...at, "network"], () => denied);
+  }
+  // None of them is given an address that it does not ask for.
+  const nics = read.map(({ value }) => (value.slot === undefined ? { ...value, ip: value.ip ?? [] } : value));
+  const common = { name, nics, routes: [], sysctls: {}, env: {}, ports: [], exec: [] };
+  return { spec: jointSpec(common, file, path, reading), nics, paths: read.map((it) => it.path), routes: [] };
+}
+
+function jointSpec(
+  common: Omit<Extract<JointSpec, { kind: "tap" }>, "kind">,
+  file: JointFile,
+  path: Path,
+  reading: Reading,
+): JointSpec {
+  switch (file.kind) {
+    case "tap":
+      return { ...common, kind: file.kind };
+    case "a2b":
+      return { ...common, kind: file.kind, impair: readImpair(file.impair, [...path, "impair"], reading) };
+    case "c2c":
+      return { ...common, kind: file.kind, to: readTarget(common.name, file, path, reading) };
+  }
+}
+
+/** The host's end of a tap has the node's name unless the nic says otherwise. */
+function namedAfter(name: string, nic: NonNullable<JointFile["nics"]>[number]) {
+  const file = typeof nic === "string" ? { network: nic } : nic;
+  return file.name === undefined && NIC_NAME.test(name) ? { ...file, name } : file;
+}
+
+function refuseKeys(
+  nic: NonNullable<JointFile["nics"]>[number],
+  kind: JointSpec["kind"],
+  path: Path,
+  reading: Reading,
+): void {
+  if (typeof nic === "string") return;
+  for (const key of Object.keys(nic))
+    if (!KEYS[kind].includes(key))
+      reading.places.reportKey(
+        [...path, key],
+        () =>
+          new YardError("nic.not-of-kind", `"${key}" means nothing at the nic of a node of kind ${kind}`, {
+            hint: `what can stand here: ${KEYS[kind].join(", ")}`,
+          }),
+      );
+}
+
+function readTarget(
+  name: string,
+  file: C2cFile,
+  path: Path,
+  reading: Reading,
+): Extract<JointSpec, { kind: "c2c" }>["to"] {
+  const wrong = (message: string, hint: string) =>
+    reading.places.report(path, () => new YardError("c2c.bad-target", message, { hint }));
+  const { yard, peer, id } = file;
+  if ((yard === undefined) === (peer === undefined))
+    wrong(`"${name}" leads to ${yard === undefined ? "nowhere" : "two places"}`, "give it either a yard or a peer");
+  if (peer === undefined) {
+    const foreign = (["id", "port"] as const).find((key) => file[key] !== undefined);
+    if (foreign !== undefined) wrong(`"${foreign}" is for a link over VXLAN`, "give it a peer in place of a yard");
+    const at = reading.parse([...path, "yard"], yard ?? "main", (text) => {
+      if (YARD.test(text)) return text;
+      throw new YardError("c2c.bad-target", `"${text}" is not the name of a yard`);
+    });
+    const node = reading.parse([...path, "node"], file.node ?? name, (text) => {
+      if (NAME.test(text)) return text;
+      throw new YardError("c2c.bad-target", `"${text}" is not the name of a node`);
+    });
+    return { type: "yard", yard: at ?? "main", node: node ?? name };
+  }
+  if (file.node !== undefined) wrong('"node" is for a link to another yard of this host', "leave it out");
+  if (id === undefined) wrong(`"${name}" needs an "id", the same at both ends`, "a number from 1 to 16777215");
+  const ip = reading.parse([...path, "peer"], peer, parseIp);
+  return { type: "vxlan", peer: ip ?? parseIp("0.0.0.0"), id: id ?? 1, port: file.port ?? VXLAN_PORT };
+}
