@@ -15,6 +15,7 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
   let site: Site;
   let served: ServedYard;
   let guest: GuestInside;
+  const bridge = `tk${process.pid}`;
   let uuid = "";
   let container = "";
 
@@ -29,7 +30,7 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
     await guest[Symbol.asyncDispose]();
     await served[Symbol.asyncDispose]();
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(`${yard}|syguest`) });
+    await expectSameMachine(before, { ours: new RegExp(`${yard}|${bridge}|syguest`) });
   });
 
   test("makes it, and reaches it by its VLAN with ping and bulk TCP", async () => {
@@ -42,8 +43,8 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
     expect(await guest.received()).toBe(3_000_000);
   });
 
-  test("plugs a VXLAN in, which carries bulk TCP as well", async () => {
-    await served.passes("machines", "plugged", uuid);
+  test("plugs a VXLAN in, which carries bulk TCP as well, and a bridge", async () => {
+    await served.passes("machines", "plugged", uuid, bridge);
     await guest.address("52:54:00:81:00:09", "10.81.0.9/24");
     await guest.listen();
     await served.passes("machines", "sends_to_it", container, "10.81.0.9");

@@ -51,6 +51,13 @@ def plugged():
     assert fails(cl.kvm.add_nic, uuid, "passthrough", "eth0", contains="invalid nic type")
     assert fails(cl.kvm.add_nic, uuid, "vlan", "81", "nonsense", contains="MAC")
     assert count() == 2 and "vlbr81" not in left(cl)
+    bridge = {"name": sys.argv[3], "hwaddr": None, "network": {"mode": None, "nat": False, "settings": {}}}
+    cl.json("bridge.create", bridge)
+    cl.kvm.add_nic(uuid, "bridge", id=sys.argv[3])
+    assert count() == 3
+    assert fails(cl.kvm.add_nic, uuid, "bridge", sys.argv[3], contains="already")
+    cl.kvm.remove_nic(uuid, "bridge", sys.argv[3])
+    cl.json("bridge.delete", {"name": sys.argv[3]})
     assert fails(cl.kvm.remove_nic, uuid, "vlan", "82", code=404)
     assert fails(cl.kvm.remove_nic, uuid, "vxlan", "8080", "52:54:00:81:00:0a", code=404)
 

@@ -381,6 +381,27 @@ def many():
         assert left(cl) == BASE
 
 
+def settled():
+    """A container of its own, whose number is printed."""
+    cl = connect()
+    bootstrap(cl)
+    print(container(cl, [nic("vlan", 90, "10.90.0.1/24")]).container)
+
+
+def gone():
+    """What it was on is gone with it."""
+    assert left(connect()) == BASE
+
+
+def still():
+    """All goes on: new things are made, old ones are there."""
+    cl = connect(timeout=40)
+    one = cl.container.client(int(sys.argv[2]))
+    two = container(cl, [nic("vlan", 90, "10.90.0.2/24")])
+    assert reaches(one, "10.90.0.2", 5) and sends(one, two, "10.90.0.2")
+    cl.container.terminate(two.container)
+
+
 def remembered():
     """Prints what there is, to be held against what there is after another server has taken over."""
     print(json.dumps(connect().container.list(), sort_keys=True))

@@ -7,6 +7,7 @@ import { YardError } from "@switchyard/base";
 import type { Ground } from "./ground.ts";
 import { Jobs } from "./jobs.ts";
 import { Lists } from "./lists.ts";
+import { Networks } from "./networks.ts";
 import { hostPlace } from "./places.ts";
 import { isTrustedPeer } from "./resp/peer.ts";
 import { type RespServer, serveResp } from "./resp/server.ts";
@@ -40,7 +41,10 @@ export async function serveZeroos(ground: Ground, options: ZeroosOptions): Promi
   await using stack = new AsyncDisposableStack();
   const lists = stack.use(new Lists());
   const jobs = stack.use(new Jobs(lists, ground.log));
-  const place = hostPlace(ground, jobs, version);
+  const networks = new Networks(ground);
+  // Of nics that went while nobody served.
+  await networks.release(new AbortController().signal);
+  const place = hostPlace(ground, networks, jobs, version);
   const submit = (text: string) => jobs.submit(text, place);
   const { log } = ground;
   const server = stack.use(await serveResp({ host, port, password, tls, admit: isTrustedPeer, lists, submit, log }));

@@ -9,11 +9,10 @@ import { containerOf, namespacesOf, OVS_TAG } from "./containers.ts";
 import { type Ground, hostNamespaces } from "./ground.ts";
 import type { Handler } from "./job.ts";
 import type { JobPlace, Jobs } from "./jobs.ts";
-import { Networks } from "./networks.ts";
+import type { Networks } from "./networks.ts";
 
 /** The commands of the host. */
-export function hostPlace(ground: Ground, jobs: Jobs, version: string): JobPlace {
-  const networks = new Networks(ground);
+export function hostPlace(ground: Ground, networks: Networks, jobs: Jobs, version: string): JobPlace {
   const commands: Readonly<Record<string, Handler>> = {
     ...coreCommands(jobs, version),
     ...ipCommands(() => hostNamespaces(ground)),
