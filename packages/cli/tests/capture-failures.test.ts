@@ -36,7 +36,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     before = await snapshotMachine();
     site = await createSite();
     site.write("spied.yard.yaml", LAB);
-    expect(await command("up")).toMatchObject({ code: 0, stderr: "" });
+    expect((await command("up")).code).toBe(0);
   });
   afterAll(async () => {
     await site[Symbol.asyncDispose]();

@@ -30,6 +30,7 @@ export {
   viewNamespacesInSlices,
 } from "./network.ts";
 export * from "./processes.ts";
+export { watchReadable } from "./readiness.ts";
 export { SINK_MTU, sinkKind } from "./sink.ts";
 export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
 export { openTap } from "./tap.ts";

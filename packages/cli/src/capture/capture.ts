@@ -79,6 +79,7 @@ export async function capture(
     const { stream } = await first.promise;
     const start = head(`Switchyard ${version}`, interfaceOf(at, options));
     using output = open(start);
+    output.gone?.addEventListener("abort", stop, { once: true });
     const captured = await copy(stream, output);
     const ended = await reply;
     const result = { ...(ended.statistics ?? { received: captured, dropped: 0 }), captured };

@@ -2,9 +2,12 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
 import { extname } from "node:path";
 import { YardError } from "@switchyard/base";
+import { watchReadable } from "@switchyard/linux";
 
 /** Takes whole blocks, so that what has been written can be read whatever happens next. */
 export interface CaptureOutput extends Disposable {
+  /** Aborts when its reader has gone, which a writer learns of only when there is something to write. */
+  readonly gone?: AbortSignal | undefined;
   /** @throws YardError `capture.disk-full`, `capture.unwritable` */
   write(blocks: Buffer): void | Promise<void>;
 }
@@ -22,24 +25,43 @@ export function fileOutput(path: string): CaptureOutput {
 export function streamOutput(stream: NodeJS.WriteStream & { readonly fd?: number }): CaptureOutput {
   const { fd } = stream;
   if (fd !== undefined && fstatSync(fd).isFile()) return new FileOutput(fd, "standard output");
+  const reader = fd === undefined ? undefined : watchReader(fd);
   return {
+    gone: reader?.gone,
     async write(blocks) {
       if (!stream.write(blocks)) await new Promise<void>((resolve) => stream.once("drain", resolve));
     },
-    [Symbol.dispose]() {},
+    [Symbol.dispose]: () => reader?.[Symbol.dispose](),
   };
+}
+
+/** Watches for the reader of a pipe to close it: the one thing that its writing end has to say (EPOLLERR, epoll_ctl(2)). */
+function watchReader(fd: number): ({ readonly gone: AbortSignal } & Disposable) | undefined {
+  if (!fstatSync(fd).isFIFO()) return undefined;
+  const closed = new AbortController();
+  const watch = watchReadable(fd, () => {
+    watch[Symbol.dispose]();
+    closed.abort();
+  });
+  return { gone: closed.signal, [Symbol.dispose]: () => watch[Symbol.dispose]() };
 }
 
 /** A file that never ends within a block, also when the disk is full. */
 class FileOutput implements CaptureOutput {
   /** Where the last whole block ends. */
   #end: number;
+  readonly #reader: ReturnType<typeof watchReader>;
 
   constructor(
     private readonly fd: number,
     private readonly path: string,
   ) {
     this.#end = fstatSync(fd).size;
+    this.#reader = watchReader(fd);
+  }
+
+  get gone(): AbortSignal | undefined {
+    return this.#reader?.gone;
   }
 
   write(blocks: Buffer): void {
@@ -53,6 +75,7 @@ class FileOutput implements CaptureOutput {
   }
 
   [Symbol.dispose](): void {
+    this.#reader?.[Symbol.dispose]();
     closeSync(this.fd);
   }
 }
