@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { tryRun } from "@switchyard/base";
 import { z } from "zod";
+import { docker } from "./case-docker.ts";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
 import { ovs } from "./case-ovs.ts";
@@ -16,7 +17,17 @@ import { spy } from "./case-spy.ts";
 import { tcp } from "./case-tcp.ts";
 import { describe, type Figure, measured, passes } from "./figure.ts";
 
-const cases: Readonly<Record<string, () => Promise<Figure[]>>> = { nodes, mininet, ps, replica, tcp, spy, ovs, plug };
+const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  nodes,
+  mininet,
+  ps,
+  replica,
+  tcp,
+  spy,
+  ovs,
+  plug,
+  docker,
+};
 const file = new URL("results.json", import.meta.url).pathname;
 const Results = z.object({ figures: z.array(z.looseObject({ case: z.string() })) });
 
