@@ -64,9 +64,12 @@ export class Inside implements AsyncDisposable {
   /** The engine of a node that is a container, and its name there; undefined for a bare namespace. */
   async container(node: string): Promise<{ readonly engine: ContainerEngine; readonly name: string } | undefined> {
     const spec = this.#nodes.get(node)?.spec;
-    if (spec?.kind !== "container") return undefined;
+    if (spec?.kind !== "container" && spec?.kind !== "guest") return undefined;
     const engine = await this.#engines.get({ runtime: spec.runtime, engine: spec.engine });
-    return { engine, name: containerName(this.view.yard, node) };
+    if (spec.kind === "container") return { engine, name: containerName(this.view.yard, node) };
+    if (spec.container === undefined)
+      throw new YardError("node.not-running", `the engine has not yet told which container ${node} is`);
+    return { engine, name: spec.container };
   }
 
   isMachine(node: string): boolean {

@@ -60,6 +60,26 @@ describe.skipIf(!ready)("a Docker network on Open vSwitch", () => {
   );
 
   test(
+    "its containers can be entered, spied on and captured as other nodes, but only Docker takes them away",
+    async () => {
+      await site.docker("network", "create", "-d", site.driver, "--subnet", "10.77.7.0/24", "open");
+      await site.docker(..."run -d --network open --ip 10.77.7.7 --name web -h web".split(" "), ...SERVER);
+      expect(await site.yard("exec", "web", "--", "hostname")).toBe("web\n");
+      await site.yard("spy", "web:eth0", "on");
+      const captured = site.yard("capture", "web:eth0", "--count", "1");
+      await site.docker("exec", "web", "ping", "-c2", "10.77.7.1");
+      expect((await captured).length).toBeGreaterThan(24);
+      const refused = await site.yard("rm", "web").catch(String);
+      expect(refused).toContain("docker rm");
+      expect((await site.nodes()).map(({ name }) => name)).toEqual(["web"]);
+      await site.docker("rm", "-f", "web");
+      await site.docker("network", "rm", "open");
+      expect(await site.nodes()).toEqual([]);
+    },
+    LIMIT,
+  );
+
+  test(
     "several networks of one container, joined and left while it runs",
     async () => {
       await site.docker("network", "create", "-d", site.driver, "--subnet", "10.77.2.0/24", "front");

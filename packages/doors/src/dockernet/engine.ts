@@ -31,6 +31,13 @@ const eventSchema = z.object({
 });
 type Event = z.infer<typeof eventSchema>;
 
+interface Following {
+  readonly live: LiveYard;
+  readonly docker: Docker;
+  /** Its address, as others find it by. */
+  readonly engine: string | undefined;
+}
+
 /** What one names things: as a network and as a node. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 
@@ -40,6 +47,7 @@ export async function followEngine(live: LiveYard, options: EngineFollowing): Pr
   const docker = new Docker({
     socketPath: (options.engine ?? "unix:///var/run/docker.sock").replace(/^unix:\/\//, ""),
   });
+  const at = { live, docker, engine: options.engine };
   let waits = backoff(...RETRY);
   while (!signal.aborted) {
     try {
@@ -49,10 +57,10 @@ export async function followEngine(live: LiveYard, options: EngineFollowing): Pr
         abortSignal: signal,
       });
       waits = backoff(...RETRY);
-      await lookAtAll(live, docker, options);
+      await lookAtAll(at, options);
       for await (const line of createInterface({ input: Readable.from(stream) })) {
         const event = eventSchema.safeParse(JSON.parse(line));
-        if (event.success) await take(live, docker, event.data).catch((error) => log.warn({ err: error }, "not named"));
+        if (event.success) await take(at, event.data).catch((error) => log.warn({ err: error }, "not named"));
       }
     } catch (error) {
       if (!signal.aborted) log.debug({ err: error }, "the engine is away");
@@ -61,20 +69,21 @@ export async function followEngine(live: LiveYard, options: EngineFollowing): Pr
   }
 }
 
-async function take(live: LiveYard, docker: Docker, { Action, Actor }: Event): Promise<void> {
-  if (Action === "create") await nameNetwork(live, Actor.ID, Actor.Attributes.name ?? "");
-  else await nameContainer(live, docker, Actor.Attributes.container ?? "");
+async function take(at: Following, { Action, Actor }: Event): Promise<void> {
+  if (Action === "create") await nameNetwork(at.live, Actor.ID, Actor.Attributes.name ?? "");
+  else await nameContainer(at, Actor.Attributes.container ?? "");
 }
 
 /** What happened while nobody followed. */
-async function lookAtAll(live: LiveYard, docker: Docker, { name, log }: EngineFollowing): Promise<void> {
+async function lookAtAll(at: Following, { name, log }: EngineFollowing): Promise<void> {
+  const { live, docker } = at;
   const networks = await docker.listNetworks({ filters: { driver: [name] } });
   if (networks.length === 0) return;
   for (const { Id, Name } of networks) await nameNetwork(live, Id, Name);
   const ours = new Set(networks.map(({ Name }) => Name));
   for (const { Id, State, NetworkSettings } of await docker.listContainers({ all: true })) {
     if (!Object.keys(NetworkSettings.Networks).some((network) => ours.has(network))) continue;
-    if (State === "running") await nameContainer(live, docker, Id);
+    if (State === "running") await nameContainer(at, Id);
     else await revive(docker, Id, log);
   }
 }
@@ -87,7 +96,7 @@ async function nameNetwork(live: LiveYard, id: string, name: string): Promise<vo
   if (store.db.table("Network").find({ name }) === undefined) await renameForeignNetwork(store, row, name);
 }
 
-async function nameContainer(live: LiveYard, docker: Docker, id: string): Promise<void> {
+async function nameContainer({ live, docker, engine }: Following, id: string): Promise<void> {
   const { Id, Name, NetworkSettings } = await docker.getContainer(id).inspect();
   const store = await live.store();
   const name = Name.replace(/^\//, "");
@@ -98,7 +107,7 @@ async function nameContainer(live: LiveYard, docker: Docker, id: string): Promis
     const free = [name, `${name}.${network}`].find(
       (one) => NAME.test(one) && store.db.table("Node").find({ name: one }) === undefined,
     );
-    await changeForeignNode(store, row, { ...spec, name: free ?? row.name, container: Id });
+    await changeForeignNode(store, row, { ...spec, name: free ?? row.name, container: Id, engine });
   }
 }
 

@@ -26,6 +26,8 @@ export const storeCodes = {
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists its nics.",
   "node.ids-exhausted": "A yard holds 65,535 nodes at most. Remove some, or use another yard.",
   "node.name-taken": "A node of that name exists that is not this one. Choose another name, or another yard.",
+  "node.not-ours":
+    "The node is a container that another program runs and attaches through the yard. Change it by that program.",
   "node.unknown": "The yard has no node of that name. `yard ps` lists what there is.",
   "store.bad-row":
     "A row of the yard's database holds what this version cannot read: another version wrote it, or a person.",

@@ -80,10 +80,10 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
   });
 }
 
-/** @throws YardError `node.unknown`; OvsdbError */
+/** @throws YardError `node.unknown`, `node.not-ours`; OvsdbError */
 export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `remove node ${name}`, undefined, options, (change) => {
-    change.deleteNode(nodeRow(store, name));
+    change.deleteNode(ownRow(store, name));
     return undefined;
   });
 }
@@ -95,7 +95,7 @@ export function removeNode(store: Store, name: string, options?: ChangeOptions):
  */
 export function attachNic(store: Store, node: string, spec: NicSpec, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `attach ${node}:${spec.name}`, undefined, options, (change) => {
-    const attached = change.attach(nodeRow(store, node), spec);
+    const attached = change.attach(ownRow(store, node), spec);
     if (attached === undefined) return undefined;
     const { uuid, before } = attached;
     return (undo) => {
@@ -115,7 +115,7 @@ export function attachNic(store: Store, node: string, spec: NicSpec, options?: C
 /** @throws YardError `node.unknown`, `nic.unknown`; OvsdbError */
 export function detachNic(store: Store, node: string, nic: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `detach ${node}:${nic}`, undefined, options, (change) => {
-    const row = nodeRow(store, node);
+    const row = ownRow(store, node);
     const nics = store.db.table("Nic");
     const left = [...row.nics].filter((uuid) => nics.get(uuid)?.name !== nic);
     if (left.length === row.nics.size) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
@@ -137,7 +137,7 @@ export function changePorts(
   options?: ChangeOptions,
 ): Promise<Commanded> {
   return command(store, `publish ports of ${node}`, undefined, options, (it) => {
-    const row = nodeRow(store, node);
+    const row = ownRow(store, node);
     const before = parseNodeConfig(row);
     it.configure(row, { ...before, ports: change(before.ports) });
     return (undo) => {
@@ -242,6 +242,19 @@ function nodeRow(store: Store, name: string): NodeRow {
   const row = store.db.table("Node").find({ name });
   if (row === undefined) throw new YardError("node.unknown", `the yard has no node ${name}`);
   return row;
+}
+
+/** The row of a node whose nics are not another program's to make. @throws YardError `node.unknown`, `node.not-ours` */
+function ownRow(store: Store, name: string): NodeRow {
+  const row = nodeRow(store, name);
+  if (row.kind !== "guest") return row;
+  throw new YardError(
+    "node.not-ours",
+    `${name} is a container of ${row.runtime}'s own, with the nics that it asked for`,
+    {
+      hint: `use ${row.runtime} for that: ${row.runtime} rm, ${row.runtime} network connect, ${row.runtime} network disconnect`,
+    },
+  );
 }
 
 /** Takes back what a command has written. */

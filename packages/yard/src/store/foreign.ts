@@ -5,7 +5,6 @@
 import { YardError } from "@switchyard/base";
 import type { GuestSpec, NetworkSpec } from "../model/types.ts";
 import { Change, type ChangeOptions, type Place } from "./change.ts";
-import { nodeConfigText } from "./config.ts";
 import type { Declared } from "./declare.ts";
 import type { Store } from "./store.ts";
 import type { NetworkRow, NodeRow } from "./switchyard.gen.ts";
@@ -74,7 +73,9 @@ export function changeForeignNode(
 ): Promise<Declared> {
   return change(store, `change node ${row.name}`, undefined, options, (it, tx) => {
     if (spec.name !== row.name) refuseNode(store, spec.name);
-    tx.update("Node", row._uuid, { name: spec.name, config: nodeConfigText(spec) });
+    it.configure(row, spec);
+    if (spec.name === row.name) return;
+    tx.update("Node", row._uuid, { name: spec.name });
     it.changed = true;
   });
 }
