@@ -96,16 +96,13 @@ export class Networks {
       }
       case "bridge":
       case "macvlan":
-      case "passthrough": {
+      case "passthrough":
+      case "zerotier": {
         // It is there for as long as a nic is on it.
         const name = `${nic.type}:${nic.id}`;
         impliedByName(name);
         return name;
       }
-      case "zerotier":
-        throw new YardError("zeroos.not-offered", "nics of the type zerotier cannot be made here", {
-          hint: "join the network on the host, and attach to its device by a nic of the type macvlan or bridge",
-        });
     }
   }
 

@@ -131,6 +131,8 @@ export function nicPart(nic: PlacedNic, network: string): FilePart {
   };
   // The default network gives addresses itself.
   if (nic.type === "default") return common;
+  // All but its name is decided by the network's controller.
+  if (nic.type === "zerotier") return { name: nic.interface, network };
   return {
     ...common,
     ...(config.dhcp ? { dhcp: true } : {}),

@@ -8,12 +8,27 @@ import { answer } from "./commands.ts";
 import { encode, OK, type Reply } from "./reply.ts";
 import { RequestReader, TRUSTED } from "./request.ts";
 
-/** How many clients may be connected. */
-const CLIENTS = 256;
-/** Milliseconds that one may be silent: before it is let in, and afterwards while it waits for nothing. */
-const SILENCE = { stranger: 10_000, client: 600_000 };
-/** A client that does not read its answers: bytes that are kept for it, and milliseconds until it must have taken some. */
-const UNREAD = { bytes: 32 << 20, time: 60_000 };
+/** What clients may at most. */
+export interface ServerLimits {
+  /** How many may be connected. */
+  readonly clients: number;
+  /** Milliseconds that one may be silent before it is let in. */
+  readonly strangerSilence: number;
+  /** Milliseconds that one may be silent afterwards, while it waits for nothing. */
+  readonly silence: number;
+  /** Bytes of answers that are kept for one that does not read them. */
+  readonly unread: number;
+  /** Milliseconds until such a one must have read them. */
+  readonly slowness: number;
+}
+
+const LIMITS: ServerLimits = {
+  clients: 256,
+  strangerSilence: 10_000,
+  silence: 600_000,
+  unread: 32 << 20,
+  slowness: 60_000,
+};
 /** Wrong passwords until a client is shown the door. */
 const TRIES = 3;
 
@@ -30,6 +45,7 @@ export interface ServerOptions {
   readonly lists: Lists;
   readonly submit: (text: string) => void;
   readonly log: Logger;
+  readonly limits?: Partial<ServerLimits>;
 }
 
 export interface RespServer extends AsyncDisposable {
@@ -40,18 +56,19 @@ export interface RespServer extends AsyncDisposable {
 /** @throws YardError `zeroos.not-listening` */
 export async function serveResp(options: ServerOptions): Promise<RespServer> {
   const open = new Set<Client>();
+  const limits = { ...LIMITS, ...options.limits };
   const accept = (socket: Socket) => {
-    if (open.size >= CLIENTS) {
+    if (open.size >= limits.clients) {
       socket.end(encode({ error: "ERR max number of clients reached" }));
       return;
     }
-    const client = new Client(socket, options, () => open.delete(client));
+    const client = new Client(socket, options, limits, () => open.delete(client));
     open.add(client);
   };
   const server: Server =
     options.tls === undefined
       ? createServer(accept)
-      : createTlsServer({ ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: SILENCE.stranger }, accept);
+      : createTlsServer({ ...options.tls, minVersion: "TLSv1.2", handshakeTimeout: limits.strangerSilence }, accept);
   // A handshake that fails is the other side's trouble.
   server.on("tlsClientError", () => {});
   const { host, port } = options;
@@ -89,6 +106,7 @@ class Client {
   constructor(
     private readonly socket: Socket,
     private readonly options: ServerOptions,
+    private readonly limits: ServerLimits,
     onClosed: () => void,
   ) {
     this.#trusted = options.password === undefined && options.admit(socket);
@@ -145,8 +163,8 @@ class Client {
 
   #listen(): void {
     clearTimeout(this.#silence);
-    const limit = this.#trusted ? SILENCE.client : SILENCE.stranger;
-    this.#silence = setTimeout(() => this.socket.destroy(), limit);
+    const { silence, strangerSilence } = this.limits;
+    this.#silence = setTimeout(() => this.socket.destroy(), this.#trusted ? silence : strangerSilence);
   }
 
   async #answer(name: string, args: readonly Buffer[]): Promise<Reply> {
@@ -185,8 +203,8 @@ class Client {
     if (this.socket.destroyed || this.socket.writableEnded) return;
     if (this.socket.write(encode(reply))) return;
     clearTimeout(this.#unread);
-    if (this.socket.writableLength > UNREAD.bytes) this.close();
-    else this.#unread = setTimeout(() => this.close(), UNREAD.time);
+    if (this.socket.writableLength > this.limits.unread) this.close();
+    else this.#unread = setTimeout(() => this.close(), this.limits.slowness);
   }
 }
 
