@@ -109,6 +109,7 @@ install:
 	install -m 644 README.md LICENSE docs/*.md '$(DESTDIR)$(DOCDIR)'
 	@if [ -n '$(EXTCAPDIR)' ]; then install -d '$(DESTDIR)$(EXTCAPDIR)' && ln -sf '$(BINDIR)/yard' '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent group yard >/dev/null || groupadd --system yard; fi
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent passwd switchyard-vm >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin switchyard-vm; fi
 	@echo "Members of the group yard may use running yards; a member is as good as root."
 	@echo "A yard that shall come back after a reboot: systemctl enable --now switchyard@main"
 
@@ -117,7 +118,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
 	@if [ -n '$(EXTCAPDIR)' ]; then rm -f '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	rm -rf '$(DESTDIR)$(DOCDIR)'
-	@echo "The group yard and /var/lib/switchyard are left as they are."
+	@echo "The group yard, the user switchyard-vm and /var/lib/switchyard are left as they are."
 
 clean:
 	rm -rf dist

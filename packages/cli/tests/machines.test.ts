@@ -3,6 +3,7 @@ import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run as runProgram } from "@switchyard/base";
 import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { sitDown } from "./person.ts";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 // Translated guests are slow, and the machine may be busy with other tests.
@@ -78,6 +79,19 @@ describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
     expect(await said("logs", "left")).toContain("typed 22");
     expect(await said("logs", "--tail", "1", "left")).not.toContain("guest ready");
     expect(await run("console", "pc")).toMatchObject({ code: 1, stderr: expect.stringContaining("node.not-vm") });
+  });
+
+  test("a person sits down at its console, types, and leaves it by a key", async () => {
+    const start = () => sitDown(site.argv(yard, ["console", "right"]), site.env, site.folder);
+    for (const round of [1, 2]) {
+      await using person = start();
+      await person.sees("Ctrl-] leaves it");
+      person.type(`echo round $((40 + ${round}))\r`);
+      await person.sees(`round ${40 + round}`);
+      person.type("\x1d");
+      await person.sees("left the console of right");
+      expect(await person.ended).toBe(0);
+    }
   });
 
   test("states are kept, listed, gone back to and removed", async () => {

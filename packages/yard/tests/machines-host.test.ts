@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { run, tryRun } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { openVmEngine, type VmEngine } from "@switchyard/runtime";
@@ -113,9 +114,14 @@ nodes:
     expect((await yard.status("vm"))?.pid).toBe(pid ?? 0);
   });
 
-  test("leave nothing on the host; a NIC that is not there is the nic's error", async () => {
+  test("leave nothing on the host; an absent NIC is the nic's error, a damaged image the node's", async () => {
     const absent = lab("wrong", "  wrong: { type: macvlan, parent: nosuchnic }");
     expect((await yard.up(absent)).failures).toMatchObject([{ code: "nic.parent-absent" }]);
+    writeFileSync(`${yard.folder}/damaged.qcow2`, "QFI\xfb and nothing that follows", "latin1");
+    const damaged = lab("kernel").replace("    kernel:", "    image: damaged.qcow2\n    kernel:");
+    expect((await yard.up(damaged)).failures).toMatchObject([
+      { code: "vm.image-corrupt", subject: { kind: "node", node: "vm" } },
+    ]);
     expect((await yard.up("name: host")).failures).toEqual([]);
     expect(await links()).toEqual([]);
   });

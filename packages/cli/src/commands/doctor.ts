@@ -1,8 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createLogger } from "@switchyard/base/log";
-import { openEngine } from "@switchyard/runtime";
+import { type Accelerator, openEngine, openVmEngine } from "@switchyard/runtime";
 import { yardPaths } from "@switchyard/yard/paths";
 import type { Command } from "commander";
-import { engineExaminations } from "../doctor/engines.ts";
+import { acceleratorExamination, engineExaminations } from "../doctor/engines.ts";
 import { examine, type Finding } from "../doctor/finding.ts";
 import { examineKernel, hostExaminations } from "../doctor/kernel.ts";
 import { programExaminations } from "../doctor/programs.ts";
@@ -32,13 +35,29 @@ export function define(command: Command, session: Session): void {
 }
 
 async function examineAll(session: Session, yard: string): Promise<Finding[]> {
-  const [host, programs, kernel, engines] = await Promise.all([
+  const [host, programs, kernel, engines, kvm] = await Promise.all([
     Promise.all(hostExaminations.map(examine)),
     Promise.all(programExaminations.map(examine)),
     examineKernel(),
     Promise.all(engineExaminations((kind) => probeEngine(session, yard, kind)).map(examine)),
+    examine(acceleratorExamination(() => probeAccelerator(session))),
   ]);
-  return [...host.slice(0, 1), ...kernel, ...programs, ...engines, ...host.slice(1)];
+  return [...host.slice(0, 1), ...kernel, ...programs, ...engines, kvm, ...host.slice(1)];
+}
+
+/** Tries anew, in a folder of its own: what a yard has noted may be of another user. */
+async function probeAccelerator({ signal }: Session): Promise<Accelerator> {
+  const folder = mkdtempSync(join(tmpdir(), "yard-doctor-"));
+  try {
+    await using engine = await openVmEngine({
+      stateDir: folder,
+      runDir: folder,
+      log: createLogger("doctor", "silent"),
+    });
+    return (await engine.probe(signal)).accelerator;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Asks an engine as a yard would; folders that do not exist yet stay so. */

@@ -1,4 +1,4 @@
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { asYardError, tryRun } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces, sinkKind } from "@switchyard/linux";
 import { hostUplinks } from "@switchyard/yard/agent";
@@ -19,23 +19,6 @@ export const hostExaminations: readonly Examination[] = [
       isRoot()
         ? { ok: true, found: "yes" }
         : { ok: false, found: `user ${process.getuid?.()}`, remedy: "sudo yard doctor" },
-  },
-  {
-    name: "kvm",
-    purpose: "virtual machines at full speed",
-    examine: async () => {
-      try {
-        await (await open("/dev/kvm", "r+")).close();
-        return { ok: true, found: "/dev/kvm opens (whether a guest boots shows when one is started)" };
-      } catch {
-        return {
-          ok: false,
-          limited: true,
-          found: "no /dev/kvm: QEMU emulates instead",
-          remedy: "modprobe kvm_intel or kvm_amd; enable virtualisation in the firmware",
-        };
-      }
-    },
   },
   {
     name: "forwarding",

@@ -66,7 +66,16 @@ export const programExaminations: readonly Examination[] = [
   {
     name: "qemu",
     purpose: "virtual machines",
-    examine: () => versionsOf({ argv: ["qemu-system-x86_64", "--version"], package: "qemu-system-x86" }),
+    examine: () =>
+      versionsOf(
+        { argv: ["qemu-system-x86_64", "--version"], package: "qemu-system-x86" },
+        { argv: ["qemu-img", "--version"], package: "qemu-utils" },
+      ),
+  },
+  {
+    name: "genisoimage",
+    purpose: "what cloud-init is told in virtual machines",
+    examine: () => versionsOf({ argv: ["genisoimage", "--version"], package: "genisoimage" }),
   },
   {
     name: "tcpdump",
