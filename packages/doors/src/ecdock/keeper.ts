@@ -2,7 +2,7 @@
  * Gives containers that their engine has restarted their nics back, as nobody else does. There is one for each yard that
  * has containers of `ec`'s; it ends with the last of them.
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
@@ -29,6 +29,7 @@ const ATTEMPTS = 18;
 /** Runs until no container is left, the yard is gone, or `signal` aborts; at once where another one runs. */
 export async function runKeeper(options: KeeperOptions): Promise<void> {
   const { yard, signal, log } = options;
+  mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
   const lock = lockFile(join(runDirectory(), `ec-${yard}.lock`));
   if (lock === undefined) return;
   using _lock = lock;
