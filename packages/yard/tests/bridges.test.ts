@@ -120,6 +120,35 @@ describe.skipIf(!able)("bridges of the kernel's own", () => {
     expect(await pings(two, "10.86.2.5")).toBe(false);
   });
 
+  test("hide what is on them behind the host's address, where they are told to, and else do not", async () => {
+    const world = `${NAME}-world`;
+    const name = `tb${process.pid}n`;
+    await run(["ip", "netns", "add", world]);
+    await run(["ip", "link", "add", `tb${process.pid}w`, "up", "type", "veth", "peer", "name", "eth0", "netns", world]);
+    await run(["ip", "address", "add", "198.51.100.1/24", "dev", `tb${process.pid}w`]);
+    await run(["sysctl", "-qw", `net.ipv4.conf.tb${process.pid}w.forwarding=1`]);
+    await run(["ip", "-n", world, "address", "add", "198.51.100.2/24", "dev", "eth0"]);
+    await run(["ip", "-n", world, "link", "set", "eth0", "up"]);
+    const lab = `
+name: hidden
+networks: { n: { type: bridge, bridge: ${name}, cidr: 10.86.4.0/24, gateway: 10.86.4.1 } }
+nodes: { a: { kind: netns, nics: [ { network: n, ip: 10.86.4.5 } ] } }
+`;
+    const file = { name, mode: "static", cidr: "10.86.4.1/24" };
+    for (const nat of [true, false]) {
+      expect(await create({ ...file, nat })).toEqual([]);
+      // Whether the host passes it on is not what is tried here.
+      await run(["sysctl", "-qw", `net.ipv4.conf.${name}.forwarding=1`]);
+      expect((await yard.up(lab)).failures).toEqual([]);
+      expect(await yard.reaches("a", "10.86.4.1")).toBe(true);
+      expect(await yard.reaches("a", "198.51.100.2")).toBe(nat);
+      expect((await yard.up("name: hidden\n")).failures).toEqual([]);
+      expect(await command((store) => deleteBridge(store, name))).toEqual([]);
+    }
+    expect(await run(["nft", "list", "ruleset"])).not.toContain("10.86.4.0/24");
+    await run(["ip", "netns", "delete", world]);
+  });
+
   test("refuse a NIC that is taken, absent, or that the host has an address on, and touch it not", async () => {
     const code = async (bridge: string, nic: string) => {
       const failures = await command((store) => addBridgeNic(store, bridge, nic)).catch((error) => [error]);

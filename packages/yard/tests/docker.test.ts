@@ -95,6 +95,34 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
     expect(await docker("exec", container, "cat", "/tmp/ran")).toBe("ran\nran\n");
   });
 
+  test("restarted by the engine get back what is no port of the switch: a macvlan, and a NIC of the host", async () => {
+    const [street, cable] = [`td${process.pid}s`, `td${process.pid}c`];
+    for (const nic of [street, cable])
+      await run(["ip", "link", "add", nic, "up", "type", "veth", "peer", "name", `${nic}x`]);
+    const lab = `
+name: outside
+networks: { street: { type: macvlan, parent: ${street} }, cable: { type: passthrough, parent: ${cable} } }
+nodes:
+  web: { kind: container, runtime: docker, image: busybox, pull: never, command: [sleep, "1000"],
+         nics: [ { network: street, ip: 10.84.2.1/24 }, { network: cable, ip: 10.84.3.1/24 } ] }
+`;
+    expect((await yard.up("name: days\n")).failures).toEqual([]);
+    expect((await yard.up(lab)).failures).toEqual([]);
+    const links = async () => (await yard.in("web", "ip", "-br", "link")).stdout.replaceAll(/@\S+/g, "");
+    const before = await links();
+    expect(before).toMatch(/^eth0 .*\neth1 /m);
+    const since = yard.logLength();
+    await docker("restart", "--time", "0", container);
+    await yard.putRight(lab, since);
+    expect(await links()).toBe(before);
+    expect((await yard.in("web", "ip", "-br", "address", "show", "eth1")).stdout).toContain("10.84.3.1/24");
+    await docker("kill", container);
+    expect((await yard.up("name: outside\n")).failures).toEqual([]);
+    expect(await run(["ip", "-br", "link", "show", cable])).toContain("UP");
+    for (const nic of [street, cable]) await run(["ip", "link", "delete", nic]);
+    expect((await yard.up(LAB)).failures).toEqual([]);
+  });
+
   test("killed, and started again by their restart policy, too", async () => {
     const [pid, its] = [await runningPid(), await nics()];
     await docker("update", "--restart", "always", container);

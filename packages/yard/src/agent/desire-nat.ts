@@ -3,6 +3,7 @@ import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
+import { linkMaking } from "./desire-links.ts";
 import { gatewayDevice, isGatewayDevice } from "./names.ts";
 import type { NatState } from "./state.ts";
 import { purposeOf, type Subject, subjectText } from "./subject.ts";
@@ -76,6 +77,8 @@ export function withResolvers(nodes: Rows["nodes"], networks: ReadonlyMap<string
 export function gatewayFailures(rows: Rows, facts: HostFacts): Failure[] {
   return rows.networks.flatMap((network): Failure[] => {
     const subject = { kind: "network", network: network.name } as const;
+    // Of a bridge of the kernel's own nothing is made on the host.
+    if (linkMaking(network, rows.bridges, facts) !== undefined) return [];
     const other = obstacle(network, rows.networks, facts);
     if (other !== undefined) {
       const message = `${network.cidr.find((cidr) => overlaps(cidr, other.address))} of network ${network.name} overlaps ${other.address}, which the host has on ${other.device}`;

@@ -14,7 +14,15 @@ import { assign, lowestFree, type Placing, type Target } from "./assign.ts";
 import { serviceOf } from "./bridge-rows.ts";
 import { linkConfigText, type NodeConfig, nicConfigText, nodeConfigText, parseNodeConfig } from "./config.ts";
 import { difference } from "./difference.ts";
-import { type Held, type HostSubnet, hostOverlap, hostSubnets, networkOverlap, type Subnets } from "./host-subnets.ts";
+import {
+  type Held,
+  type HostSubnet,
+  hostOverlap,
+  hostSubnets,
+  isOn,
+  networkOverlap,
+  type Subnets,
+} from "./host-subnets.ts";
 import { ObjIds } from "./ids.ts";
 import { Departures, isUndeclared, meantRow, undeclared } from "./implied.ts";
 import { makingOptions, parseMaking } from "./making.ts";
@@ -136,20 +144,21 @@ export class Change {
       .filter(({ name, _uuid }) => !this.#subnetsOf.has(name) && !this.#gone.has(_uuid))
       .map((row) => ({ holder: `network "${row.name}"`, ...subnetOf(row) }));
     for (const [name, { settled, ...subnets }] of this.#subnetsOf) {
-      const network = { name, ...subnets };
-      const error = settled
-        ? undefined
-        : (hostOverlap(network, this.#host()) ?? networkOverlap(network, [...others, ...this.#bridges()]));
+      const making = this.#makings.get(name);
+      if (settled || making === undefined) continue;
+      const network = { ...making, name, ...subnets };
+      const error =
+        hostOverlap(network, this.#host()) ?? networkOverlap(network, [...others, ...this.#bridges(network)]);
       if (error !== undefined) this.#errors.push(this.#locate(["networks", name, "cidr"], error));
     }
   }
 
-  /** The subnets of the kernel's bridges that the host has addresses on. */
-  #bridges(): Held[] {
+  /** The subnets of the kernel's bridges that the host has addresses on, but for the one that a network is on. */
+  #bridges(network?: NetworkMaking): Held[] {
     return [...this.#db.table("Bridge")].flatMap((row) => {
       const service = serviceOf(row);
       const { name } = row;
-      if (service.mode === "none") return [];
+      if (service.mode === "none" || (network && isOn(network, name))) return [];
       return [{ holder: `bridge "${name}"`, cidr: [networkOf(service.cidr)], gateway: [addressOf(service.cidr)] }];
     });
   }

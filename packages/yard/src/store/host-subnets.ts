@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { type Cidr, contains, overlaps, parseCidr, YardError, YardErrors } from "@switchyard/base";
 import { parseAlias } from "../agent/mark.ts";
-import type { NetworkSpec } from "../model/types.ts";
+import type { NetworkMaking, NetworkSpec } from "../model/types.ts";
 
 /** A subnet that the host reaches by one of its links. */
 export interface HostSubnet {
@@ -45,15 +45,16 @@ export function checkHost(
 
 /**
  * Why the host cannot be on a network: it reaches that subnet elsewhere already, and one of the two would get the
- * other's packets.
+ * other's packets. What it has on the bridge that the network is on is the network's own.
  */
 export function hostOverlap(
-  { name, cidr, gateway }: Pick<NetworkSpec, "name" | "cidr" | "gateway">,
+  network: NetworkMaking & Pick<NetworkSpec, "name" | "cidr" | "gateway">,
   present: readonly HostSubnet[],
 ): YardError | undefined {
+  const { name, cidr, gateway } = network;
   for (const subnet of cidr) {
     if (!gateway.some((ip) => contains(subnet, ip))) continue;
-    const other = present.find((it) => overlaps(it.cidr, subnet));
+    const other = present.find((it) => overlaps(it.cidr, subnet) && !isOn(network, it.device));
     if (other === undefined) continue;
     const has =
       other.what === "address"
@@ -64,6 +65,11 @@ export function hostOverlap(
     });
   }
   return undefined;
+}
+
+/** Whether a network is on a bridge of that name. */
+export function isOn(network: NetworkMaking, bridge: string): boolean {
+  return network.type === "bridge" && network.bridge === bridge;
 }
 
 /** Where the host is on a network. */
