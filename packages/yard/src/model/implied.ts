@@ -5,9 +5,10 @@
 import { YardError } from "@switchyard/base";
 import { suggest } from "./nearest.ts";
 import type { NetworkMaking, NetworkSpec } from "./types.ts";
+import { parseNwid } from "./zerotier.ts";
 
 /** The types that a nic may name with an id; `default` has none. */
-export const IMPLIED_TYPES = ["default", "bridge", "vlan", "vxlan", "macvlan", "passthrough"] as const;
+export const IMPLIED_TYPES = ["default", "bridge", "vlan", "vxlan", "macvlan", "passthrough", "zerotier"] as const;
 type ImpliedType = (typeof IMPLIED_TYPES)[number];
 
 /** The master of a VLAN where none is named: what Zero-OS calls its own. */
@@ -44,6 +45,10 @@ export function impliedNetwork(type: ImpliedType, id: string | number | undefine
     }
     case "bridge":
       return { ...common, type, bridge: parseLink(type, text) };
+    case "zerotier": {
+      const nwid = parseNwid(text);
+      return { ...common, name: `zerotier:${nwid}`, type, nwid };
+    }
     case "macvlan":
     case "passthrough":
       return { ...common, type, parent: parseLink(type, text) };
@@ -71,6 +76,8 @@ export function isMeant(network: NetworkMaking, implied: NetworkMaking): boolean
       return network.type === implied.type && network.id === implied.id;
     case "bridge":
       return network.type === implied.type && network.bridge === implied.bridge;
+    case "zerotier":
+      return network.type === implied.type && network.nwid === implied.nwid;
     case "macvlan":
     case "passthrough":
       return network.type === implied.type && network.parent === implied.parent;

@@ -7,15 +7,23 @@ import type { Reading } from "./reading.ts";
 import type { NetworkFile, NicFile } from "./schema.ts";
 import type { NetworkSpec } from "./types.ts";
 
+const HINT = '16 hexadecimal digits, in quotes: "8056c2e21c000001"';
+
+/** @throws YardError `network.bad-nwid` */
+export function parseNwid(text: string): string {
+  if (/^[0-9a-f]{16}$/i.test(text)) return text.toLowerCase();
+  throw new YardError("network.bad-nwid", `"${text}" is no number of a ZeroTier network`, { hint: HINT });
+}
+
 /** The network's number, 16 hexadecimal digits in lower case. */
 export function readNwid(name: string, written: NetworkFile, reading: Reading): string {
   const path = ["networks", name];
-  const hint = '16 hexadecimal digits, in quotes: nwid: "8056c2e21c000001"';
   const read = reading.parse([...path, "nwid"], written.nwid, (text) => {
     if (text === undefined)
-      throw new YardError("network.nwid-missing", `network "${name}" of type zerotier needs an "nwid"`, { hint });
-    if (/^[0-9a-f]{16}$/i.test(text)) return text.toLowerCase();
-    throw new YardError("network.bad-nwid", `"${text}" is no number of a ZeroTier network`, { hint });
+      throw new YardError("network.nwid-missing", `network "${name}" of type zerotier needs an "nwid"`, {
+        hint: HINT,
+      });
+    return parseNwid(text);
   });
   for (const key of ["cidr", "gateway", "mtu"] as const)
     if (written[key] !== undefined)
