@@ -69,6 +69,23 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))(
       expect((await tryRun(["ping", "-c", "1", "-W", "2", "10.89.2.1"])).code).toBe(0);
     });
 
+    test("may be used on the bridge that has it, whose address is the way out there", async () => {
+      const bridge = `tlb${process.pid}`;
+      const made = await site.yard(second, ["bridge", "create", bridge, "--mode", "static", "--cidr", "10.89.5.1/24"]);
+      expect(made).toMatchObject({ code: 0 });
+      const desk = lab("desk", "10.89.5.0/24", "10.89.5.1").replace(
+        "{ cidr",
+        `{ type: bridge, bridge: ${bridge}, cidr`,
+      );
+      site.write("desk.yard.yaml", desk);
+      expect(await site.yard(second, ["up", "desk.yard.yaml"])).toMatchObject({ code: 0, stderr: "" });
+      expect((await tryRun(["ping", "-c", "1", "-W", "2", "10.89.5.2"])).code).toBe(0);
+      site.write("clash.yard.yaml", lab("clash", "10.89.5.0/25", "10.89.5.9"));
+      expect((await site.yard(second, ["up", "clash.yard.yaml"])).stderr).toContain("[network.overlap]");
+      expect(await site.yard(second, ["down", "desk.yard.yaml"])).toMatchObject({ code: 0 });
+      expect(await site.yard(second, ["bridge", "delete", bridge])).toMatchObject({ code: 0 });
+    });
+
     test("may be used where the host is not on it", async () => {
       site.write("off.yard.yaml", lab("off", "10.89.1.0/24", "").replace(", gateway: ", ""));
       expect(await site.yard(second, ["up", "off.yard.yaml"])).toMatchObject({ code: 0 });

@@ -64,6 +64,11 @@ export const programExaminations: readonly Examination[] = [
     examine: () => versionsOf({ argv: ["dnsmasq", "--version"], package: "dnsmasq-base" }),
   },
   {
+    name: "busybox",
+    purpose: "nics that get their addresses by DHCP",
+    examine: () => versionsOf({ argv: ["busybox"], package: "busybox-static" }),
+  },
+  {
     name: "qemu",
     purpose: "virtual machines",
     examine: () =>
