@@ -41,6 +41,8 @@ export interface ContainerConfig {
   readonly sysctls: Readonly<Record<string, string>>;
   /** Name of the network namespace that it shall live in (podman, oci); docker makes its own, without links. */
   readonly namespace: string;
+  /** Where it lives in place of that (podman, oci): a namespace of this name, or undefined: the engine's own. */
+  readonly hostNetwork?: { readonly namespace: string | undefined };
   /** Labels, among them the owner's mark and the fingerprint. */
   readonly labels: Readonly<Record<string, string>>;
 }

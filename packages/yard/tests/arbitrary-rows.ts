@@ -177,6 +177,7 @@ function specOf(name: string, it: NodeSeed): NodeConfig {
     user: undefined,
     hostname: undefined,
     privileged: false,
+    hostNetwork: false,
     capAdd: [],
     devices: [],
     binds: [],

@@ -60,6 +60,7 @@ export function container(
     user: undefined,
     hostname: undefined,
     privileged: false,
+    hostNetwork: false,
     capAdd: [],
     devices: [],
     binds: [],

@@ -21,6 +21,10 @@ def documents():
     ovscl.json('ovs.bridge-add', {"bridge": "backplane"})
     ovscl.json('ovs.vlan-ensure', {'master': 'backplane', 'vlan': 2313, 'name':'vxbackend'})
 
+    # Its network is the host's, and its switch the one that it commands.
+    assert {"backplane", "vxbackend"} < set(ovscl.bash("ls /sys/class/net").get().stdout.split())
+    assert ovscl.bash("ls -l /var/run/openvswitch/db.sock").get().stdout.startswith("s")
+
     made = [container(cl, [nic("vlan", 100, "10.9.0.%d/24" % n), nic("vxlan", 4711, "10.8.0.%d/24" % n)]) for n in (1, 2)]
     one, two = made
     for address in ("10.9.0.2", "10.8.0.2"):

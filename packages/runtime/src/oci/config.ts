@@ -95,10 +95,7 @@ export function ociConfig(
     hostname: config.hostname,
     mounts: [...mounts(config.privileged), ...config.binds.map(bindMount)],
     linux: {
-      namespaces: [
-        { type: "network", path: `${NETNS_DIR}/${config.namespace}` },
-        ...["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type })),
-      ],
+      namespaces: [...networkOf(config), ...["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type }))],
       cgroupsPath: `/${cgroupOf(config.name)}`,
       resources: {
         devices: config.privileged
@@ -119,6 +116,12 @@ export function ociConfig(
     },
   };
   return spec;
+}
+
+/** Without an entry it has that of whoever makes it. */
+function networkOf({ namespace, hostNetwork }: ContainerConfig): readonly { type: string; path: string }[] {
+  const name = hostNetwork === undefined ? namespace : hostNetwork.namespace;
+  return name === undefined ? [] : [{ type: "network", path: `${NETNS_DIR}/${name}` }];
 }
 
 function mounts(privileged: boolean) {

@@ -23,7 +23,7 @@ export function podmanCreate(config: ContainerConfig, envFilePath: string): Podm
     "create",
     ...["--name", config.name, "--hostname", config.hostname],
     // A namespace by path stays the same, with its nics, when the container is restarted.
-    ...["--network", `ns:${NETNS_DIR}/${config.namespace}`],
+    ...["--network", networkOf(config)],
     // We pull ourselves, to know why it failed; and conmon's own log works without a journal.
     ...["--pull", "never", "--log-driver", "k8s-file", "--restart", "no"],
     ...["--env-file", envFilePath],
@@ -41,6 +41,11 @@ export function podmanCreate(config: ContainerConfig, envFilePath: string): Podm
     ...config.command,
   ];
   return { args, envFile: lines, environment };
+}
+
+function networkOf({ namespace, hostNetwork }: ContainerConfig): string {
+  const name = hostNetwork === undefined ? namespace : hostNetwork.namespace;
+  return name === undefined ? "host" : `ns:${NETNS_DIR}/${name}`;
 }
 
 /** podman takes a variable without a value from its own environment, which can hold line breaks where a file cannot. */

@@ -47,6 +47,15 @@ describe("podman", () => {
     ]);
   });
 
+  test("is given another's namespace, or the host's, for a container that has no network of its own", () => {
+    const network = (namespace: string | undefined) => {
+      const { args } = podmanCreate({ ...config, hostNetwork: { namespace } }, "/run/x.env");
+      return args[args.indexOf("--network") + 1];
+    };
+    expect(network("y")).toBe("ns:/run/netns/y");
+    expect(network(undefined)).toBe("host");
+  });
+
   test("is asked at the caller's address", () => {
     expect(new PodmanCommand({ address: "unix:///run/p.sock" }).argv("ps")).toEqual([
       "podman",

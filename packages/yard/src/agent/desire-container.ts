@@ -5,7 +5,7 @@ import type { NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { bindsResolver } from "./desire-files.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
-import { containerName, hostsFile, nodeNamespace, resolverFile } from "./names.ts";
+import { containerName, hostsFile, nodeNamespace, resolverFile, switchNamespace } from "./names.ts";
 import type { ContainerNodeState, ExecState } from "./state.ts";
 
 /** A node's container. Whatever cannot be changed in place is in its fingerprint. */
@@ -34,6 +34,8 @@ export function containerState(
     memory: spec.memory,
     sysctls: otherSysctls(spec.sysctls),
     namespace,
+    // Only where it is so: others keep their fingerprints.
+    ...(spec.hostNetwork ? { hostNetwork: { namespace: switchNamespace(facts.yard) } } : {}),
   };
   const fingerprint = digest(canonicalJson({ ...config, runtime, engine }), 16);
   const labels = {

@@ -115,6 +115,8 @@ export const modelCodes = {
   "node.bad-name": "A node's name has other characters than letters, digits, -, _ and ., more than 63, or is reserved.",
   "node.duplicate-name": "A node has the name of one that a `count` made; rename one.",
   "node.image-missing": "A container has neither image nor rootfs; give it one.",
+  "node.host-network":
+    "A container on the host's network cannot have nics, nor be one of Docker; take out what contradicts it.",
   "node.two-roots": "A container has both image and rootfs; take one out.",
   "node.too-many-nics": "An a2b has two nics, a tap and a c2c one; the rest belongs to other nodes.",
   "port.bad-forward": "A published port is not [address:]host-port:node-port[/tcp|udp].",

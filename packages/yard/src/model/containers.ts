@@ -19,7 +19,7 @@ import {
 export type ContainerPart = Omit<ContainerSpec, "name" | "nics" | "routes" | "sysctls" | "env" | "ports" | "exec">;
 
 /** Reads the keys that only containers have. */
-export function readContainer(file: ContainerFile, path: Path, reading: Reading): ContainerPart {
+export function readContainer(file: ContainerFile, path: Path, nics: number, reading: Reading): ContainerPart {
   const given = new Given<ContainerFile>(file, path, reading.data.defaults?.container, ["defaults", "container"]);
   const runtime = given.get("runtime") ?? "docker";
   /** One key's value, parsed where there is one. */
@@ -47,6 +47,7 @@ export function readContainer(file: ContainerFile, path: Path, reading: Reading)
     user: parsed("user", parseUser),
     hostname: parsed("hostname", parseHostname),
     privileged: given.get("privileged") ?? false,
+    hostNetwork: readHostNetwork(given, nics, runtime, reading),
     capAdd: list("cap_add", parseCapability),
     devices: list("devices", parseDevice),
     binds: list("binds", (text) => parseBind(text, reading.folder)),
@@ -54,6 +55,21 @@ export function readContainer(file: ContainerFile, path: Path, reading: Reading)
     memory: parsed("memory", parseMemory),
     engine: engineOf(runtime, reading.environment),
   };
+}
+
+function readHostNetwork(
+  given: Given<ContainerFile>,
+  nics: number,
+  runtime: ContainerRuntime,
+  reading: Reading,
+): boolean {
+  const wanted = given.get("host_network") ?? false;
+  const refuse = (message: string, hint: string) =>
+    reading.places.reportKey(given.path("host_network"), () => new YardError("node.host-network", message, { hint }));
+  if (wanted && nics > 0) refuse("a container on the host's network has no nics of its own", "take one of the two out");
+  if (wanted && runtime === "docker")
+    refuse("a container of Docker always has a network of its own", "take runtime: oci or podman");
+  return wanted;
 }
 
 /** The root file system: an image or a folder; what the node says replaces what the defaults say of either. */

@@ -151,6 +151,14 @@ const mistakes: Record<string, [text: string, ...told: string[]]> = {
   "a container's key at a netns node": [base("a: { kind: netns, image: x }"), "4:21 lab.unknown-key"],
   "a container without image": [base("a: { kind: container }"), "4:3 node.image-missing"],
   "a container with image and rootfs": [base("a: { kind: container, image: x, rootfs: y }"), "4:35 node.two-roots"],
+  "nics beside the host's network": [
+    base("a: { kind: container, runtime: oci, image: x, host_network: true, nics: [raw] }"),
+    "4:49 node.host-network",
+  ],
+  "the host's network with Docker": [
+    base("a: { kind: container, image: x, host_network: true }"),
+    "4:35 node.host-network",
+  ],
   "an image that is an option": [base("a: { kind: container, image: --help }"), "4:32 image.bad-name"],
   "an unknown network": [base("a: { kind: netns, nics: [lam] }"), "4:28 nic.network-unknown"],
   "two nics with one address": [

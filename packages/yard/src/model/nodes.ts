@@ -195,7 +195,7 @@ function readKind(file: NodeFile, path: Path, nics: number, reading: Reading) {
     case "netns":
       return { kind: file.kind };
     case "container":
-      return readContainer(file, path, reading);
+      return readContainer(file, path, nics, reading);
     case "vm":
       return readMachine(file, path, nics, reading);
   }

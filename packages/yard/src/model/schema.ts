@@ -242,6 +242,11 @@ const container = {
   privileged: field(z.boolean(), "All capabilities and devices of the host. Think twice.", {
     default: false,
   }).optional(),
+  host_network: field(
+    z.boolean(),
+    "It has the network that the yard's switch is in, and no nics of its own. Not with Docker.",
+    { default: false },
+  ).optional(),
   cap_add: field(z.array(text), "Capabilities on top of the engine's usual ones.", {
     default: [],
     examples: [["NET_ADMIN"]],

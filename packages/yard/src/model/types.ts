@@ -107,6 +107,8 @@ export interface ContainerSpec extends NodeCommon {
   readonly user: string | undefined;
   readonly hostname: string | undefined;
   readonly privileged: boolean;
+  /** It has the network of the yard's switch, not one of its own; then it has no nics. */
+  readonly hostNetwork: boolean;
   readonly capAdd: readonly string[];
   readonly devices: readonly string[];
   /** `source:target[:ro|rw]`, source absolute. */

@@ -91,11 +91,15 @@ export function removeNode(store: Store, name: string, options?: ChangeOptions):
 /**
  * Attaches a nic to a network: a new one, or the node's nic of that name, which moves and keeps its MAC.
  *
- * @throws YardError `node.unknown`, and those of {@link addNode} but for the name's
+ * @throws YardError `node.unknown`, `node.host-network`, and those of {@link addNode} but for the name's
  */
 export function attachNic(store: Store, node: string, spec: NicSpec, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `attach ${node}:${spec.name}`, undefined, options, (change) => {
-    const attached = change.attach(ownRow(store, node), spec);
+    const row = ownRow(store, node);
+    const config = parseNodeConfig(row);
+    if (config.kind === "container" && config.hostNetwork)
+      throw new YardError("node.host-network", `${node} is on the host's network and has no nics of its own`);
+    const attached = change.attach(row, spec);
     if (attached === undefined) return undefined;
     const { uuid, before } = attached;
     return (undo) => {

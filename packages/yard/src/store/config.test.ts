@@ -52,6 +52,7 @@ const containers: fc.Arbitrary<ContainerSpec> = fc
     user: maybe(fc.string()),
     hostname: maybe(fc.string()),
     privileged: fc.boolean(),
+    hostNetwork: fc.boolean(),
     capAdd: words,
     devices: words,
     binds: words,

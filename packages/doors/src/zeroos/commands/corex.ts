@@ -160,6 +160,8 @@ async function createContainer(
       nics: nics.map((nic, at) => nicPart(nic, on[at] ?? "")),
       env: args.env,
       privileged: args.privileged || isOvs,
+      // Docker gives every container a network of its own.
+      ...(args.host_network && ground.runtime !== "docker" ? { host_network: true } : {}),
       ...(args.hostname === "" ? {} : { hostname: args.hostname }),
       ports: forwardWords(given.port),
       binds: isOvs ? [...binds, `${ground.switchSocket}:/var/run/openvswitch/db.sock`] : binds,
