@@ -355,6 +355,7 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
           ofport: -1,
           assigned: [],
           lease: undefined,
+          mac: undefined,
           impairedBy: undefined,
         },
       ],

@@ -54,6 +54,7 @@ function renderNics(node: string, nics: readonly NicView[], style: Style): strin
       { heading: "vlan", cell: vlanText, optional: true },
       { heading: "port", cell: ({ port }) => port },
       { heading: "bridge", cell: ({ bridge }) => bridge },
+      { heading: "parent", cell: ({ parent }) => parent ?? "", optional: true },
       {
         heading: "ofport",
         cell: ({ ofport }) => (ofport === null ? "" : String(ofport)),

@@ -84,6 +84,7 @@ export function renderNetworks(networks: readonly NetworkView[], style: Style): 
     { heading: "cidr", cell: ({ cidr }) => cidr },
     { heading: "gateway", cell: ({ gateway }) => gateway, optional: true },
     { heading: "bridge", cell: ({ bridge }) => bridge },
+    { heading: "parent", cell: ({ parent }) => parent ?? "", optional: true },
   ];
   return networks.length === 0 ? ["no networks"] : table(columns, networks, style);
 }

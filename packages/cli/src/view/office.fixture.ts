@@ -29,6 +29,7 @@ export function nic(
     addresses,
     port: "_k_1_0",
     bridge: network === null ? "" : `_b_${network}`,
+    parent: null,
     spy: null,
     ofport: 1,
     mtu: null,
@@ -80,6 +81,7 @@ function network(name: string): NetworkView {
     gateway: [],
     mtu: null,
     bridge: `_b_${name}`,
+    parent: null,
     state: "up",
     error: null,
   };

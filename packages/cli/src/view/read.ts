@@ -31,12 +31,13 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
       gateway: row.gateway,
       mtu: row.mtu ?? null,
       bridge: row.status.bridge ?? "",
+      parent: row.type === "macvlan" || row.type === "passthrough" ? row.parent : null,
       state: row.status.state,
       error: failure(row.status.failure),
     }),
   );
-  const bridges = new Map(networks.map(({ name, bridge }) => [name, bridge]));
-  const nodes = rows.nodes.map((row) => nodeView(row, bridges, began));
+  const byName = new Map(networks.map((network) => [network.name, network]));
+  const nodes = rows.nodes.map((row) => nodeView(row, byName, began));
   return {
     yard,
     agent: host?.agentPid ?? null,
@@ -67,7 +68,7 @@ function bridgeView({ name, mac, service, nat, members, pins, status }: Rows["br
   };
 }
 
-function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: Began): NodeView {
+function nodeView(row: NodeEntry, networks: ReadonlyMap<string, NetworkView>, began: Began): NodeView {
   const { spec, status } = row;
   const container = spec.kind === "container" ? spec : undefined;
   return {
@@ -88,7 +89,7 @@ function nodeView(row: NodeEntry, bridges: ReadonlyMap<string, string>, began: B
     image: spec.kind === "vm" ? bootedFrom(spec) : (container?.image ?? container?.rootfs ?? null),
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
-    nics: row.nics.map((nic) => nicView(row.objId, nic, bridges)),
+    nics: row.nics.map((nic) => nicView(row.objId, nic, networks)),
     impair: spec.kind === "a2b" ? impairView(spec.impair, row.nics[0]?.status.impairedBy) : null,
     to: spec.kind === "c2c" ? targetText(spec.to) : null,
   };
@@ -99,16 +100,17 @@ function bootedFrom({ disks, kernel, isos }: Pick<VmSpec, "disks" | "kernel" | "
   return disks[0]?.file ?? kernel?.image ?? isos[0] ?? null;
 }
 
-function nicView(objId: number, nic: NicEntry, bridges: ReadonlyMap<string, string>): NicView {
+function nicView(objId: number, nic: NicEntry, networks: ReadonlyMap<string, NetworkView>): NicView {
   return {
     name: nic.name,
     index: nic.index,
     network: nic.network ?? null,
     link: nic.link ?? null,
-    mac: nic.mac,
+    mac: nic.status.mac ?? nic.mac,
     addresses: addressesOf(nic),
     port: nic.status.port ?? "",
-    bridge: nic.network === undefined ? "" : (bridges.get(nic.network) ?? ""),
+    bridge: networks.get(nic.network ?? "")?.bridge ?? "",
+    parent: networks.get(nic.network ?? "")?.parent ?? null,
     ofport: nic.status.ofport ?? null,
     spy: nic.spy ? spyName(portName(objId, nic.index)) : null,
     mtu: nic.mtu ?? null,

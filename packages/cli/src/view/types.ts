@@ -76,6 +76,8 @@ export interface NetworkView {
   readonly gateway: readonly string[];
   readonly mtu: number | null;
   readonly bridge: string;
+  /** The NIC of the host of a macvlan or passthrough. */
+  readonly parent: string | null;
   readonly state: string;
   readonly error: Failure | null;
 }
@@ -128,6 +130,8 @@ export interface NicView {
   /** The port of the switch, and the bridge that it is on; empty until they are made. */
   readonly port: string;
   readonly bridge: string;
+  /** The NIC of the host that it is, or is on. */
+  readonly parent: string | null;
   readonly ofport: number | null;
   /** The interface that shows what passes there, in the yard's namespace; null when it is not told to have one. */
   readonly spy: string | null;

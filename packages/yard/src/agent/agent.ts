@@ -324,6 +324,7 @@ class Agent implements AsyncDisposable {
           containers: new Map([...seen.containers, ...outcome.started]),
           machines: new Map([...seen.machines, ...outcome.booted]),
           ports: observeSwitch(site.vswitch, site.paths.yard).ports,
+          macs: seen.macs,
           marks: new Map([...marks, ...outcome.marks]),
           memberships: seen.memberships,
           apart: apartNodes(rows, facts),

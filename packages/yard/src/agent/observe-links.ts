@@ -11,6 +11,17 @@ export const BRIDGED = "bridged ";
 /** How the alias of a macvlan begins; its key follows. */
 export const MACVLAN = "macvlan ";
 
+/** The MACs of the NICs of the host's that are in nodes, by the key of each. */
+export function passedMacs(yard: string, views: ReadonlyMap<string, NamespaceView>): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { links } of views.values())
+    for (const { alias, mac } of links.values()) {
+      const passed = parsePassed(yard, alias);
+      if (passed) found.set(passed.link, mac);
+    }
+  return found;
+}
+
 /**
  * @param views of the nodes' namespaces by name, and of the host's own as `self`
  * @param farEnd how the alias of a veth's far end begins

@@ -20,7 +20,7 @@ import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
 import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
 import { ours } from "./observe-addresses.ts";
 import { hostBridges, hostMembers, MEMBER } from "./observe-host.ts";
-import { BRIDGED, linkStates } from "./observe-links.ts";
+import { BRIDGED, linkStates, passedMacs } from "./observe-links.ts";
 import { tapStates } from "./observe-taps.ts";
 import { observeUnderlays, observeVteps } from "./observe-vteps.ts";
 import { PASSED } from "./passthrough.ts";
@@ -78,6 +78,8 @@ export interface Observation {
   readonly machines: ReadonlyMap<string, VmState>;
   /** With ofport and error. */
   readonly ports: ReadonlyMap<string, ObservedPort>;
+  /** Of the NICs of the host's that are in nodes, by the name that their port would have. */
+  readonly macs: ReadonlyMap<string, string>;
   /** What zerotier-one tells of each membership that is wanted. */
   readonly memberships: ReadonlyMap<string, Membership>;
   /** Engines that did not answer: what is on them is unknown. */
@@ -154,6 +156,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     containers: new Map([...engines.containers].map(([node, { state }]) => [node, state])),
     machines,
     ports,
+    macs: passedMacs(paths.yard, views),
     memberships: membershipsTold(memberships, desired),
     failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
   };

@@ -23,6 +23,8 @@ export interface Findings {
   /** By node, as containers. */
   readonly machines: ReadonlyMap<string, VmState>;
   readonly ports: ReadonlyMap<string, ObservedPort>;
+  /** Of the NICs of the host's that are in nodes, by the name that their port would have. */
+  readonly macs: ReadonlyMap<string, string>;
   readonly marks: ReadonlyMap<string, ExecMark>;
   /** What zerotier-one tells of each membership. */
   readonly memberships: ReadonlyMap<string, Membership>;
@@ -144,9 +146,9 @@ function nicStatusOf(
   const state = failure ? "failed" : up ? "up" : "pending";
   if (link) {
     const near = link.making.kind === "bridged" ? nicDevice(yard, port) : undefined;
-    return { state, failure, port: near, ofport: undefined, impairedBy: undefined };
+    return { state, failure, port: near, ofport: undefined, mac: findings.macs.get(port), impairedBy: undefined };
   }
-  if (onHost) return { state, failure, port: hosted, ofport: undefined, impairedBy: undefined };
+  if (onHost) return { state, failure, port: hosted, ofport: undefined, mac: undefined, impairedBy: undefined };
   const subject: Subject =
     node.spec.kind === "a2b"
       ? { kind: "node", node: node.name }
@@ -154,7 +156,7 @@ function nicStatusOf(
         ? { kind: "nic", node: node.name, nic: nic.name }
         : { kind: "link", link: nic.link };
   const impairedBy = findings.impairedBy.get(purposeOf(subject));
-  return { state, failure, port, ofport: observed?.ofport, impairedBy };
+  return { state, failure, port, ofport: observed?.ofport, mac: undefined, impairedBy };
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {

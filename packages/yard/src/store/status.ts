@@ -53,6 +53,8 @@ export interface NicStatus {
   /** The name of its port and the number that the switch gave it. */
   readonly port: string | undefined;
   readonly ofport: number | undefined;
+  /** Of a NIC of the host's: it may have its own, whatever the store has for the nic. */
+  readonly mac: string | undefined;
   /** What a ZeroTier network has assigned; empty for other nics. */
   readonly assigned: readonly string[];
   /** Of a nic that is addressed by DHCP. */
@@ -111,13 +113,13 @@ export function nodeStatus(map: StatusMap): NodeStatus {
 }
 
 export function nicStatusMap(status: NicStatus): StatusMap {
-  const { state, port, ofport, lease, impairedBy, assigned } = status;
+  const { state, port, ofport, mac, lease, impairedBy, assigned } = status;
   const granted = lease && {
     lease_address: lease.address,
     lease_server: lease.server,
     lease_expires: new Date(lease.expires).toISOString(),
   };
-  const fixed = { port, ofport, impaired_by: impairedBy, assigned: assigned.join(" ") || undefined };
+  const fixed = { port, ofport, mac, impaired_by: impairedBy, assigned: assigned.join(" ") || undefined };
   return toMap({ state, ...failureEntries(status.failure), ...fixed, ...granted });
 }
 
@@ -128,6 +130,7 @@ export function nicStatus(map: StatusMap): NicStatus {
     failure: failureOf(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),
+    mac: map.get("mac"),
     assigned: map.get("assigned")?.split(" ") ?? [],
     lease: leaseOf(map),
     impairedBy: by === "netem" || by === "relay" ? by : undefined,
