@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { hostname } from "node:os";
-import { run, tryRun } from "@switchyard/base";
+import { parseMac, run, tryRun } from "@switchyard/base";
 import { endProcess, identify } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { nodeNamespace, stopYard } from "../src/agent/mod.ts";
+import { formatPassed } from "../src/agent/passthrough.ts";
 import { readBridge } from "../src/model/mod.ts";
 import { createBridge, deleteBridge } from "../src/store/mod.ts";
 import { LiveYard } from "./live.ts";
@@ -131,6 +132,30 @@ nodes:
     await stopYard(NAME);
     expect(await linkOf(SECOND)).toBe(was);
     await run(["ip", "link", "set", SECOND, "up"]);
+  });
+
+  test("it gets its place back where an agent died as it was taken, and its name once nobody else has it", async () => {
+    const was = await linkOf(SECOND);
+    const [, mtu = "", mac = "", ...alias] = was.split(" ");
+    const half = {
+      link: "_k_1_0",
+      name: SECOND,
+      mac: parseMac(mac),
+      mtu: Number(mtu),
+      up: true,
+      alias: alias.join(" "),
+    };
+    await run(["ip", "link", "set", SECOND, "alias", formatPassed(NAME, half), "down"]);
+    expect((await yard.up(passed())).failures).toEqual([]);
+    expect(await yard.comesToReach("p", "10.87.2.254")).toBe(true);
+    // Somebody takes the name meanwhile.
+    await run(["ip", "link", "add", SECOND, "type", "veth", "peer", "name", `${SECOND}x`]);
+    const { failures } = await yard.up("name: outside\nnodes: {}\n");
+    expect(failures).toMatchObject([{ code: "nic.name-lost", subject: { kind: "yard" } }]);
+    const since = yard.logLength();
+    await run(["ip", "link", "delete", SECOND]);
+    await yard.logged(/"actions":[1-9]\d*,"failures":0/, since);
+    expect(await linkOf(SECOND)).toBe(was);
   });
 
   test("a NIC that is in use, absent or another node's already is refused, and not touched", async () => {

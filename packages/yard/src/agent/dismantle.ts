@@ -89,7 +89,7 @@ function returnNics(yard: string, namespaces: readonly string[], log: Logger): v
       const nic = parsePassed(yard, alias);
       if (nic === undefined) continue;
       try {
-        returnNic(nic, { namespace: key === "self" ? "self" : { name: key }, name });
+        returnNic(yard, nic, { namespace: key === "self" ? "self" : { name: key }, name });
       } catch (error) {
         log.warn({ nic: nic.name, message: error instanceof Error ? error.message : error }, "a NIC is not as it was");
       }

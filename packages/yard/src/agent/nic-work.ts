@@ -116,5 +116,5 @@ function giveBack(site: Site, { namespace, name }: LinkState): void {
   site.views.forget([ref, "self"]);
   const view = [...viewNamespaces([ref]).values()][0];
   const passed = parsePassed(site.paths.yard, view?.links.get(name)?.alias ?? "");
-  if (passed) returnNic(passed, { namespace: ref, name });
+  if (passed) returnNic(site.paths.yard, passed, { namespace: ref, name });
 }

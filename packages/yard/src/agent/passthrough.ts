@@ -3,7 +3,7 @@
  * which it keeps wherever it goes: when the agent dies, when its namespace dies under it, and where no database is left.
  */
 import { type Mac, parseMac, YardError } from "@switchyard/base";
-import { applyLinks, type LinkFailure, type LinkOp, type NamespaceRef } from "@switchyard/linux";
+import { applyLinks, type LinkFailure, type LinkOp, type NamespaceRef, viewNamespace } from "@switchyard/linux";
 import { digest } from "../store/canonical.ts";
 import { formatAlias, parseAlias } from "./mark.ts";
 
@@ -71,7 +71,11 @@ export function takeNic(yard: string, nic: PassedNic, { namespace, name, mac, mt
  * @throws YardError `nic.name-lost`: the host has another link of its name by now, so it has another one until that goes;
  * `nic.refused`
  */
-export function returnNic(nic: PassedNic, at: { readonly namespace: NamespaceRef; readonly name: string }): void {
+export function returnNic(
+  yard: string,
+  nic: PassedNic,
+  at: { readonly namespace: NamespaceRef; readonly name: string },
+): void {
   const { name, mac, mtu, up, alias } = nic;
   if (at.namespace !== "self" || at.name !== name) {
     act(nic, at.namespace, [{ op: "set", name: at.name, up: false }]);
@@ -84,9 +88,13 @@ export function returnNic(nic: PassedNic, at: { readonly namespace: NamespaceRef
     const [taken] = applyLinks([{ namespace: at.namespace, ops: [moved(name)] }]);
     if (taken?.errno === "EEXIST") {
       const spare = `yp${digest(nic.link + name, 12)}`;
-      if (at.namespace !== "self") act(nic, at.namespace, [moved(spare)]);
+      // It may have come under the name that it had, as the kernel renames a link only after it has moved it.
+      const isHere = [...viewNamespace("self").links.values()].some(
+        (link) => parsePassed(yard, link.alias)?.link === nic.link,
+      );
+      if (!isHere) act(nic, at.namespace, [moved(spare)]);
       throw new YardError("nic.name-lost", `${name} came back to a host that has another link of that name by now`, {
-        hint: `rename that other one; ${name} is called ${at.namespace === "self" ? at.name : spare} until then`,
+        hint: `rename that other one; ${name} is called ${isHere ? at.name : spare} until then`,
       });
     }
     if (taken !== undefined) throw refused(nic, taken);
