@@ -16,7 +16,7 @@ import {
   SOCK_RAW,
   SystemCallError,
 } from "./ffi.ts";
-import { checkNamespaceName } from "./names.ts";
+import { checkNamespaceFile, checkNamespaceName } from "./names.ts";
 import type { NamespaceRef } from "./types.ts";
 
 /** Where ip-netns(8) keeps named ones. */
@@ -24,9 +24,10 @@ export const NETNS_DIR = "/run/netns";
 /** The calling thread's own: `/proc/self` would be that of the process's first thread. */
 const OWN = "/proc/thread-self/ns/net";
 
-/** `alpha`, `pid:42` or `self`: what a namespace is called in maps and messages. */
+/** `alpha`, `pid:42`, `/run/docker/netns/default` or `self`: what a namespace is called in maps and messages. */
 export function namespaceKey(ref: NamespaceRef): string {
   if (ref === "self") return "self";
+  if ("path" in ref) return ref.path;
   return "name" in ref ? ref.name : `pid:${ref.pid}`;
 }
 
@@ -34,6 +35,7 @@ export function namespaceKey(ref: NamespaceRef): string {
 export function namespacePath(ref: NamespaceRef): string {
   if (ref === "self") return OWN;
   if ("name" in ref) return `${NETNS_DIR}/${checkNamespaceName(ref.name)}`;
+  if ("path" in ref) return checkNamespaceFile(ref.path);
   return `/proc/${ref.pid}/ns/net`;
 }
 

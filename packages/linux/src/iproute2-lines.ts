@@ -154,9 +154,10 @@ function alias(text: string): string[] {
   return ["alias", text === "" ? '""' : `"${text}"`];
 }
 
-/** `ip` takes a name, or the number of a process. */
+/** `ip` takes a name, a path, or the number of a process. */
 function namespaceWord(ref: NamespaceRef): string {
   if (ref === "self") return String(process.pid);
+  if ("path" in ref) return ref.path;
   return "name" in ref ? ref.name : String(ref.pid);
 }
 

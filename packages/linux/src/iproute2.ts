@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statfsSync, unlinkSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
-import { NETNS_DIR, namespaceKey } from "./excursion.ts";
+import { NETNS_DIR, namespaceKey, namespacePath } from "./excursion.ts";
 import { viewFromJson } from "./iproute2-json.ts";
 import { linesOf, type OffloadSetting, type OpLine, offloadOf } from "./iproute2-lines.ts";
 import { checkNamespaceRef } from "./link-op.ts";
@@ -51,14 +51,14 @@ function ip(argv: readonly [string, ...string[]], input = ""): Finished {
 function within(ref: NamespaceRef, args: readonly string[]): [string, ...string[]] {
   if (ref === "self") return ["ip", ...args];
   if ("name" in ref) return ["ip", "-n", ref.name, ...args];
-  return ["nsenter", `--net=/proc/${ref.pid}/ns/net`, "ip", ...args];
+  return ["nsenter", `--net=${namespacePath(ref)}`, "ip", ...args];
 }
 
 /** A process for each: `ethtool` has no batch. @throws YardError `linux.no-iproute2` */
 function ethtool(ref: NamespaceRef, { name, on }: OffloadSetting): Finished {
   const args = ["ethtool", "-K", name, "tx", on ? "on" : "off"] as const;
   if (ref === "self") return ip(args);
-  return ip(["nsenter", `--net=${"name" in ref ? `${NETNS_DIR}/${ref.name}` : `/proc/${ref.pid}/ns/net`}`, ...args]);
+  return ip(["nsenter", `--net=${namespacePath(ref)}`, ...args]);
 }
 
 function createNamespaces(names: readonly string[]): NamespaceFailure[] {
@@ -192,7 +192,7 @@ function farNamespaces(op: LinkOp): NamespaceRef[] {
 }
 
 function exists(ref: NamespaceRef): boolean {
-  return ref === "self" || ("name" in ref ? isNamespace(ref.name) : existsSync(`/proc/${ref.pid}/ns/net`));
+  return ref === "self" || ("name" in ref ? isNamespace(ref.name) : existsSync(namespacePath(ref)));
 }
 
 /** Runs lines in a namespace, each whatever became of those before it, and tells which failed. */

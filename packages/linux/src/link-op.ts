@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { checkLinkName, checkNamespaceName } from "./names.ts";
+import { checkLinkName, checkNamespaceFile, checkNamespaceName } from "./names.ts";
 import type { LinkOp, NamespaceRef } from "./types.ts";
 
 /** @throws YardError `link.bad-name`, `link.bad-value`, `namespace.bad-name` for what must not reach the kernel or a tool */
@@ -70,6 +70,7 @@ export function checkLinkOp(op: LinkOp): void {
 export function checkNamespaceRef(ref: NamespaceRef): void {
   if (ref === "self") return;
   if ("name" in ref) checkNamespaceName(ref.name);
+  else if ("path" in ref) checkNamespaceFile(ref.path);
   else if (!Number.isInteger(ref.pid) || ref.pid <= 0)
     throw new YardError("namespace.bad-name", `${ref.pid} is not the number of a process`);
 }

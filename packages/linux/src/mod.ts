@@ -1,5 +1,5 @@
 export { codes } from "./codes.ts";
-export { inNamespace, NETNS_DIR, namespaceKey, socketInNamespace } from "./excursion.ts";
+export { inNamespace, NETNS_DIR, namespaceKey, namespacePath, socketInNamespace } from "./excursion.ts";
 export { type ChangedNames, watchFile, watchFolder } from "./file-watch.ts";
 export { FrameLoop, FrameMemory, type Woken } from "./frames.ts";
 export {

@@ -12,6 +12,15 @@ export function checkNamespaceName(name: string): string {
   return name;
 }
 
+/** @returns the path, when it can be that of a namespace's file @throws YardError `namespace.bad-name` */
+export function checkNamespaceFile(path: string): string {
+  if (!/^\/[!-~]{1,4094}$/.test(path))
+    throw new YardError("namespace.bad-name", `${JSON.stringify(path)} cannot be the file of a network namespace`, {
+      hint: "give an absolute path of printable ASCII characters without space",
+    });
+  return path;
+}
+
 /**
  * @returns the name, when the kernel (dev_valid_name in net/core/dev.c) takes it and no tool misreads it
  * @throws YardError `link.bad-name`

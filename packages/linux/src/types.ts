@@ -1,7 +1,10 @@
 import type { Cidr, Ip, Mac } from "@switchyard/base";
 
-/** A named network namespace (`/run/netns/<name>`), the one of a process, or the caller's own. */
-export type NamespaceRef = { readonly name: string } | { readonly pid: number } | "self";
+/**
+ * A named network namespace (`/run/netns/<name>`), the one of a process, the one that a file stands for (its absolute
+ * path), or the caller's own.
+ */
+export type NamespaceRef = { readonly name: string } | { readonly pid: number } | { readonly path: string } | "self";
 
 /** One change to the links, addresses and routes of a namespace; the field names are iproute2's. */
 export type LinkOp =

@@ -142,7 +142,8 @@ export class SwitchEdit {
       this.watched.add(link.name);
       return this.tx.insert("Interface", { ...link, external_ids });
     });
-    const port = this.tx.insert("Port", { ...columns, name, interfaces: links, external_ids: mark });
+    const external_ids = new Map([...entriesOf(columns.external_ids), ...Object.entries(mark)]);
+    const port = this.tx.insert("Port", { ...columns, name, interfaces: links, external_ids });
     this.tx.mutate("Bridge", bridge, { ports: { insert: [port] } });
     this.#wrote((tx) => {
       const home = tx.get("Bridge", bridge);

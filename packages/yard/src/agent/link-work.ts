@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { applyLinksInSlices, type LinkFailure, type LinkOp, type NamespaceRef } from "@switchyard/linux";
+import { applyLinksInSlices, type LinkFailure, type LinkOp, type NamespaceRef, namespaceKey } from "@switchyard/linux";
 import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import type { Subject } from "./subject.ts";
@@ -17,8 +17,7 @@ export class LinkWork {
   }
 
   add(subject: Subject, namespace: NamespaceRef, op: LinkOp): void {
-    const key =
-      typeof namespace === "string" ? namespace : "name" in namespace ? ` ${namespace.name}` : `${namespace.pid}`;
+    const key = namespaceKey(namespace);
     const batch = this.#batches.get(key) ?? { namespace, ops: [] };
     batch.ops.push(op);
     this.#batches.set(key, batch);

@@ -1,7 +1,7 @@
 /** How tcpdump(8) is called to look at a spy, and what it says. */
 import { existsSync, readFileSync } from "node:fs";
 import { tryRun, YardError } from "@switchyard/base";
-import { type NamespaceRef, NETNS_DIR } from "@switchyard/linux";
+import { type NamespaceRef, namespacePath } from "@switchyard/linux";
 
 export interface CaptureOptions {
   /** A filter of pcap-filter(7); empty: all frames. */
@@ -61,10 +61,6 @@ export function captureArgv(
     ...(count === undefined ? [] : ["-c", String(count)]),
     ...(filter === "" ? [] : ["--", filter]),
   ];
-}
-
-function namespacePath(ref: Exclude<NamespaceRef, "self">): string {
-  return "name" in ref ? `${NETNS_DIR}/${ref.name}` : `/proc/${ref.pid}/ns/net`;
 }
 
 /** setpriv(1) as nobody, with these capabilities and no way to more; the program ends when we do. */
