@@ -12,6 +12,9 @@ const personalities: Readonly<Record<string, Personality>> = {
   yard: runProgram,
   "yard-extcap": async (...call) => (await import("./capture/extcap.ts")).runExtcap(...call),
   ec: async (...call) => (await import("./ec/run.ts")).ec(...call),
+  switchyard: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "switchyard"),
+  ovs: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "ovs"),
+  userspace: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "userspace"),
   "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
 };
 

@@ -26,9 +26,12 @@ export type Need =
   | "fish"
   | "zsh"
   | "python3-openvswitch"
-  | "python3-redis";
+  | "python3-redis"
+  | "cni-plugins";
 
-const programs: Readonly<Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis">, readonly string[]>> = {
+const programs: Readonly<
+  Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis" | "cni-plugins">, readonly string[]>
+> = {
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
   "docker-compose": ["docker-compose"],
@@ -82,6 +85,8 @@ function lacks(need: Need): string | undefined {
       return pythonHas("ovs.db.idl") ? undefined : "the Debian package python3-openvswitch";
     case "python3-redis":
       return pythonHas("redis") ? undefined : "the Debian package python3-redis";
+    case "cni-plugins":
+      return isExecutable("/usr/lib/cni/host-local") ? undefined : "the Debian package containernetworking-plugins";
     default: {
       const absent = programs[need].filter((program) => !isInstalled(program));
       return absent.length === 0 ? undefined : `the program ${absent.join(", ")}`;
@@ -104,12 +109,14 @@ function isInstalled(program: string): boolean {
   const folders = `${process.env.PATH ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`
     .split(":")
     .filter((folder) => folder !== "");
-  return folders.some((folder) => {
-    try {
-      accessSync(`${folder}/${program}`, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return folders.some((folder) => isExecutable(`${folder}/${program}`));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

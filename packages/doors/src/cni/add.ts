@@ -1,0 +1,113 @@
+/** ADD: a nic, a port of a bridge, addresses; whatever fails, all before it is undone. */
+import { YardError } from "@switchyard/base";
+import { type Switch, tunnelBridges } from "@switchyard/vswitch";
+import type { Call } from "./call.ts";
+import type { NetworkConfig } from "./config.ts";
+import { addAddresses, forward } from "./delegate.ts";
+import { findPort, ownedPorts, portIds, portName } from "./marks.ts";
+import { addressing, deleteLink, makeVeth, refuseExisting } from "./nic.ts";
+import { openPlace, placeOf, type SwitchPlace } from "./place.ts";
+import { containerNamespace, type Request } from "./request.ts";
+import { type Result, refuseWithoutAddress } from "./result.ts";
+import { addPort, removePorts } from "./rows.ts";
+import { isAtLeast } from "./versions.ts";
+import { addVhostUser } from "./vhostuser.ts";
+import { later, type Work } from "./work.ts";
+
+/** @throws what fails, with everything undone */
+export async function add(call: Call, request: Request, config: NetworkConfig): Promise<Result> {
+  const { attachment, previous } = config;
+  if (!isAtLeast(config.version, "0.3.0") && config.ipam === undefined && (previous?.ips.length ?? 0) === 0)
+    refuseWithoutAddress(config.version);
+  const place = call.place ?? placeOf(attachment.switch, call.env);
+  const container = containerNamespace(request, place.namespace);
+  if (previous === undefined) refuseExisting(container, request.ifname);
+  await using undo = new AsyncDisposableStack();
+  const [opened, given] = await Promise.allSettled([openPlace(place, call.signal), ipam(call, config, undo)]);
+  if (opened.status === "fulfilled") undo.use(opened.value);
+  if (given.status === "rejected") throw given.reason;
+  if (opened.status === "rejected") throw opened.reason;
+  const db = opened.value;
+  call.step("addresses given");
+  if (findPort(db, request) !== undefined)
+    throw new YardError(
+      "cni.interface-exists",
+      `${request.ifname} of container ${request.containerId} is attached already`,
+    );
+  await sweep(db, call);
+  const work = { call, request, config, place, db, undo };
+  const made =
+    previous !== undefined
+      ? await attachGiven(work, previous)
+      : attachment.way.kind === "veth"
+        ? await attachVeth(work, given.value)
+        : await addVhostUser({ ...work, way: attachment.way, given: given.value });
+  call.step("result");
+  // All is well: nothing is undone, and only the database is to be closed.
+  undo.move();
+  await db.close();
+  return { ...made, dns: config.dns ?? made.dns };
+}
+
+async function ipam(call: Call, config: NetworkConfig, undo: AsyncDisposableStack): Promise<Result | undefined> {
+  const result = await addAddresses(config, call);
+  if (result !== undefined) later(undo, call, () => forward("DEL", config, call));
+  return result;
+}
+
+async function attachVeth(work: Work, given: Result | undefined): Promise<Result> {
+  const { call, request, config, place, db, undo } = work;
+  const { attachment } = config;
+  const container = containerNamespace(request, place.namespace);
+  const port = portName(request);
+  const { ops, mac } = given === undefined ? { ops: [], mac: undefined } : addressing(given, request.ifname);
+  const bridge = db.table("Bridge").find({ name: attachment.bridge });
+  const wish = {
+    port,
+    ifname: request.ifname,
+    alias: `cni ${request.containerId.slice(0, 64)} ${request.ifname}`,
+    mac: attachment.mac ?? mac,
+    mtu: attachment.mtu,
+    offloads: bridge === undefined || finishes(db, place, bridge),
+  };
+  const veth = makeVeth(place.namespace, container, wish, ops);
+  later(undo, call, () => deleteLink(place.namespace, port));
+  call.step("nic made");
+  await addPort(db, attachment, { name: port }, portIds(request, config, "veth"), call.limits);
+  later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
+  call.step("port added");
+  return {
+    interfaces: [
+      { name: port, mac: veth.hostMac, mtu: veth.mtu },
+      { name: request.ifname, mac: veth.mac, mtu: veth.mtu, sandbox: request.netns },
+    ],
+    ips: (given?.ips ?? []).map((ip) => ({ ...ip, interface: 1 })),
+    routes: given?.routes ?? [],
+    dns: given?.dns ?? {},
+  };
+}
+
+/** Chained behind another plugin, it attaches what that one left on the host; the result goes on as it is. */
+async function attachGiven({ call, request, config, db, undo }: Work, previous: Result): Promise<Result> {
+  const [link, ...more] = previous.interfaces.filter(({ sandbox }) => sandbox === undefined);
+  if (link === undefined || more.length > 0)
+    throw new YardError("cni.bad-config", "prevResult has not one interface on the host, which would be attached", {
+      hint: "put this plugin first in the list, or behind one that makes a veth, such as ptp",
+    });
+  await addPort(db, config.attachment, { name: link.name }, portIds(request, config, "given"), call.limits);
+  later(undo, call, () => removePorts(db, ({ name }) => name === link.name, {}));
+  call.step("port added");
+  return previous;
+}
+
+/** The kernel's datapath finishes packets; a userspace one does only with TSO, and not into a tunnel. */
+function finishes(db: Switch, place: SwitchPlace, bridge: { readonly name: string; readonly datapath_type: string }) {
+  if (bridge.datapath_type !== "netdev") return true;
+  return place.finishesPackets() && !tunnelBridges(db).has(bridge.name);
+}
+
+/** Ports of ours from before the host's last boot have neither container nor device any more. */
+async function sweep(db: Switch, call: Call): Promise<void> {
+  const dead = new Set(ownedPorts(db).flatMap(({ row, dead }) => (dead ? [row._uuid] : [])));
+  if (dead.size > 0) await removePorts(db, ({ _uuid }) => dead.has(_uuid), call.limits);
+}

@@ -1,0 +1,46 @@
+/** What a nic on a switch shall be, whatever dialect asked for it. */
+import type { Mac } from "@switchyard/base";
+
+/** Which switch: that of a yard (`system` is the host's own), or the database at a remote, its devices being here. */
+export type SwitchChoice = { readonly yard: string } | { readonly remote: string };
+
+export type VlanMode = "access" | "trunk" | "native-tagged" | "native-untagged" | "dot1q-tunnel";
+
+/** Columns of Port (ovs-vswitchd.conf.db(5)). */
+export interface Vlan {
+  readonly tag: number | undefined;
+  /** In ascending order, each once; empty: all. */
+  readonly trunks: readonly number[];
+  /** The inner VLANs that pass a dot1q-tunnel; empty: all. */
+  readonly cvlans: readonly number[];
+  readonly mode: VlanMode | undefined;
+}
+
+/** A socket for a virtio device in the container (ovs-vswitchd.conf.db(5), types dpdkvhostuserclient and dpdkvhostuser). */
+export interface VhostUser {
+  /** `client`: the container makes the socket, and the switch connects to it. */
+  readonly mode: "client" | "server";
+  readonly folder: string;
+  /** The socket's name in the folder; undefined: the port's. */
+  readonly name: string | undefined;
+  /** Of the folder, by name or number. */
+  readonly group: string | undefined;
+  /** Of the folder. */
+  readonly permissions: number;
+}
+
+export type Way = { readonly kind: "veth" } | ({ readonly kind: "vhostuser" } & VhostUser);
+
+export interface Attachment {
+  readonly switch: SwitchChoice;
+  readonly bridge: string;
+  /** Whether a bridge that is missing is made, in userspace. It goes with its last port. */
+  readonly createBridge: boolean;
+  readonly way: Way;
+  readonly vlan: Vlan;
+  readonly mtu: number | undefined;
+  readonly ofportRequest: number | undefined;
+  readonly mac: Mac | undefined;
+  readonly ifaceId: string | undefined;
+  readonly podUid: string | undefined;
+}

@@ -1,0 +1,27 @@
+/** Every code that this door throws, and what to do about it; `docs/errors.md` is generated from such lists. */
+export const codes = {
+  "cni.incompatible-version":
+    "The plugin does not know the version of CNI that the network configuration names, or the command came with a later one. Set `cniVersion` to one that `CNI_COMMAND=VERSION` lists.",
+  "cni.unsupported":
+    "The network configuration asks for something that the plugin does not do; the message names it. Take the field out, or use the plugin that serves it.",
+  "cni.bad-environment":
+    "A variable CNI_… that the runtime sets is missing or cannot be what it is; the message names all of them.",
+  "cni.io": "The plugin could not read its configuration, or could not make a file or folder; the message says which.",
+  "cni.not-json": "What came on standard input is no JSON object.",
+  "cni.bad-config": "The network configuration has errors; the message lists all of them with the fields they are in.",
+  "cni.bad-namespace":
+    "CNI_NETNS is the namespace that the plugin itself runs in, or that of the switch: the nic would be taken from the host. Give the container's.",
+  "cni.switch-away":
+    "The Open vSwitch that the network is on does not run. The hint names the command that starts it; the call may be repeated then.",
+  "cni.switch-limited":
+    "The switch's database answers, but ovs-vswitchd does not run: nics that are there keep their place, new ones are not made.",
+  "cni.no-bridge": "The switch has no bridge of that name. Add it, or set `createBridge` in the network configuration.",
+  "cni.link-failed": "The kernel refused a step of making the nic; the message has its words. Nothing was left behind.",
+  "cni.interface-exists": "The container has an interface of that name already, or the attachment was made before.",
+  "cni.check-failed":
+    "The nic is not as ADD left it; the message lists what differs. Remove the container and add it again.",
+  "cni.ofport-taken": "The OpenFlow port that `ofport_request` names belongs to another port.",
+  "cni.no-plugin": "The plugin that the configuration delegates to is in no folder of CNI_PATH.",
+  "cni.socket-taken":
+    "Another container has the vhost-user socket of that path. Leave `socketfile` out, so that each has its own.",
+} as const;

@@ -1,0 +1,76 @@
+/** DEL and GC: what the database says that we made, and nothing else. */
+import { YardError } from "@switchyard/base";
+import type { Switch } from "@switchyard/vswitch";
+import type { Call } from "./call.ts";
+import type { NetworkConfig } from "./config.ts";
+import { forward } from "./delegate.ts";
+import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
+import { deleteLink } from "./nic.ts";
+import { openPlace, placeOf, type SwitchPlace } from "./place.ts";
+import type { Request } from "./request.ts";
+import { removePorts } from "./rows.ts";
+import { removeSocket, socketOf } from "./vhostuser.ts";
+
+/**
+ * Takes an attachment away. It may be repeated, and what is gone already is no failure. Where the switch is away, the
+ * nic goes, and its row is found by GC, by the next DEL, or after a reboot by the next ADD.
+ */
+export async function del(call: Call, request: Request, config: NetworkConfig): Promise<void> {
+  const place = call.place ?? placeOf(config.attachment.switch, call.env);
+  const [freed, removed] = await Promise.allSettled([
+    forward("DEL", config, call),
+    withSwitch(call, place, (db) => {
+      const port = findPort(db, request);
+      return port === undefined ? Promise.resolve() : remove(call, place, db, [port]);
+    }),
+  ]);
+  // Also that of an ADD which died before it had its row.
+  deleteLink(place.namespace, portName(request));
+  const failure = [freed, removed].find((one) => one.status === "rejected");
+  if (failure?.status === "rejected") throw failure.reason;
+}
+
+/** Takes away what of this network is not among the valid attachments, and goes on after a failure. */
+export async function collect(call: Call, config: NetworkConfig): Promise<void> {
+  const { valid } = config;
+  if (valid === undefined)
+    throw new YardError("cni.bad-config", "cni.dev/valid-attachments is missing: what the runtime still has");
+  const place = call.place ?? placeOf(config.attachment.switch, call.env);
+  const stands = ({ containerId, ifname, dead }: OwnedPort) =>
+    !dead && valid.some((one) => one.containerId === containerId && one.ifname === ifname);
+  const outcomes = await Promise.allSettled([
+    withSwitch(call, place, (db) =>
+      remove(
+        call,
+        place,
+        db,
+        ownedPorts(db).filter((port) => port.network === config.name && !stands(port)),
+      ),
+    ),
+    forward("GC", config, call),
+  ]);
+  const failures = outcomes.filter((one) => one.status === "rejected").map(({ reason }) => reason);
+  for (const reason of failures.slice(1)) call.warn(reason instanceof Error ? reason.message : String(reason));
+  if (failures.length > 0) throw failures[0];
+}
+
+async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonly OwnedPort[]): Promise<void> {
+  const names = new Set(ports.map(({ row }) => row.name));
+  const sockets = ports.flatMap((port) => socketOf(db, port) ?? []);
+  await removePorts(db, ({ name }) => names.has(name), call.limits);
+  for (const { row, way } of ports) if (way === "veth") deleteLink(place.namespace, row.name);
+  for (const socket of sockets) removeSocket(socket);
+}
+
+async function withSwitch(call: Call, place: SwitchPlace, body: (db: Switch) => Promise<void>): Promise<void> {
+  let db: Switch;
+  try {
+    db = await openPlace(place, call.signal);
+  } catch (thrown) {
+    if (!(thrown instanceof YardError) || thrown.code !== "cni.switch-away") throw thrown;
+    call.warn(`${thrown.message}: its row stays until it runs again`);
+    return;
+  }
+  await using _db = db;
+  await body(db);
+}

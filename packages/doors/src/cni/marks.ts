@@ -1,0 +1,81 @@
+/** How ports of containers are known again: what stands in external_ids of Port is all that is remembered. */
+import { createHash } from "node:crypto";
+import { bootId } from "@switchyard/linux";
+import { OWNER, type PortRow, type Switch } from "@switchyard/vswitch";
+import type { NetworkConfig } from "./config.ts";
+import type { Request } from "./request.ts";
+
+/** The value of external_ids:switchyard-owner. */
+export const CNI_OWNER = "cni";
+/** The purposes of rows, in external_ids:switchyard-purpose. */
+export const NIC = "nic";
+export const BRIDGE = "bridge";
+
+const CONTAINER = "cni-container";
+const INTERFACE = "cni-interface";
+const NETWORK = "cni-network";
+const NETNS = "cni-netns";
+const POD = "cni-pod-uid";
+const BOOT = "cni-boot";
+const WAY = "cni-way";
+
+/** What a port's device is: made with it, a socket, or somebody else's that was only attached. */
+export type PortWay = "veth" | "vhostuser" | "given";
+
+/** A port of ours, read back. */
+export interface OwnedPort {
+  readonly row: PortRow;
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly network: string;
+  readonly way: PortWay;
+  /** Of an earlier boot of this host: its container and its device are gone for sure. */
+  readonly dead: boolean;
+}
+
+/** The port of a container's interface, and its device on the host. */
+export function portName({ containerId, ifname }: Pick<Request, "containerId" | "ifname">): string {
+  return `cni${createHash("sha256").update(`${containerId}\0${ifname}`).digest("hex").slice(0, 12)}`;
+}
+
+/** external_ids of the Port; the last three as ovs-cni has them, for who looks by those. */
+export function portIds(request: Request, config: NetworkConfig, way: PortWay): Record<string, string> {
+  const { podUid } = config.attachment;
+  return {
+    [CONTAINER]: request.containerId,
+    [INTERFACE]: request.ifname,
+    [NETWORK]: config.name,
+    [NETNS]: request.netns,
+    [BOOT]: bootId(),
+    [WAY]: way,
+    contIface: request.ifname,
+    contNetns: request.netns,
+    ...(podUid === undefined ? {} : { [POD]: podUid, contPodUid: podUid }),
+  };
+}
+
+/** All ports that bear our mark. */
+export function ownedPorts(db: Pick<Switch, "table">): OwnedPort[] {
+  const boot = bootId();
+  return [...db.table("Port")].flatMap((row) => {
+    const ids = row.external_ids;
+    const containerId = ids.get(CONTAINER);
+    if (ids.get(OWNER) !== CNI_OWNER || containerId === undefined) return [];
+    const way = ids.get(WAY);
+    return {
+      row,
+      containerId,
+      ifname: ids.get(INTERFACE) ?? "",
+      network: ids.get(NETWORK) ?? "",
+      way: way === "vhostuser" || way === "given" ? way : "veth",
+      dead: ids.get(BOOT) !== boot,
+    };
+  });
+}
+
+/** The port of an attachment, whatever network it was made by. */
+export function findPort(db: Pick<Switch, "table">, request: Request): OwnedPort | undefined {
+  return ownedPorts(db).find(
+    ({ containerId, ifname }) => containerId === request.containerId && ifname === request.ifname,
+  );
+}

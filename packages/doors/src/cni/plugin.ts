@@ -1,0 +1,92 @@
+/** The plugin: one call of a runtime, answered on standard output (CNI SPEC 1.1.0, section 2). */
+import { YardError } from "@switchyard/base";
+import { add } from "./add.ts";
+import type { Call } from "./call.ts";
+import { check, status } from "./check.ts";
+import { type PluginType, readConfig, versionOf } from "./config.ts";
+import { collect, del } from "./del.ts";
+import { errorReport } from "./errors.ts";
+import { isRecord } from "./fields.ts";
+import type { SwitchPlace } from "./place.ts";
+import { commandOf, requestOf } from "./request.ts";
+import { renderResult } from "./result.ts";
+import { checkCommandVersion, isVersion, NEWEST, VERSIONS } from "./versions.ts";
+
+export interface PluginCall {
+  /** The name that it was called by, which is the dialect's. */
+  readonly type: PluginType;
+  readonly env: NodeJS.ProcessEnv;
+  /** Reads standard input to its end. */
+  readonly input: () => Promise<string>;
+  /** A line for the runtime's log: standard error. */
+  readonly warn: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** The switch, whatever the configuration says. */
+  readonly place?: SwitchPlace;
+  /** Milliseconds that the switch may take; 20,000 by default. */
+  readonly timeout?: number;
+  /** Called after each step of ADD; what it throws is undone as any failure is. */
+  readonly step?: (name: string) => void;
+}
+
+export interface PluginAnswer {
+  readonly output: string;
+  readonly exitCode: 0 | 1;
+}
+
+/** Does what CNI_COMMAND says. It never throws. */
+export async function runPlugin(options: PluginCall): Promise<PluginAnswer> {
+  const { env } = options;
+  if ((env.CNI_COMMAND ?? "") === "") {
+    options.warn(
+      `CNI plugin ${options.type} of Switchyard, for CNI ${VERSIONS.join(", ")}; a container runtime calls it`,
+    );
+    return { output: "", exitCode: 0 };
+  }
+  let input = "";
+  try {
+    input = await options.input().catch((cause) => {
+      throw new YardError("cni.io", "standard input cannot be read", { cause });
+    });
+    return { output: await answer(options, input), exitCode: 0 };
+  } catch (error) {
+    return { output: errorReport(error, versionOf(input), env.CNI_COMMAND), exitCode: 1 };
+  }
+}
+
+async function answer(options: PluginCall, input: string): Promise<string> {
+  const { env, type, warn, signal, timeout, place, step } = options;
+  const command = commandOf(env);
+  if (command === "VERSION") return versions(input);
+  const request = requestOf(command, env);
+  const config = readConfig(input, type, request, { note: warn, forgiving: command === "DEL" });
+  checkCommandVersion(command, config.version);
+  const limits = { ...(signal === undefined ? {} : { signal }), ...(timeout === undefined ? {} : { timeout }) };
+  const call: Call = { env, warn, signal, limits, place, step: step ?? (() => {}) };
+  switch (command) {
+    case "ADD":
+      return renderResult(await add(call, request, config), config.version);
+    case "DEL":
+      await del(call, request, config);
+      return "";
+    case "CHECK":
+      await check(call, request, config);
+      return "";
+    case "GC":
+      await collect(call, config);
+      return "";
+    case "STATUS":
+      await status(call, config);
+      return "";
+  }
+}
+
+/** Whatever came on standard input: a runtime asks before it knows anything. */
+function versions(input: string): string {
+  let cniVersion: string = NEWEST;
+  try {
+    const value: unknown = JSON.parse(input);
+    if (isRecord(value) && isVersion(value.cniVersion)) cniVersion = value.cniVersion;
+  } catch {}
+  return JSON.stringify({ cniVersion, supportedVersions: VERSIONS });
+}
