@@ -10,10 +10,26 @@ export const PLUGINS = "/usr/lib/cni";
 
 export type Conf = { readonly [key: string]: unknown };
 
+/** As far as the tests look at it; which there are they find out. */
+export interface Printed {
+  readonly cniVersion: string;
+  readonly code: number;
+  readonly msg: string;
+  readonly interfaces: readonly [LinkTold, LinkTold];
+  readonly ips: readonly { readonly address: string; readonly gateway: string; readonly interface: number }[];
+}
+
+interface LinkTold {
+  readonly name: string;
+  readonly mac: string;
+  readonly sandbox?: string;
+  readonly socketPath: string;
+}
+
 export interface Answer {
   readonly code: number;
-  // biome-ignore lint/suspicious/noExplicitAny: what a plugin prints, looked at by the tests
-  readonly json: any;
+  /** What it printed, a result or an error. */
+  readonly json: Printed;
   readonly log: readonly string[];
 }
 
@@ -25,8 +41,7 @@ export interface CniSite extends AsyncDisposable {
   /** Calls the plugin in this process. */
   call(command: string, conf: Conf | string, options?: CallOptions): Promise<Answer>;
   /** `ip -json` in a namespace by its file; undefined: in the switch's. */
-  // biome-ignore lint/suspicious/noExplicitAny: what `ip` prints, looked at by the tests
-  ip(netns: string | undefined, ...args: readonly string[]): Promise<any>;
+  ip(netns: string | undefined, ...args: readonly string[]): Promise<readonly unknown[]>;
   /** Every row, device, and allocated address: what must be as before when something was undone. */
   everything(): Promise<unknown>;
   /** An IPAM section of host-local, whose addresses lie in the site's folder. */
