@@ -58,7 +58,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     });
     expect(code).toBe(0);
     const [host, nic] = json.interfaces;
-    expect(json).toEqual({
+    expect<unknown>(json).toEqual({
       cniVersion: "1.0.0",
       interfaces: [
         { name: expect.stringMatching(/^cni[0-9a-f]{12}$/), mac: expect.any(String) },
@@ -86,7 +86,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     expect(
       (await site.call("CHECK", conf({ vlan: 100, mtu: 1456, prevResult: json, cniVersion: "1.0.0" }), one())).json,
     ).toBeUndefined();
-    expect(await site.call("DEL", conf({ vlan: 100 }), one())).toEqual({ code: 0, json: undefined, log: [] });
+    expect<unknown>(await site.call("DEL", conf({ vlan: 100 }), one())).toEqual({ code: 0, json: undefined, log: [] });
     expect(await site.everything()).toEqual(clean);
     // And once more, with nothing there.
     expect((await site.call("DEL", conf({ vlan: 100 }), one())).code).toBe(0);
@@ -110,7 +110,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     await site.sw.vsctl("set", "Port", b.json.interfaces[0].name, "tag=200");
     expect(await pings(space(c1), "10.77.0.3")).toBe(false);
     const differs = await site.call("CHECK", { ...network, prevResult: b.json }, two());
-    expect(differs.json).toMatchObject({ code: 104, msg: "eth0: its tag is 200, not 100" });
+    expect<unknown>(differs.json).toMatchObject({ code: 104, msg: "eth0: its tag is 200, not 100" });
     for (const which of [one(), two()]) expect((await site.call("DEL", network, which)).code).toBe(0);
     expect(
       (await run(["ls", `${site.folder}/ipam/net1`])).split("\n").filter((name) => name.startsWith("10.")),
