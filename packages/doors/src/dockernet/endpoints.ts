@@ -7,6 +7,7 @@ import {
   addForeignNode,
   changeForeignNode,
   foreignNode,
+  foreignNodesOn,
   type NetworkEntry,
   type NodeEntry,
   removeForeignNode,
@@ -14,13 +15,10 @@ import {
   type Store,
 } from "@switchyard/yard/store";
 import type { LiveYard } from "./live.ts";
-import { networkOf } from "./networks.ts";
+import { ENDPOINT_ID, networkOf } from "./networks.ts";
 import { endpointOptions } from "./options.ts";
 import { type PublishedPort, publishedPorts } from "./ports.ts";
 import type { CreateEndpoint, Endpoint } from "./protocol.ts";
-
-/** The entry of a node's `external_ids` that holds Docker's id of the end. */
-export const ENDPOINT_ID = "docker-endpoint";
 
 /** The beginning of a nic's name in its container; the engine adds the number. */
 const PREFIX = "eth";
@@ -28,7 +26,7 @@ const PREFIX = "eth";
 /** `NetworkDriver.CreateEndpoint`. @returns what of the interface the engine has not chosen itself */
 export async function createEndpoint(live: LiveYard, request: CreateEndpoint) {
   const store = await live.store();
-  const { entry, habits } = networkOf(store, request.NetworkID);
+  const { row, entry, habits } = networkOf(store, request.NetworkID);
   const asked = endpointOptions(request.Options);
   if (foreignNode(store, ENDPOINT_ID, request.EndpointID) === undefined) {
     const ip = [request.Interface?.Address, request.Interface?.AddressIPv6].filter((it) => it !== undefined);
@@ -41,7 +39,14 @@ export async function createEndpoint(live: LiveYard, request: CreateEndpoint) {
       spy: asked.spy ?? habits.spy,
     });
     const spec = guest(`docker-${request.EndpointID.slice(0, 12)}`, [nic]);
-    await addForeignNode(store, { spec, ids: { [ENDPOINT_ID]: request.EndpointID } }, live.place);
+    // The engine gives an address out once: who has it still is an end whose removal it could not tell us.
+    const addresses = new Set<string>(ip);
+    const replaces = foreignNodesOn(store, ENDPOINT_ID, row).filter((node) =>
+      [...node.nics].some((uuid) =>
+        [...(store.db.table("Nic").get(uuid)?.addresses ?? [])].some((it) => addresses.has(it)),
+      ),
+    );
+    await addForeignNode(store, { spec, ids: { [ENDPOINT_ID]: request.EndpointID }, replaces }, live.place);
   }
   const { nic } = endOf(store, request.EndpointID);
   // What the engine has chosen must not be told again.

@@ -8,9 +8,8 @@ import { backoff, delay, type Logger } from "@switchyard/base";
 import { changeForeignNode, foreignNetwork, foreignNode, renameForeignNetwork, rowsOf } from "@switchyard/yard/store";
 import Docker from "dockerode";
 import { z } from "zod";
-import { ENDPOINT_ID } from "./endpoints.ts";
 import type { LiveYard } from "./live.ts";
-import { NETWORK_ID } from "./networks.ts";
+import { ENDPOINT_ID, NETWORK_ID } from "./networks.ts";
 
 /** Milliseconds between attempts to reach an engine that is away: the first, and the most. */
 const RETRY = [250, 5_000] as const;

@@ -1,7 +1,14 @@
 /** Docker networks as networks of the yard. */
 import { addressOf, YardError } from "@switchyard/base";
 import { type FilePart, networkSpec } from "@switchyard/yard/model";
-import { addForeignNetwork, foreignNetwork, removeForeignNetwork, rowsOf, type Store } from "@switchyard/yard/store";
+import {
+  addForeignNetwork,
+  foreignNetwork,
+  foreignNodesOn,
+  removeForeignNetwork,
+  rowsOf,
+  type Store,
+} from "@switchyard/yard/store";
 import { z } from "zod";
 import type { LiveYard } from "./live.ts";
 import { type NetworkOptions, networkOptions } from "./options.ts";
@@ -9,6 +16,8 @@ import type { CreateNetwork } from "./protocol.ts";
 
 /** The entry of a network's `external_ids` that holds Docker's id of it. */
 export const NETWORK_ID = "docker-network";
+/** The entry of a node's `external_ids` that holds Docker's id of its end in a network. */
+export const ENDPOINT_ID = "docker-endpoint";
 /** The one that holds what nics on it are like, as JSON. */
 const HABITS = "docker-nics";
 
@@ -35,7 +44,7 @@ export async function createNetwork(live: LiveYard, request: CreateNetwork): Pro
     await live.applied(store, cfg, { networks: [spec.name] });
   } catch (error) {
     const row = foreignNetwork(store, NETWORK_ID, request.NetworkID);
-    if (row !== undefined) await removeForeignNetwork(store, row);
+    if (row !== undefined) await removeForeignNetwork(store, row, []);
     throw error;
   }
 }
@@ -45,7 +54,8 @@ export async function deleteNetwork(live: LiveYard, id: string): Promise<void> {
   const store = await live.store();
   const row = foreignNetwork(store, NETWORK_ID, id);
   if (row === undefined) return;
-  const { cfg } = await removeForeignNetwork(store, row);
+  // The engine has no end in it any more: what is left is of ends whose removal it could not tell us.
+  const { cfg } = await removeForeignNetwork(store, row, foreignNodesOn(store, ENDPOINT_ID, row));
   await live.applied(store, cfg, { networks: [] });
 }
 
@@ -58,7 +68,7 @@ export function networkOf(store: Store, id: string) {
       hint: "remove it with docker network rm, and create it again",
     });
   const habits = habitsSchema.parse(JSON.parse(row.external_ids.get(HABITS) ?? '{"slot":false,"spy":false}'));
-  return { entry, habits };
+  return { row, entry, habits };
 }
 
 /** The network as a lab file would declare it. */

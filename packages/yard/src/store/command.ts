@@ -248,10 +248,16 @@ function nodeRow(store: Store, name: string): NodeRow {
   return row;
 }
 
-/** The row of a node whose nics are not another program's to make. @throws YardError `node.unknown`, `node.not-ours` */
+/**
+ * The row of a node whose nics are not another program's to make. One that its engine does not own to is what a crash of
+ * the engine has left.
+ *
+ * @throws YardError `node.unknown`, `node.not-ours`
+ */
 function ownRow(store: Store, name: string): NodeRow {
   const row = nodeRow(store, name);
-  if (row.kind !== "guest") return row;
+  const spec = parseNodeConfig(row);
+  if (spec.kind !== "guest" || spec.container === undefined) return row;
   throw new YardError(
     "node.not-ours",
     `${name} is a container of ${row.runtime}'s own, with the nics that it asked for`,

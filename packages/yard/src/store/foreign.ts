@@ -19,11 +19,26 @@ export interface ForeignNetwork {
 export interface ForeignNode {
   readonly spec: GuestSpec;
   readonly ids: ForeignIds;
+  /** Nodes in whose place it comes: what they have is free. */
+  readonly replaces: readonly NodeRow[];
 }
 
 /** The row whose `external_ids` have that entry. */
 export function foreignNetwork(store: Store, key: string, id: string): NetworkRow | undefined {
   return [...store.db.table("Network")].find((row) => row.external_ids.get(key) === id);
+}
+
+/** The nodes on a network whose `external_ids` have such an entry. */
+export function foreignNodesOn(store: Store, key: string, network: NetworkRow): NodeRow[] {
+  const nics = new Set(
+    store.db
+      .table("Nic")
+      .filter({ network: network._uuid })
+      .map(({ _uuid }) => _uuid),
+  );
+  return [...store.db.table("Node")].filter(
+    (row) => row.external_ids.has(key) && [...row.nics].some((uuid) => nics.has(uuid)),
+  );
 }
 
 /** The row whose `external_ids` have that entry. */
@@ -53,12 +68,13 @@ export function addForeignNetwork(
 /** @throws as `addNode` */
 export function addForeignNode(
   store: Store,
-  { spec, ids }: ForeignNode,
+  { spec, ids, replaces }: ForeignNode,
   place: Place,
   options?: ChangeOptions,
 ): Promise<Declared> {
   return change(store, `add node ${spec.name}`, place, options, (it, tx) => {
     refuseNode(store, spec.name);
+    for (const row of replaces) it.deleteNode(row);
     for (const uuid of it.writeNodes([{ spec, row: undefined }], undefined, it.host(place.host)))
       tx.update("Node", uuid, { external_ids: new Map(Object.entries(ids)) });
   });
@@ -94,9 +110,21 @@ export function renameForeignNetwork(
   });
 }
 
-/** @throws YardError `network.in-use`; OvsdbError */
-export function removeForeignNetwork(store: Store, row: NetworkRow, options?: ChangeOptions): Promise<Declared> {
-  return change(store, `remove network ${row.name}`, undefined, options, (it) => it.deleteNetwork(row));
+/**
+ * Removes a network, with those nodes.
+ *
+ * @throws YardError `network.in-use` when others are on it; OvsdbError
+ */
+export function removeForeignNetwork(
+  store: Store,
+  row: NetworkRow,
+  nodes: readonly NodeRow[],
+  options?: ChangeOptions,
+): Promise<Declared> {
+  return change(store, `remove network ${row.name}`, undefined, options, (it) => {
+    for (const node of nodes) it.deleteNode(node);
+    it.deleteNetwork(row);
+  });
 }
 
 /** @throws OvsdbError */
