@@ -57,7 +57,7 @@ nodes:
     cloud_init: { user_data: "#!/bin/sh\\necho told > /tmp/told\\n" }
     nics: [${nics}]
 `;
-    const LAN = "{ network: lan, ip: 10.86.1.7/24 }";
+    const LAN = "{ network: lan, ip: 10.86.1.7/24, spy: true }";
     const LAB = () => lab(`${LAN}, default`);
 
     /** What a command in the guest prints, by its agent. */
@@ -77,6 +77,7 @@ nodes:
       await Screen.sees(engine, vm(), "guest ready");
       expect(await yard.comesToReach("host", "10.86.1.7")).toBe(true);
       expect(await yard.comesToReach("host", "vm")).toBe(true);
+      expect(await run(["ip", "-n", yard.paths.namespace, "link", "show", "s_k_2_0"])).toContain("UP");
       expect(await inGuest("hostname; ip route; cat /tmp/told")).toMatch(
         /^vm\ndefault via 10\.86\.1\.254 .*\ntold\n$/s,
       );

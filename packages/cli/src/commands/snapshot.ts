@@ -20,8 +20,8 @@ const deeds = [
 export function define(command: Command, session: Session): void {
   command
     .description(
-      "States of a virtual machine that it can go back to: of memory and disks when it runs, else of the disks.\n" +
-        "They are kept in its qcow2 images, and go with its overlays when the node is removed.",
+      "States of a virtual machine that it can go back to: of memory and disks when it runs, else of the\n" +
+        "disks. They are kept in its qcow2 images, and go with its overlays when the node is removed.",
     )
     .argument("[what]", "take, list, revert or rm")
     .action((what: string | undefined) => {
