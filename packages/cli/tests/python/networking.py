@@ -385,6 +385,25 @@ def many():
         assert left(cl) == BASE
 
 
+def zerotier():
+    """Two containers are assigned addresses on ZeroTier's network; what is no network there is the operation's error."""
+    cl = connect(timeout=60)
+    nwid, unknown = "8056c2e21c000001", "8056c2e21c0000ff"
+    two = [container(cl, [{"type": "default"}, nic("zerotier", nwid)]) for _ in range(2)]
+    told = [cl.json("corex.zerotier.list", {"container": one.container}) for one in two]
+    addresses = [one["assignedAddresses"][0] for (one,) in told]
+    assert len(set(addresses)) == 2 and [one["nwid"] for (one,) in told] == [nwid] * 2
+    for one, address in zip(two, addresses):
+        assert {"addr": address} in interfaces(one)["zt1"]["addrs"]
+    assert fails(container, cl, [nic("zerotier", "nonsense")], code=400)
+    assert fails(container, cl, [nic("zerotier", unknown)])
+    assert fails(lambda: cl.container.create(ROOT, nics=[nic("zerotier", nwid)], identity="x").get(), code=501)
+    cl.container.nic_remove(two[0].container, 1)
+    assert cl.json("corex.zerotier.list", {"container": two[0].container}) == []
+    for one in two:
+        cl.container.terminate(one.container)
+
+
 def settled():
     """A container of its own, whose number is printed."""
     cl = connect()

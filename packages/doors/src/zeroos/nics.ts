@@ -68,7 +68,7 @@ export const placedNicSchema = nicSchema.extend({ interface: z.string(), destroy
 export function placeNics(before: readonly PlacedNic[], added: readonly ZeroosNic[]): readonly PlacedNic[] {
   const all = [...before];
   for (const nic of added) {
-    const placed = { ...nic, interface: nic.name ?? `eth${all.length}`, destroyed: false };
+    const placed = { ...nic, interface: interfaceOf(nic, all.length), destroyed: false };
     checkName(nic.name);
     checkOnce(
       placed,
@@ -77,6 +77,11 @@ export function placeNics(before: readonly PlacedNic[], added: readonly ZeroosNi
     all.push(placed);
   }
   return all;
+}
+
+/** What a nic is called in its container, by its place; ZeroTier's are not for the client to name. */
+function interfaceOf({ type, name }: ZeroosNic, place: number): string {
+  return type === "zerotier" ? `zt${place}` : (name ?? `eth${place}`);
 }
 
 function checkName(name: string | undefined): void {

@@ -51,6 +51,8 @@ const createSchema = z.object({
     .transform((map) => map ?? {}),
   privileged: flag,
   hostname: text,
+  /** Of the container on ZeroTier's networks. */
+  identity: text,
   storage: text,
   name: text,
   env: textMap,
@@ -108,6 +110,15 @@ export function corexCommands(
     "corex.nic-remove": command(nicRemoveSchema, ({ container, index }, { signal }) =>
       turns.take(String(container), () => removeNic(shop, container, index, signal)),
     ),
+    "corex.zerotier.list": command(id, async ({ container }) => {
+      const { note, node } = containerOf(ground, container);
+      return note.nics.flatMap(({ type, id: nwid, interface: name, destroyed }) => {
+        const row = node.nics.find((one) => one.name === name);
+        if (type !== "zerotier" || destroyed || row === undefined) return [];
+        const status = row.status.state === "up" ? "OK" : "REQUESTING_CONFIGURATION";
+        return [{ id: nwid, nwid, status, portDeviceName: name, assignedAddresses: row.status.assigned }];
+      });
+    }),
     "corex.portforward-add": command(forwardSchema, (args) =>
       turns.take(String(args.container), () =>
         addForward(ground, targetOf(containerOf(ground, args.container)), args.host_port, args.container_port),
@@ -143,7 +154,11 @@ async function createContainer(
         hint: "use that one, or terminate it first",
       },
     );
-  const { nics: asked, ...given } = args;
+  const { nics: asked, identity, ...given } = args;
+  if (identity !== "" && asked.some(({ type }) => type === "zerotier"))
+    throw new YardError("zeroos.not-offered", "a container gets an identity of its own on ZeroTier's networks", {
+      hint: "leave identity out; a lab file can name one",
+    });
   // With the host's network there is nothing to attach.
   const nics = args.host_network ? [] : placeNics([], asked);
   checkForwards(given.port, nics);
