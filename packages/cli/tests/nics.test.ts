@@ -114,6 +114,9 @@ describe.skipIf(!able)("bridges and nics by command", () => {
     expect(await vlan("c1", "100", "10.88.4.1/24")).toBe("switch.no-bridge");
     expect(await networks()).toEqual([""]);
     expect((await cli("exec", "c1", "--", "ip", "link", "show", "eth0")).code).not.toBe(0);
+    const lab = 'name: tags\nnodes: { t: { kind: netns, nics: [ { type: vlan, id: "100" } ] } }\n';
+    expect(await code("up", site.write("tags.yard.yaml", lab))).toBe("switch.no-bridge");
+    expect(await code("down", "tags.yard.yaml")).toBe("done");
     await vsctl("add-br", "backplane", "--", "set", "Bridge", "backplane", "datapath_type=netdev");
     expect(await vlan("c1", "100", "10.88.4.1/24")).toBe("done");
     expect(await vlan("n1", "100", "10.88.4.2/24")).toBe("done");

@@ -198,11 +198,7 @@ async function addOne(
   await using live = await openLiveYard(session, yard);
   const spec = nodeSpec(name, node, { networks: rowsOf(live.store.db).networks, environment: session.env });
   const place = { yard, host: live.host };
-  const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), {
-    nodes: [name],
-    // Those that nobody declares are this command's own.
-    networks: spec.nics.flatMap((nic) => (nic.network?.includes(":") ? [nic.network] : [])),
-  });
+  const changed = await commit(session, live, `add ${name}`, () => addNode(live.store, spec, place), { nodes: [name] });
   report(session, options, `node ${name}`, changed, began);
 }
 

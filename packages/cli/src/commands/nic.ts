@@ -103,9 +103,8 @@ async function add(session: Session, yard: string, node: string, options: AddOpt
       hint: `\`yard attach ${node} NETWORK --name ${name}\` moves it to another network`,
     });
   const spec = nicSpec(nicPart(name, options), { networks: rows.networks, environment: session.env });
-  const scope = { nodes: [node], networks: [spec.network ?? ""] };
   const write = () => attachNic(live.store, node, spec);
-  const changed = await commit(session, live, `nic ${node}:${name}`, write, scope);
+  const changed = await commit(session, live, `nic ${node}:${name}`, write, { nodes: [node] });
   report(session, options, `nic ${node}:${name}`, changed, began, `added on ${spec.network}`);
 }
 

@@ -1,12 +1,13 @@
 import type { Database } from "@switchyard/ovsdb";
 import type { Subject } from "../agent/subject.ts";
+import { isUndeclared } from "./implied.ts";
 import { bridgeStatus, type Failure, hostStatus, networkStatus, nicStatus, nodeStatus } from "./status.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Whose fate matters to the one who waits; without any, everybody's. */
 export interface Scope {
-  /** Names of labs: their nodes and networks. */
+  /** Names of labs: their nodes and networks. Networks that nobody declares come with the nodes on them. */
   readonly labs?: readonly string[];
   readonly nodes?: readonly string[];
   readonly networks?: readonly string[];
@@ -67,18 +68,23 @@ export function failuresIn(db: Database<SwitchyardTables>, scope: Scope = {}): R
   };
   for (const host of db.table("Host")) note({ kind: "yard" }, hostStatus(host.status).failure);
   const inScope = scopeOf(db, scope);
+  const nics = db.table("Nic");
+  const nodes = nodesIn(db, scope).map((node) => ({
+    node,
+    own: [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []).toSorted((a, b) => a.index - b.index),
+  }));
+  // Those that nobody declares concern whoever is on them.
+  const used = new Set(nodes.flatMap(({ own }) => own.map(({ network }) => network)));
   for (const network of db.table("Network")) {
-    if (inScope("networks", network))
+    if (inScope("networks", network) || (isUndeclared(network) && used.has(network._uuid)))
       note({ kind: "network", network: network.name }, networkStatus(network.status).failure);
   }
   for (const { name, status } of db.table("Bridge")) {
     if (isWhole(scope) || scope.bridges?.includes(name))
       note({ kind: "bridge", bridge: name }, bridgeStatus(status).failure);
   }
-  const nics = db.table("Nic");
-  for (const node of nodesIn(db, scope)) {
+  for (const { node, own } of nodes) {
     note({ kind: "node", node: node.name }, nodeStatus(node.status).failure);
-    const own = [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []).toSorted((a, b) => a.index - b.index);
     for (const nic of own) note({ kind: "nic", node: node.name, nic: nic.name }, nicStatus(nic.status).failure);
   }
   return failures;
