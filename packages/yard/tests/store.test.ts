@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { parseMac, run, YardErrors } from "@switchyard/base";
 import { requires, temporaryFolder } from "@switchyard/testing";
+import { parseLab } from "../src/model/mod.ts";
 import type { Lab } from "../src/model/types.ts";
 import {
   addNetwork,
@@ -174,6 +175,19 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
     await declareLab(store, lab("one", [network("a", ["10.0.0.0/29"], ["10.0.0.2"])], moved), place);
     expect(nicOf("any1").addresses).toEqual(ips("10.0.0.1/29"));
     expect(nicOf("any2").addresses).toEqual(ips("10.0.0.5/29"));
+  });
+
+  onEmptyYard("a slot fixes the address and the MAC of a nic of every kind of node", async () => {
+    const text = `name: one
+networks: { a: { cidr: 10.0.0.0/24 } }
+nodes:
+  bare: { kind: netns, nics: [ { network: a, slot: 1 } ] }
+  box: { kind: container, image: busybox, nics: [ { network: a, slot: 2 } ] }
+  machine: { kind: vm, kernel: /etc/hostname, initrd: /etc/hostname, nics: [ { network: a, slot: 3 } ] }
+`;
+    await declareLab(store, parseLab(text, { file: "/lab/one.yard.yaml", environment: {} }).lab, place);
+    const fixed = ["bare", "box", "machine"].map((name) => `${nicOf(name).addresses} ${nicOf(name).mac}`);
+    expect(fixed).toEqual([1, 2, 3].map((n) => `10.0.0.${n}/24 52:00:0a:00:00:0${n}`));
   });
 
   onEmptyYard("a network without a free address is an error, and nothing is written", async () => {
