@@ -9,6 +9,7 @@ export const codes = {
     "The process could not return to its own network namespace and must not go on. Start it again.",
   "linux.asynchronous-body":
     "Code that runs inside another network namespace must be synchronous, but it returned a promise. This is a defect of the program.",
+  "netem.refused": "The kernel or tc refused an impairment; the message is their own.",
   "netlink.malformed":
     "The kernel's netlink answer could not be understood. Please report it with the kernel's version.",
   "netlink.request-failed": "The kernel refused a netlink request; the message has its reason.",

@@ -43,7 +43,8 @@ export function linesOf(op: LinkOp): OpLine[] {
       const own = [...(op.alias === undefined ? [] : alias(op.alias)), ...masterWords(op.master)];
       if (op.port) own.push("arp", "off", ...(hasIpv6(mtu) ? ["addrgenmode", "none"] : []), ...upDown(op.up));
       if (own.length > 0) lines.push({ line: join(["link", "set", "dev", op.name, ...own]) });
-      const later = [...(peer.alias === undefined ? [] : alias(peer.alias)), ...upDown(peer.up)];
+      const quiet = peer.port ? ["arp", "off", ...(hasIpv6(mtu) ? ["addrgenmode", "none"] : [])] : [];
+      const later = [...(peer.alias === undefined ? [] : alias(peer.alias)), ...quiet, ...upDown(peer.up)];
       if (later.length > 0)
         lines.push({ line: join(["link", "set", "dev", peer.name, ...later]), far: peer.namespace });
       return lines;

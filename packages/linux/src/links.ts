@@ -166,7 +166,8 @@ function enqueue(
       else if (alias !== undefined || master !== undefined) queue.push(here, op, setLink(op.name, { alias, master }));
       const { offloads, addressed } = peer;
       if (peer.alias !== undefined || peer.up !== undefined || offloads !== undefined || addressed !== undefined) {
-        const settings = { alias: peer.alias, up: peer.up };
+        const quiet = peer.port ? { silent: true, unaddressed: hasIpv6(mtu) } : {};
+        const settings = { alias: peer.alias, up: peer.up, ...quiet };
         later({ namespace: peer.namespace, near: here, op, name: peer.name, settings, offloads, addressed });
       }
       return;

@@ -17,6 +17,7 @@ export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
 export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { adoptNamespace, listNamespaces, namespaceId } from "./namespaces.ts";
+export { hasNetem, netemDevices, setNetem } from "./netem.ts";
 export { ROUTE_PROTOCOL } from "./netlink/address.ts";
 export {
   applyLinks,

@@ -29,6 +29,8 @@ export type LinkOp =
         readonly mac?: Mac;
         readonly alias?: string;
         readonly up?: boolean;
+        /** It is a port of a switch too. */
+        readonly port?: boolean;
         readonly offloads?: boolean;
         /**
          * It will be given its addresses. So it asks no IPv6 router for any (RFC 4861 section 6.3.7; what routers advertise

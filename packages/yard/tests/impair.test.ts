@@ -49,6 +49,7 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping", "ipro
 
   beforeAll(async () => {
     before = await snapshotMachine();
+    process.env.SWITCHYARD_IMPAIR = "relay";
     yard = await LiveYard.create(NAME);
     expect((await yard.up(LAB)).failures).toEqual([]);
     // ARP is not what is measured.
@@ -61,6 +62,7 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping", "ipro
       await permanentNeighbour(from, to);
   });
   afterAll(async () => {
+    delete process.env.SWITCHYARD_IMPAIR;
     await yard[Symbol.asyncDispose]();
     await expectSameMachine(before, ours);
   });

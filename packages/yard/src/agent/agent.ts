@@ -29,6 +29,7 @@ import { pipesFile, relayFile } from "./names.ts";
 import { observe } from "./observe.ts";
 import { runDirectory, type YardPaths, yardPaths } from "./paths.ts";
 import { peerFacts, watchWords } from "./peers.ts";
+import { usesNetem } from "./pipe-work.ts";
 import { plan } from "./plan.ts";
 import { recordEngines, recordedEngines, register } from "./register.ts";
 import { failureOf, hostFailure, marksOf, reportOf } from "./report.ts";
@@ -151,6 +152,7 @@ class Agent implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     let agent: Agent | undefined;
     const changed = () => agent?.changed();
+    const netem = usesNetem();
     const switchHost = stack.use(new SwitchHost(paths, log, signal, group, changed));
     await switchHost.startDatabase();
     const store = stack.use(await openStore({ remote: `unix:${paths.databaseSocket}`, signal }));
@@ -186,6 +188,7 @@ class Agent implements AsyncDisposable {
       kernelBridges: new Set(),
       leases: new Map(),
       captured: new Set(),
+      netem: await netem,
       peers: new Map(),
       ownLinks: new Set(),
       run: paths.run,

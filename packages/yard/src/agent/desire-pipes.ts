@@ -1,5 +1,6 @@
 /** What impairs the frames of nics and links: bridges, pipes between them, and the relay where netem is not. */
 import { hubName, pipeNames, wireName } from "@switchyard/vswitch";
+import { netemWords } from "../impair/netem.ts";
 import type { Pipe, PipesConfig } from "../impair/relay.ts";
 import type { Impairment, ImpairSpec } from "../model/types.ts";
 import type { LinkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
@@ -36,7 +37,14 @@ export class Pipes {
   /** Adds a pipe between two ports of the switch, which are the caller's to add. */
   add(names: { readonly near: string; readonly far: string }, mtu: number, impair: ImpairSpec, purpose: string): void {
     const { near, far } = names;
-    this.into.pipes.set(near, { far, by: "relay", mtu, up: true, forward: "", backward: "", purpose });
+    const common = { far, mtu, up: true, purpose };
+    if (this.facts.netem) {
+      const words = (way: Impairment) => netemWords(way, mtu).join(" ");
+      const [there, back] = [words(impair.forward), words(impair.backward)];
+      this.into.pipes.set(near, { ...common, by: "netem", forward: there, backward: back });
+      return;
+    }
+    this.into.pipes.set(near, { ...common, by: "relay", forward: "", backward: "" });
     const namespace = switchNamespace(this.facts.yard) ?? HOST;
     const [forward, backward] = [plain(impair.forward), plain(impair.backward)];
     this.#relayed.push({ purpose, namespace, near, far, mtu, forward, backward });

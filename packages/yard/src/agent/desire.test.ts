@@ -24,6 +24,7 @@ const facts: HostFacts = {
   kernelBridges: new Set(),
   leases: new Map(),
   captured: new Set(),
+  netem: false,
   peers: new Map(),
   ownLinks: new Set(),
   run: "/run/t",

@@ -56,6 +56,8 @@ export interface HostFacts {
   readonly offloads: boolean;
   /** The switch's bridges, made by whomever, that packets reach a tunnel from. */
   readonly tunnels: ReadonlySet<string>;
+  /** Whether the kernel has netem. */
+  readonly netem: boolean;
   /** Of the host's own links, and by which of them it reaches the world. */
   readonly addresses: readonly HostAddress[];
   readonly uplinks: readonly Uplink[];

@@ -7,6 +7,7 @@ import {
   type NamespaceRef,
   type NamespaceView,
   namespaceId,
+  netemDevices,
   readSysctls,
 } from "@switchyard/linux";
 import type { Database } from "@switchyard/ovsdb";
@@ -102,6 +103,9 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     listMemberships(new Map([...desired.memberships.values()].map((it) => [it.home, it])).values()),
   ]);
 
+  const netem = [...desired.pipes.values()].some(({ by }) => by === "netem");
+  const emulated = netem ? netemDevices(world.namespace) : new Set<string>();
+
   const containers = new Map<string, ContainerNodeState>();
   for (const [node, { key, state }] of engines.containers) containers.set(node, containerState(key, state));
 
@@ -138,7 +142,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       sinks: sinks(world, views),
       namespaces,
       veths: veths(world, views, desired),
-      pipes: pipesIn(paths.yard, new Map([...nearLinks(world, views)].map((link) => [link.name, link]))),
+      pipes: pipesIn(paths.yard, nearByName(world, views), desired.pipes, await emulated),
       links: linkStates(paths.yard, views, FAR_END, desired),
       vteps: home ? observeVteps(paths.yard, home) : new Map(),
       underlays: home ? observeUnderlays(allBridges, home, desired) : new Map(),
@@ -277,6 +281,10 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
     states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
   }
   return states;
+}
+
+function nearByName(world: World, views: ReadonlyMap<string, NamespaceView>): Map<string, Link> {
+  return new Map([...nearLinks(world, views)].map((link) => [link.name, link]));
 }
 
 /** The namespaces of other yards, to which links of ours lead. */

@@ -18,6 +18,7 @@ import { readLeases } from "./leases.ts";
 import { observe } from "./observe.ts";
 import { SYSTEM_YARD, switchRemote, type YardPaths, yardPaths } from "./paths.ts";
 import { peerFacts } from "./peers.ts";
+import { usesNetem } from "./pipe-work.ts";
 import { plan } from "./plan.ts";
 import { register } from "./register.ts";
 import { marksOf } from "./report.ts";
@@ -49,6 +50,7 @@ export async function previewPlan(
     ...hostNetwork(paths.yard),
     leases: readLeases(paths.run),
     captured: await capturedPorts(paths),
+    netem: await usesNetem(),
     ...peerFacts(rows, paths.run, yard === SYSTEM_YARD ? "self" : { name: paths.namespace }),
     run: paths.run,
     state: paths.state,

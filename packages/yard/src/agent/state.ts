@@ -135,7 +135,10 @@ export interface PipeState {
   readonly mtu: number;
   /** Both ends are up. */
   readonly up: boolean;
-  /** What netem is told of each way, see netem.ts; empty where the relay does it, whose file says the same. */
+  /**
+   * What netem is told of each way, see impair/netem.ts; empty where the relay does it, whose file says the same.
+   * Observed: what is desired where it has been told that, else empty.
+   */
   readonly forward: string;
   readonly backward: string;
   /** What it is for (see subject.ts), in the alias of the near end. Not compared. */
