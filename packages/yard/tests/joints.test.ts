@@ -112,4 +112,47 @@ nodes:
     }
     await expectSameMachine(before, ours);
   });
+
+  test("leads over VXLAN to another host, with room for the tunnel, whatever the number of the network there", async () => {
+    const before = await snapshotMachine();
+    {
+      await using a = await LiveYard.create(`${NAME}-c`);
+      await using b = await LiveYard.create(`${NAME}-d`, { beside: a });
+      for (const [yard, own, peer] of [
+        [a, 1, 2],
+        [b, 2, 1],
+      ] as const) {
+        const text = `
+name: far
+networks: { underlay: {}, lan: { cidr: 10.98.7.0/24 } }
+nodes:
+  n: { kind: netns, nics: [ { network: lan, ip: 10.98.7.${own}/24 } ] }
+  wide: { kind: c2c, peer: 10.98.0.${peer}, id: 7001, nics: [lan] }
+`;
+        expect((await yard.up(text)).failures).toEqual([]);
+      }
+      await joinUnderlays(a, b);
+      expect(await a.comesToReach("n", "10.98.7.2")).toBe(true);
+      await expectBulkBetween(a, "n", "n", "10.98.7.2", b);
+      expect((await a.in("n", "ip", "link", "show", "eth0")).stdout).toContain("mtu 1450");
+    }
+    await expectSameMachine(before, ours);
+  });
 });
+
+/** Joins the bridges of two yards by which their switches reach each other. */
+async function joinUnderlays(a: LiveYard, b: LiveYard): Promise<void> {
+  const [near, far] = [`tc${process.pid}`, `td${process.pid}`];
+  const [inA, inB] = [a.paths.namespace, b.paths.namespace];
+  await run(["ip", "-n", inA, "link", "add", near, "up", "type", "veth", "peer", "name", far, "netns", inB]);
+  for (const [{ paths }, port, address] of [
+    [a, near, "10.98.0.1/24"],
+    [b, far, "10.98.0.2/24"],
+  ] as const) {
+    const { namespace } = paths;
+    await run(["ip", "-n", namespace, "link", "set", port, "up"]);
+    await run(["ovs-vsctl", "--timeout=10", `--db=unix:${paths.databaseSocket}`, "add-port", "_b_underlay", port]);
+    await run(["ip", "-n", namespace, "address", "add", address, "dev", "_b_underlay"]);
+    await run(["ip", "-n", namespace, "link", "set", "_b_underlay", "up"]);
+  }
+}

@@ -1,12 +1,14 @@
 /** What nodes that nothing runs in need of their host: ports of the switch, and what is behind them. */
+import { family } from "@switchyard/base";
 import { portName } from "@switchyard/vswitch";
 import { UNIMPAIRED } from "../model/impair.ts";
 import type { C2cSpec, JointSpec } from "../model/types.ts";
 import type { NodeConfig } from "../store/config.ts";
 import type { NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
+import { networkMtu } from "./desire-network.ts";
 import type { Pipes } from "./desire-pipes.ts";
-import { switchNamespace } from "./names.ts";
+import { networkBridge, switchNamespace } from "./names.ts";
 import { type PeerWord, wordFile } from "./peers.ts";
 import { type FileState, HOST, type PortState, type VethState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
@@ -112,6 +114,32 @@ function addC2c(
     into.veths.set(own, { ...link, offloads: joint.offloads, addresses: [], purpose });
     plug(joint);
   } else if (facts.ownLinks.has(own)) plug(joint);
+}
+
+/** What VXLAN puts around a packet (RFC 7348), over IPv4 and IPv6; bytes. */
+const OVERHEAD = { 4: 50, 6: 70 } as const;
+const ETHERNET = 1500;
+
+/** The networks that a c2c takes to another host: what is on them leaves room for the tunnel, and finishes its packets. */
+export function throughTunnels(rows: Rows, facts: HostFacts): { readonly rows: Rows; readonly facts: HostFacts } {
+  const room = new Map<string, number>();
+  for (const { host, spec, nics } of rows.nodes) {
+    if (host !== facts.host || spec.kind !== "c2c" || spec.to.type !== "vxlan") continue;
+    const left = ETHERNET - OVERHEAD[family(spec.to.peer)];
+    for (const { network = "" } of nics) room.set(network, Math.min(left, room.get(network) ?? left));
+  }
+  if (room.size === 0) return { rows, facts };
+  const all = new Map(rows.networks.map((network) => [network.name, network]));
+  const reached = rows.networks.filter(({ name }) => room.has(name));
+  const networks = rows.networks.map((network) => {
+    const left = room.get(network.name);
+    if (left === undefined || network.mtu !== undefined) return network;
+    return { ...network, mtu: Math.min(left, networkMtu(network, all)) };
+  });
+  return {
+    rows: { ...rows, networks },
+    facts: { ...facts, tunnels: new Set([...facts.tunnels, ...reached.map(networkBridge)]) },
+  };
 }
 
 /** What the node at the other end tells, if it means this one. */

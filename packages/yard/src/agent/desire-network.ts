@@ -89,7 +89,7 @@ export function masterOf(network: NetworkEntry, networks: Networks): NetworkEntr
  */
 export function networkOffloads(network: NetworkEntry | undefined, networks: Networks, facts: HostFacts): boolean {
   if (!facts.offloads || facts.datapath !== "netdev" || network === undefined) return facts.offloads;
-  if (network.type === "bridge") return !facts.tunnels.has(network.bridge);
+  if (facts.tunnels.has(networkBridge(network))) return false;
   return tunnelOf(network, networks) === undefined;
 }
 

@@ -9,7 +9,7 @@ import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
 import { guestEnd } from "./desire-guest.ts";
-import { addJoint, type JointNic } from "./desire-joints.ts";
+import { addJoint, type JointNic, throughTunnels } from "./desire-joints.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged, tapState } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
@@ -80,12 +80,14 @@ export interface HostFacts {
 }
 
 /** The state of a host on which all is as the rows say. */
-export function desire(rows: Rows, facts: HostFacts): State {
+export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
+  const { rows, facts } = throughTunnels(declaredRows, hostFacts);
   const networks = new Map(rows.networks.map((network) => [network.name, network]));
   const own = rows.nodes.filter((node) => node.host === facts.host);
   /** With the addresses that networks keep for nics, and with those that nics have. */
   const declared = withResolvers(own, networks);
   const nodes = withLeases(declared, facts.leases);
+  const impairedLinks = new Set(rows.links.flatMap(({ name, impair }) => (impair === undefined ? [] : [name])));
   const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
 
   const bridges = new Map<string, BridgeState>();
@@ -145,7 +147,9 @@ export function desire(rows: Rows, facts: HostFacts): State {
         continue;
       }
       const mtu = mtuOf(nic);
-      const offloads = networkOffloads(network, networks, facts);
+      // netem would take what is unfinished, tens of kilobytes, for one frame.
+      const whole = facts.netem && (nic.impair !== undefined || impairedLinks.has(nic.link ?? ""));
+      const offloads = !whole && networkOffloads(network, networks, facts);
       const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
       if (kind === "vm") {
         const [tap, state] = tapState(
