@@ -1,5 +1,6 @@
 /** The kernel's network emulator, tc-netem(8), as the qdisc of a device: what is sent by it is impaired. */
 import { tryRun, YardError } from "@switchyard/base";
+import { namespacePath } from "./excursion.ts";
 import { checkLinkName } from "./names.ts";
 import type { NamespaceRef } from "./types.ts";
 
@@ -45,5 +46,5 @@ export async function netemDevices(namespace: NamespaceRef): Promise<Set<string>
 function tc(namespace: NamespaceRef): [string, ...string[]] {
   if (namespace === "self") return ["tc"];
   if ("name" in namespace) return ["tc", "-n", namespace.name];
-  return ["nsenter", `--net=/proc/${namespace.pid}/ns/net`, "tc"];
+  return ["nsenter", `--net=${namespacePath(namespace)}`, "tc"];
 }
