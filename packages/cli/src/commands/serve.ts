@@ -77,8 +77,7 @@ async function serve(session: Session, yard: string, options: Options): Promise<
     ...live,
     namespace: place.namespace,
     switchSocket: place.remote.replace(/^unix:/, ""),
-    ovs: (name, input, signal) =>
-      callOvs(place, name, input, { signal, along: [yard], warn: (line) => log.info({ command: name }, line) }),
+    ovs: (name, input, signal, warn) => callOvs(place, name, input, { signal, along: [yard], warn }),
     engines: stack.use(new Engines(paths, log)),
     hypervisor: () => (hypervisor ??= openVmEngine({ stateDir: paths.state, runDir: paths.run, log })),
     roots: new Map(options.root.map((word) => parseRoot(session, word))),

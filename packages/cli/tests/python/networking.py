@@ -331,8 +331,11 @@ def refusals():
     assert fails(lambda: create(port={"eth0:80": 80}), code=400)
     assert fails(lambda: create(nics=[nic("zerotier", "9bee8941b5717835")]))
     assert fails(cl.container.client(99).ping, contains="99")
-    bootstrap(cl)
+    ovscl = bootstrap(cl)
     assert fails(lambda: cl.container.create(OVS, tags=["ovs"]).get(), code=409, contains="tagged ovs")
+    assert ovscl.raw("ovs.nonsense", {}).get().state == "UNKNOWN_CMD"
+    noted = ovscl.raw("ovs.bridge-add", {"bridge": "backplane", "colour": "red"}).get()
+    assert (noted.state, noted.code) == ("ERROR", 1001) and "colour" in noted.stderr and "exists" in noted.data
     plain = container(cl, [])
     assert plain.raw("ovs.list", {}).get().state == "UNKNOWN_CMD"
     assert fails(lambda: cl.container.nic_add(99, nic("vlan", 5)), code=404)

@@ -26,8 +26,13 @@ export interface Ground {
   readonly namespace: NamespaceRef;
   /** Where the switch's database listens. */
   readonly switchSocket: string;
-  /** Runs an `ovs.*` command on the yard's switch. */
-  readonly ovs: (command: string, input: unknown, signal: AbortSignal) => Promise<unknown>;
+  /** Runs an `ovs.*` command on the yard's switch. @param warn is told what people should know beside the answer */
+  readonly ovs: (
+    command: string,
+    input: unknown,
+    signal: AbortSignal,
+    warn: (line: string) => void,
+  ) => Promise<unknown>;
   readonly engines: Pick<Engines, "get">;
   /** What runs virtual machines, opened when it is first asked for. */
   readonly hypervisor: () => Promise<VmEngine>;

@@ -10,6 +10,7 @@ import {
   httpCode,
   type JobCommand,
   type JobResult,
+  type JobState,
   LEVEL,
   parsed,
 } from "./job.ts";
@@ -27,6 +28,12 @@ const KEPT = 1 << 20;
 const PATIENCE = 5_000;
 /** Marks the last message of a stream. */
 const END = { success: 0x2, error: 0x4 };
+
+/** Errors that have a state of their own. */
+const STATES: ReadonlyMap<string, JobState> = new Map([
+  ["zeroos.duplicate-id", "DUPILICATE_ID"],
+  ["ovs.unknown-command", "UNKNOWN_CMD"],
+]);
 
 /** Where a job runs: what commands there are, and for which container. */
 export interface JobPlace {
@@ -175,9 +182,10 @@ export class Jobs implements AsyncDisposable {
       const error = asYardError(thrown);
       if (error.code === "internal.unexpected")
         this.#log.error({ err: thrown, command: command.command }, "a job failed");
+      const state = STATES.get(error.code) ?? "ERROR";
       // A plugin is a process, whose exit code is 1.
-      const code = command.command.startsWith("ovs.") ? EXIT_CODE + 1 : httpCode(error);
-      const state = error.code === "zeroos.duplicate-id" ? "DUPILICATE_ID" : "ERROR";
+      const plugin = command.command.startsWith("ovs.") && state === "ERROR";
+      const code = plugin ? EXIT_CODE + 1 : httpCode(error);
       tell({ state, code, data: JSON.stringify(errorText(error)), level: LEVEL.json });
     }
   }

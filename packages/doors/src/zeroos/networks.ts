@@ -113,7 +113,7 @@ export class Networks {
     if (declared !== undefined) return declared.name;
     const known = this.#links();
     const master = type === "vlan" ? BACKPLANE : VXBACKEND;
-    const bridge = z.string().parse(await ground.ovs(`${type}-ensure`, { master, [type]: id }, signal));
+    const bridge = z.string().parse(await this.#ovs(`${type}-ensure`, { master, [type]: id }, signal));
     const present = onBridge(networksOf(ground), bridge);
     if (present !== undefined) return present.name;
     // What VXLAN puts around a packet leaves less room in it.
@@ -133,7 +133,12 @@ export class Networks {
   }
 
   async #removeBridge(bridge: string, signal: AbortSignal): Promise<void> {
-    if (this.#links().has(bridge)) await this.#ground.ovs("bridge-del", { bridge }, signal);
+    if (this.#links().has(bridge)) await this.#ovs("bridge-del", { bridge }, signal);
+  }
+
+  #ovs(command: string, input: object, signal: AbortSignal): Promise<unknown> {
+    const { ovs, log } = this.#ground;
+    return ovs(command, input, signal, (line) => log.info({ command }, line));
   }
 
   /** Bridges have devices of their names where the switch works. */

@@ -7,7 +7,7 @@ import { kvmCommands } from "./commands/kvm.ts";
 import { execInContainer, execOnHost, processCommands } from "./commands/process.ts";
 import { containerOf, namespacesOf, OVS_TAG } from "./containers.ts";
 import { type Ground, hostNamespaces } from "./ground.ts";
-import type { Handler } from "./job.ts";
+import { type Handler, LEVEL } from "./job.ts";
 import type { JobPlace, Jobs } from "./jobs.ts";
 import type { Networks } from "./networks.ts";
 
@@ -49,5 +49,7 @@ function containerPlace(ground: Ground, jobs: Jobs, version: string, id: number)
 
 /** What the plugin of the container does, without a process of its own. */
 function ovsCommand(ground: Ground, name: string): Handler {
-  return async ({ arguments: input, signal }) => ({ data: await ground.ovs(name, input, signal) });
+  return async ({ arguments: input, signal, line }) => ({
+    data: await ground.ovs(name, input, signal, (text) => line(LEVEL.stderr, text)),
+  });
 }
