@@ -79,6 +79,8 @@ export class Change {
   readonly #gone = new Set<Uuid>();
   readonly #leaving = new Set<Uuid>();
   readonly #departures = new Departures();
+  /** The networks that nobody had declared. */
+  #undeclared: readonly NetworkRow[] | undefined;
   /** Networks that nobody had declared, and that are now, or the other way round. */
   readonly #renamed = new Set<Uuid>();
   readonly #errors: YardError[] = [];
@@ -221,8 +223,11 @@ export class Change {
 
   /** What nics have asked for by type and id becomes the network that is declared so. */
   #undeclaredTwin(spec: NetworkSpec): NetworkRow | undefined {
-    const rows = [...this.#db.table("Network")].filter((row) => isUndeclared(row) && row.name !== spec.name);
-    return meantRow(rows, spec);
+    this.#undeclared ??= [...this.#db.table("Network")].filter(isUndeclared);
+    return meantRow(
+      this.#undeclared.filter(({ name }) => name !== spec.name),
+      spec,
+    );
   }
 
   /** The subnets of the networks but for one of them, and the host's. */
@@ -453,8 +458,10 @@ export class Change {
     const implied = undeclared(name);
     const written = implied && [...this.#makings].find(([, making]) => isMeant(making, implied))?.[0];
     if (written !== undefined) return this.#target(written, holder);
-    const rows = [...this.#db.table("Network")].filter(({ _uuid }) => !this.#gone.has(_uuid));
-    const row = rows.find((it) => it.name === name) ?? (implied && meantRow(rows, implied));
+    const named = this.#db.table("Network").find({ name });
+    const stays = (it: NetworkRow) => !this.#gone.has(it._uuid);
+    const meant = () => implied && meantRow([...this.#db.table("Network")].filter(stays), implied);
+    const row = named && stays(named) ? named : meant();
     if (row === undefined && implied !== undefined) {
       this.writeNetwork(implied, undefined, undefined);
       return this.#target(name, holder);
