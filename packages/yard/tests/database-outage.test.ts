@@ -126,13 +126,17 @@ describe.skipIf(!requires("root", "openvswitch", "ping"))("a disk without space 
   test("between what `up` declares and what the agent tells of it: `up` fails with a code, and does not hang", async () => {
     const agent = await yard.agentPid();
     process.kill(agent, "SIGSTOP");
-    // Statuses of forty nodes are more than the last page of the file has room for.
+    // Statuses of forty nodes are more than the last page of the file has room for; the failure itself may fit.
     const cfg = await yard.declare(lab(40));
     fill(0);
     process.kill(agent, "SIGCONT");
-    await expect(yard.settled(cfg)).rejects.toMatchObject({ code: "ovsdb.server-io" });
+    const told = await yard.settled(cfg).then(
+      ({ failures }) => failures.map(({ code }) => code),
+      ({ code }) => [code],
+    );
+    expect(told).toEqual(["ovsdb.server-io"]);
     free();
-    expect((await yard.settled(cfg)).failures).toEqual([]);
+    expect((await yard.up(lab(40))).failures).toEqual([]);
     expect((await yard.up(lab(4))).failures).toEqual([]);
     expect(await yard.plan(lab(4))).toEqual([]);
   });

@@ -72,7 +72,7 @@ links:
     expect(await yard.plan(lab(", impair: { delay: 1ms }"))).toEqual([]);
     expect((await yard.up("name: joints\nnodes: {}\n")).failures).toEqual([]);
     expect(existsSync(`/sys/class/net/${TAP}`)).toBe(false);
-    expect(await run(["ip", "-n", yard.paths.namespace, "-br", "link"])).not.toContain("_k_");
+    expect(await yard.linksLeft()).toEqual([]);
   });
 });
 

@@ -165,6 +165,17 @@ export class LiveYard implements AsyncDisposable {
     }
   }
 
+  /** Links of nodes in the switch's namespace, once those of namespaces that the kernel still takes down have gone. */
+  async linksLeft(): Promise<string[]> {
+    using limit = deadline(10_000, "test.timeout", "links stay");
+    for (;;) {
+      const { stdout } = await tryRun(["ip", "-n", this.paths.namespace, "-o", "link"]);
+      const left = [...stdout.matchAll(/ (_k_\w+)/g)].map(([, name = ""]) => name);
+      if (left.length === 0 || limit.aborted) return left;
+      await delay(20);
+    }
+  }
+
   /** What tells one life of a node's parts from the next: namespace, links, container. */
   async identity(node: string): Promise<string> {
     const links = (await this.in(node, "ip", "-o", "link")).stdout;
