@@ -39,7 +39,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 describe("completion in bash", () => {
   test("completes verbs, options and values", async () => {
     expect(await bash("ins")).toEqual(["inspect"]);
-    expect(await bash("-y", "x", "do")).toEqual(["down", "doctor"]);
+    expect(await bash("-y", "x", "do")).toEqual(["down", "doctor", "docker-driver"]);
     expect(await bash("up", "--ch")).toEqual(["--check"]);
     expect(await bash("completion", "f")).toEqual(["fish"]);
   });
