@@ -74,12 +74,12 @@ nodes:
         (await yard.in("n", "ip", "-o", "-4", "address", "show", "dev", name)).stdout;
       const rows = await yard.until((it) => it);
       const [own = ""] = nicOf(rows, "n")?.status.assigned ?? [];
-      expect(own).toMatch(/^10\.147\.1\.\d+\/24$/);
+      expect(own).toMatch(/^10\.147\.\d+\.\d+\/16$/);
       expect(await device("eth0")).toContain(own);
-      expect(await device("zt1")).toContain("10.147.2.");
+      expect(await device("zt1")).toContain("10.148.");
       expect(nicOf(rows, "n")?.status.state).toBe("up");
       // By its identity.
-      expect(nicOf(rows, "c")?.status.assigned).toEqual(["10.147.1.44/24"]);
+      expect(nicOf(rows, "c")?.status.assigned).toEqual(["10.147.44.2/16"]);
       expect([...runningServices(yard.paths.run).keys()].filter((id) => id.startsWith("zerotier-"))).toHaveLength(2);
       expect(await yard.plan(lab(`[one, { type: zerotier, id: ${SECOND}, name: zt1 }]`))).toEqual([]);
     });
@@ -95,7 +95,7 @@ nodes:
       for (const pid of pids) await kill(pid);
       expect((await yard.up(lab("[one]"))).failures).toEqual([]);
       expect(running()).not.toEqual(pids);
-      expect((await yard.in("n", "ip", "-4", "address", "show", "dev", "eth0")).stdout).toContain("10.147.1.");
+      expect((await yard.in("n", "ip", "-4", "address", "show", "dev", "eth0")).stdout).toContain("10.147.");
     });
 
     test("that does not let the node in, or is not there, is the nic's error", async () => {

@@ -8,8 +8,8 @@ import { join } from "node:path";
 
 /** What a made-up network tells; any other is not found. */
 const NETWORKS: Readonly<Record<string, { readonly status: string; readonly subnet?: string }>> = {
-  "8056c2e21c000001": { status: "OK", subnet: "10.147.1" },
-  "8056c2e21c000002": { status: "OK", subnet: "10.147.2" },
+  "8056c2e21c000001": { status: "OK", subnet: "10.147" },
+  "8056c2e21c000002": { status: "OK", subnet: "10.148" },
   "8056c2e21c00000d": { status: "ACCESS_DENIED" },
 };
 
@@ -72,9 +72,11 @@ function described(home: string, nwid: string, identity: string) {
   return { id: nwid, nwid, status, portDeviceName: deviceOf(home, nwid), assignedAddresses: address ? [address] : [] };
 }
 
+/** A controller gives nobody's address again; two nodes' first four digits are hardly ever the same. */
 function addressOf(nwid: string, identity: string): string | undefined {
   const subnet = NETWORKS[nwid]?.subnet;
-  return subnet && `${subnet}.${(Number.parseInt(identity.slice(0, 2), 16) % 200) + 2}/24`;
+  const [third, fourth] = [0, 2].map((at) => (Number.parseInt(identity.slice(at, at + 2), 16) % 250) + 2);
+  return subnet && `${subnet}.${third}.${fourth}/16`;
 }
 
 function deviceOf(home: string, nwid: string): string {
