@@ -5,17 +5,17 @@ import { bridgeName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
-import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, NAMESPACE_PREFIX, SYSTEM_YARD } from "./paths.ts";
+import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, OWN_PREFIX, SYSTEM_YARD, yardNamespace } from "./paths.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 
 /** The name in `/run/netns` of a node's namespace: `yard_<yard>_<node>`. No yard's name holds an underscore. */
 export function nodeNamespace(yard: string, node: string): string {
-  return `${NAMESPACE_PREFIX}${yard}_${node}`;
+  return `${yardNamespace(yard)}_${node}`;
 }
 
 /** The namespace of a yard's switch and of its ports; undefined: the host's own. */
 export function switchNamespace(yard: string): string | undefined {
-  return yard === SYSTEM_YARD ? undefined : `${NAMESPACE_PREFIX}${yard}`;
+  return yard === SYSTEM_YARD ? undefined : yardNamespace(yard);
 }
 
 /** The name of a node's container at its engine, or of its virtual machine. */
@@ -99,7 +99,7 @@ export function forwardingSysctl(device: string): string {
 
 /** How the tables in nftables of a yard begin; {@link natTable} follows. No yard has an underscore. */
 export function natTablePrefix(yard: string): string {
-  return `${NAMESPACE_PREFIX}${yard.replaceAll("-", "_")}_`;
+  return `${OWN_PREFIX}${yard.replaceAll("-", "_")}_`;
 }
 
 /** A gateway's MAC: the same each time, so that neighbours' ARP entries stay true. */

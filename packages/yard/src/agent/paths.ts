@@ -26,8 +26,20 @@ export interface YardPaths {
 export const SYSTEM_YARD = "system";
 /** Where a host's own Open vSwitch listens. */
 export const SYSTEM_SWITCH = "unix:/var/run/openvswitch/db.sock";
-/** The namespaces of yards and nodes begin with it; an underscore parts the yard's name from the node's. */
-export const NAMESPACE_PREFIX = "yard_";
+/** What the tables in nftables and the namespaces of yards begin with. */
+export const OWN_PREFIX = "yard_";
+
+/** The yards that cloonix's commands work on: that of the net `nemo` is `cloonix-nemo`. */
+export const CLOONIX_PREFIX = "cloonix-";
+
+/**
+ * The network namespace of a yard's switch, `yard_<yard>`; that of `cloonix-<net>` is `cloonix_<net>`. Those of its nodes
+ * begin with it, and an underscore parts it from the node's name.
+ */
+export function yardNamespace(yard: string): string {
+  if (yard.startsWith(CLOONIX_PREFIX)) return `cloonix_${yard.slice(CLOONIX_PREFIX.length)}`;
+  return `${OWN_PREFIX}${yard}`;
+}
 
 /** What follows the path of a yard's runtime files in that of the files which nodes have in common. */
 export const COMMON_SUFFIX = "/etc";
@@ -54,7 +66,7 @@ export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process
   const state = join(stateDirectory(environment), "yards", name);
   return {
     yard: name,
-    namespace: `${NAMESPACE_PREFIX}${name}`,
+    namespace: yardNamespace(name),
     run,
     state,
     databaseSocket: join(run, "db.sock"),

@@ -165,9 +165,12 @@ function checkPortless(file: NicFile, path: Path, network: NetworkSpec | undefin
       );
 }
 
+/** In place of a network's name: the nic is there, and plugged into nothing. */
+export const UNPLUGGED = "none";
+
 function findNetwork(name: string, path: Path, { reading, networks }: NicContext): NetworkSpec | undefined {
   const network = networks.get(name);
-  if (network !== undefined) return network;
+  if (network !== undefined || name === UNPLUGGED) return network;
   if (name.includes(":")) {
     const implied = reading.parse([...path, "network"], name, impliedByName);
     if (implied === undefined) return undefined;
@@ -255,8 +258,8 @@ function readAddresses(
   if (file.ip === "none") return served ? undefined : [];
   const at = placeOf("ip");
   // Where the network or its subnet is in doubt, so is what could be said of the address.
-  if (file.network !== undefined && (network === undefined || reading.unsure(["networks", network.name, "cidr"])))
-    return [];
+  const doubtful = network === undefined && file.network !== UNPLUGGED;
+  if (file.network !== undefined && (doubtful || reading.unsure(["networks", network?.name ?? "", "cidr"]))) return [];
   const addresses = reading.each(at, file.ip, (text) => nicAddress(text, network));
   const seen = new Set<Cidr>();
   for (const { value, path: where } of addresses) {

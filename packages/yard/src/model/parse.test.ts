@@ -57,6 +57,15 @@ describe("a lab file", () => {
     ]);
   });
 
+  test("may have nics that are plugged into nothing, unless there is a network of that name", () => {
+    const a = "a: { kind: netns, nics: [none, { network: none, ip: 10.0.0.1/24, vlan: 5 }] }";
+    expect(node(read(`name: a\nnodes: { ${a} }`), "a").nics).toMatchObject([
+      { name: "eth0", network: undefined, link: undefined },
+      { name: "eth1", network: undefined, link: undefined, ip: ["10.0.0.1/24"], vlan: 5 },
+    ]);
+    expect(node(read(`name: a\nnetworks: { none: }\nnodes: { ${a} }`), "a").nics[0]?.network).toBe("none");
+  });
+
   test("may say what a nic is in Zero-OS' words, also the same twice", () => {
     const nics = `[
       { network: lan01, hwaddr: "02:00:00:00:00:0a", config: { cidr: 10.1.0.5/24, gw: 10.1.0.9, dns: [9.9.9.9] }, monitor: true },

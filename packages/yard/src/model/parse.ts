@@ -6,6 +6,7 @@ import { tooManyNics } from "./joints.ts";
 import { readLinks } from "./links.ts";
 import { DEFAULT_NETWORK } from "./making.ts";
 import { readNetworks } from "./networks.ts";
+import { UNPLUGGED } from "./nics.ts";
 import { type DraftNode, type Nodes, readNodes } from "./nodes.ts";
 import { type Path, Places } from "./places.ts";
 import { Problems } from "./problems.ts";
@@ -81,9 +82,10 @@ function checkNics(nodes: Nodes, networks: ReadonlyMap<string, NetworkSpec>, rea
       const path = node.paths[index] ?? [];
       if (reading.unsure([...path, "ip"]) || reading.unsure([...path, "network"])) whole = false;
       else if (nic.network === undefined && nic.link === undefined) {
+        const written = reading.places.node(path);
+        if ((written?.entries?.get("network")?.node ?? written)?.value === UNPLUGGED) continue;
         whole = false;
         // A network that is named but unknown has been told of.
-        const written = reading.places.node(path);
         if (written?.entries !== undefined && !written.entries.has("network") && !written.entries.has("type"))
           reading.places.report(
             path,

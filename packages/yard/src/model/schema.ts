@@ -85,7 +85,7 @@ export const nicMappingSchema = z
   .strictObject({
     network: field(
       text,
-      "Name of the network it attaches to, or `<type>:<id>` for `type` and `id`. Left out only for a nic that has these, or that `links` names.",
+      "Name of the network it attaches to, or `<type>:<id>` for `type` and `id`. `none`: it is there, and plugged into nothing. Left out only for a nic that has these, or that `links` names.",
     ).optional(),
     type: field(
       z.enum(IMPLIED_TYPES),

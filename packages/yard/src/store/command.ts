@@ -254,7 +254,7 @@ function nodeRow(store: Store, name: string): NodeRow {
  *
  * @throws YardError `node.unknown`, `node.not-ours`
  */
-function ownRow(store: Store, name: string): NodeRow {
+export function ownRow(store: Store, name: string): NodeRow {
   const row = nodeRow(store, name);
   const spec = parseNodeConfig(row);
   if (spec.kind !== "guest" || spec.container === undefined) return row;

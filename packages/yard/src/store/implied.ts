@@ -1,4 +1,4 @@
-/** The networks that nobody declares: each is there for as long as a nic is on it. */
+/** The networks that nobody declares by itself: each is there for as long as a nic is on it. */
 import type { Uuid } from "@switchyard/ovsdb";
 import { impliedByName, isMeant } from "../model/implied.ts";
 import { DEFAULT_NETWORK } from "../model/making.ts";
@@ -11,9 +11,18 @@ export function undeclared(name: string): NetworkSpec | undefined {
   return name === DEFAULT_NETWORK.name ? DEFAULT_NETWORK : impliedByName(name);
 }
 
+/** The entry of external_ids that a network has which was made because a nic was plugged into it by name. */
+export const PLUGGED = "plugged";
+
 /** Whether a network was made because a nic asked for it. */
-export function isUndeclared({ name, lab, type }: Pick<NetworkRow, "name" | "lab" | "type">): boolean {
+export function isUndeclared({
+  name,
+  lab,
+  type,
+  external_ids,
+}: Pick<NetworkRow, "name" | "lab" | "type" | "external_ids">): boolean {
   if (lab !== undefined) return false;
+  if (external_ids.has(PLUGGED)) return true;
   return name.includes(":") || (name === DEFAULT_NETWORK.name && type === DEFAULT_NETWORK.type);
 }
 

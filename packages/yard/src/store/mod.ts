@@ -1,4 +1,4 @@
-export { slotMac } from "./addresses.ts";
+export { derivedMacs, slotMac } from "./addresses.ts";
 export type { BridgeEntry } from "./bridge-rows.ts";
 export {
   addBridgeHost,
@@ -28,6 +28,7 @@ export { type Declared, declareLab, withdrawLabs } from "./declare.ts";
 export { failureErrors } from "./failures.ts";
 export * from "./foreign.ts";
 export { checkHost, hostSubnets } from "./host-subnets.ts";
+export { clearYard, plugNic } from "./plug.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";
