@@ -14,6 +14,8 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR = $(PREFIX)/share/doc/switchyard
+# What the executable also is when it is called so.
+CLOONIX = cloonix_net cloonix_cli cloonix_ovs cloonix_ssh cloonix_scp cloonix_wsk cloonix_shk
 # Where Wireshark looks for capture programs; empty where there is none.
 EXTCAPDIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap /usr/lib64/wireshark/extcap /usr/lib/wireshark/extcap))
 
@@ -101,6 +103,7 @@ install:
 	@test -x dist/yard || $(MAKE) --no-print-directory build
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -m 755 dist/yard '$(DESTDIR)$(BINDIR)/yard'
+	for name in $(CLOONIX); do ln -sf yard "$(DESTDIR)$(BINDIR)/$$name"; done
 	for unit in switchyard@ switchyard-docker; do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/$$unit.service >"$(DESTDIR)$(UNITDIR)/$$unit.service"; done
 	install -m 644 packaging/switchyard.sysusers '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
 	dist/yard completion bash >'$(DESTDIR)$(BASHDIR)/yard'
@@ -115,6 +118,7 @@ install:
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(UNITDIR)/switchyard-docker.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
+	for name in $(CLOONIX); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
 	@if [ -n '$(EXTCAPDIR)' ]; then rm -f '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	rm -rf '$(DESTDIR)$(DOCDIR)'

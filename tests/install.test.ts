@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { run } from "@switchyard/base";
+import { NAMES } from "@switchyard/doors/cloonix";
 import { temporaryFolder } from "@switchyard/testing";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -12,6 +13,11 @@ describe("make install", () => {
     await run(["make", "install", ...into], { cwd: root });
     const at = (path: string) => `${folder.path}/usr/${path}`;
     expect(await run([at("bin/yard"), "--version"])).toMatch(/^\d+\.\d+\.\d+\n$/);
+    for (const name of NAMES) expect(readlinkSync(at(`bin/${name}`))).toBe("yard");
+    const listed = await run([at("bin/cloonix_cli")], {
+      env: { SWITCHYARD_RUN_DIR: folder.path, SWITCHYARD_STATE_DIR: folder.path },
+    });
+    expect(listed).toContain("cloonix_cli <net> <command>");
     const unit = readFileSync(at("lib/systemd/system/switchyard@.service"), "utf8");
     expect(unit).toContain("ExecStart=/usr/bin/yard -y %i agent\n");
     expect(unit).not.toContain("@BINDIR@");

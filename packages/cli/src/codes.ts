@@ -1,5 +1,11 @@
 /** Every failure that the executable itself reports; those of the rooms below are listed there. */
 export const codes = {
+  "cloonix.name-taken":
+    "A file that is no link to this executable has the name of one of cloonix's commands. Take it away, or name another folder.",
+  "cloonix.bad-word": "A command of cloonix's has a word too many, or one too few.",
+  "cloonix.not-running": "The net does not run. `cloonix_net NAME` starts it.",
+  "cloonix.no-program": "A program that the command hands over to is not installed on the host.",
+  "cloonix.not-compiled": "The program runs from its sources, which have one name only. Build it: `make build`.",
   "usage.wrong":
     "The command line is not one that the verb understands. `yard help VERB` shows what it takes, with examples.",
   "yard.two-names": "`-y NAME` and `--system` name two yards, or `-y` was given twice with different names. Give one.",

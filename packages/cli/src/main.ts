@@ -1,11 +1,17 @@
 #!/usr/bin/env bun
 import { basename } from "node:path";
+import type { CloonixName } from "@switchyard/doors/cloonix";
 import { isUsageError, runProgram } from "./program.ts";
 import { jsonErrors, renderErrors } from "./render/error.ts";
 import { createSession, Interrupted, type Session } from "./session.ts";
 
 /** A command that this executable is when called by that name (a symbolic link to it). */
 type Personality = (session: Session, argv: readonly string[]) => Promise<void>;
+
+const cloonix =
+  (name: CloonixName): Personality =>
+  async (...call) =>
+    (await import("./cloonix/run.ts")).runCloonix(name, ...call);
 
 /** By the base name of `argv[0]`; any other name is `yard`. */
 const personalities: Readonly<Record<string, Personality>> = {
@@ -15,6 +21,13 @@ const personalities: Readonly<Record<string, Personality>> = {
   switchyard: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "switchyard"),
   ovs: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "ovs"),
   userspace: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "userspace"),
+  cloonix_net: cloonix("cloonix_net"),
+  cloonix_cli: cloonix("cloonix_cli"),
+  cloonix_ovs: cloonix("cloonix_ovs"),
+  cloonix_ssh: cloonix("cloonix_ssh"),
+  cloonix_scp: cloonix("cloonix_scp"),
+  cloonix_wsk: cloonix("cloonix_wsk"),
+  cloonix_shk: cloonix("cloonix_shk"),
   "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
 };
 

@@ -94,6 +94,8 @@ const usageCodes = new Set([
   "cp.bad-path",
   "ovs.bad-argument",
   "ec.wrong-usage",
+  "cloonix.bad-word",
+  "cloonix.bad-net",
 ]);
 
 function usageError(error: CommanderError, argv: readonly string[]): YardError {

@@ -164,6 +164,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/docker-driver.ts"),
   },
   {
+    name: "cloonix",
+    summary: "put cloonix's commands in place",
+    group: host,
+    load: () => import("./commands/cloonix.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script",
     group: host,

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { NAMES } from "@switchyard/doors/cloonix";
+import { selfCommand } from "../src/self.ts";
+import { createSite, type Result, type Site } from "./yard.ts";
+
+/** cloonix's commands as a user of them has them, in folders of their own. */
+export interface CloonixSite extends AsyncDisposable {
+  readonly site: Site;
+  readonly net: string;
+  readonly yard: string;
+  /** Runs one line as a shell does. */
+  line(text: string): Promise<Result>;
+  /** What it prints. @throws Error when it fails */
+  said(text: string): Promise<string>;
+}
+
+export async function createCloonixSite(net: string): Promise<CloonixSite> {
+  const site = await createSite();
+  const bin = join(site.folder, "..", "bin");
+  // The name that a program is called by is what `exec -a` says.
+  for (const name of NAMES)
+    site.write(
+      `../bin/${name}`,
+      `#!/bin/bash\nexec -a ${name} ${selfCommand()
+        .map((word) => `'${word}'`)
+        .join(" ")} "$@"\n`,
+    );
+  const env = { ...site.env, PATH: `${bin}:${process.env.PATH}` };
+  const shell = async (text: string): Promise<Result> => {
+    const child = Bun.spawn(["bash", "-c", text], {
+      cwd: site.folder,
+      env,
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const [stdout, stderr, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    return { code, stdout, stderr };
+  };
+  await shell(`chmod +x '${bin}'/*`);
+  return {
+    site,
+    net,
+    yard: `cloonix-${net}`,
+    line: shell,
+    async said(text) {
+      const { code, stdout, stderr } = await shell(text);
+      if (code !== 0) throw new Error(`${text} ended with ${code}: ${stdout}${stderr}`);
+      return stdout;
+    },
+    async [Symbol.asyncDispose]() {
+      await site.yard(`cloonix-${net}`, ["down", "--all"]);
+      await site[Symbol.asyncDispose]();
+    },
+  };
+}

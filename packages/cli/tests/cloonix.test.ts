@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { type CloonixSite, createCloonixSite } from "./cloonix-site.ts";
+
+setDefaultTimeout(60_000);
+
+/** The documentation's `nemo`, but for who else is on this machine. */
+const NET = `nemo${process.pid}`;
+const able = requires("root", "openvswitch", "qemu", "iproute2");
+
+/** What `ovs-vsctl show` prints as bridges with their ports and the type of their interfaces; their order has no meaning. */
+function shown(text: string) {
+  const bridges: Record<string, Record<string, string>> = {};
+  let bridge: Record<string, string> = {};
+  let port = "";
+  for (const line of text.split("\n").map((it) => it.trim())) {
+    const [word = "", value = ""] = line.split(/:? /);
+    switch (word) {
+      case "Bridge":
+        bridge = bridges[value] = {};
+        break;
+      case "Port":
+        port = value;
+        break;
+      case "Interface":
+        expect(value).toBe(port);
+        bridge[port] = "";
+        break;
+      case "type":
+        bridge[port] = value;
+        break;
+      case "datapath_type":
+      case "":
+        break;
+      default:
+        // The first line is the database's identity.
+        if (!/^[0-9a-f-]{36}$/.test(word)) throw new Error(`unexpected: ${line}`);
+    }
+  }
+  return bridges;
+}
+
+describe.skipIf(!able)("the session of cloonix's documentation", () => {
+  let before: Machine;
+  let cloonix: CloonixSite;
+  const run = (line: string) => cloonix.said(line.replaceAll("nemo", NET));
+
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    cloonix = await createCloonixSite(NET);
+    // An image in the caller's folder.
+    await cloonix.said("qemu-img create -q -f qcow2 bookworm.qcow2 16M");
+  });
+  afterAll(async () => {
+    await cloonix[Symbol.asyncDispose]();
+    await expectSameMachine(before, { ours: new RegExp(NET) });
+  });
+
+  test("its commands are taken as they are", async () => {
+    expect(await run("cloonix_net nemo")).toBe("UML_CLOONIX_SWITCH NOW RUNNING\n");
+    await run("cloonix_cli nemo add kvm Cloon1 ram=2000 cpu=2 eth=sss bookworm.qcow2");
+    await run("cloonix_cli nemo add kvm Cloon2 ram=2000 cpu=2 eth=sss bookworm.qcow2");
+    await run("cloonix_cli nemo add lan Cloon2 0 lan01");
+    await run("cloonix_cli nemo add lan Cloon1 0 lan01");
+  });
+
+  test("the switch shows the ports that it shows", async () => {
+    const documented = `
+099c0660-6111-4b0f-b3fc-6dae7138bf19
+    Bridge _b_lan01
+        Port s_k_2_0
+            Interface s_k_2_0
+        Port _b_lan01
+            Interface _b_lan01
+                type: internal
+        Port _k_2_0
+            Interface _k_2_0
+        Port s_k_1_0
+            Interface s_k_1_0
+        Port _k_1_0
+            Interface _k_1_0
+`;
+    expect(shown(await run("cloonix_ovs nemo show"))).toEqual(shown(documented));
+  });
+
+  test("its namespace has the interfaces, those too that are on no lan yet", async () => {
+    expect(await run("ip netns list")).toMatch(new RegExp(`^cloonix_${NET}\\b`, "m"));
+    const addr = await run("ip netns exec cloonix_nemo ip addr");
+    const names = [...addr.matchAll(/^\d+: ([^:@]+)/gm)].map(([, name]) => name);
+    for (const n of [0, 1, 2]) expect(names).toContain(`_k_1_${n}`);
+    for (const name of ["_b_lan01", "_k_2_0", "s_k_1_0", "s_k_2_0"]) expect(names).toContain(name);
+    expect(names).not.toContain("s_k_1_1");
+  });
+});

@@ -1,0 +1,181 @@
+/** Carries commands out on the model of the net's yard. */
+import { YardError } from "@switchyard/base";
+import { contradiction, impairSpec, networkSpec, nodeSpec, UNIMPAIRED, withSetting } from "@switchyard/yard/model";
+import {
+  addNode,
+  type Commanded,
+  clearYard,
+  plugNic,
+  removeNode,
+  rowsOf,
+  type Scope,
+  type Store,
+  setImpair,
+  spyNic,
+} from "@switchyard/yard/store";
+import type { Addition, CloonixCommand, Place } from "./command.ts";
+import { dumpLines } from "./dump.ts";
+import { itemOf, settingWords } from "./items.ts";
+import { listLines } from "./list.ts";
+
+/** What the door stands on: a net whose agent runs. */
+export interface Ground {
+  readonly net: string;
+  readonly yard: string;
+  readonly store: Store;
+  /** The name of this host in the database. */
+  readonly host: string;
+  /** The folder of images that all yards of the host share. */
+  readonly images: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+  /** Writes a change and waits for the agent's word; one that failed is withdrawn. */
+  readonly commit: (title: string, write: () => Promise<Commanded>, scope: Scope) => Promise<boolean>;
+}
+
+/** Milliseconds that an item may come later than what is said of it, as scripts make machines in the background. */
+const PATIENCE = 10_000;
+
+/**
+ * Carries one out.
+ *
+ * @returns what it prints
+ * @throws YardError of this door, and what keeps the change from being made
+ */
+export async function runCommand(
+  command: Exclude<CloonixCommand, { do: "yard" | "config" }>,
+  ground: Ground,
+): Promise<readonly string[]> {
+  const { store } = ground;
+  switch (command.do) {
+    case "add":
+      await add(command, ground);
+      return [`OK ${command.name}`];
+    case "plug":
+      await plug(command, command.lan, ground);
+      return [`OK ${command.item} ${command.num} ${command.lan}`];
+    case "unplug":
+      await unplug(command, command.lan, ground);
+      return [`OK ${command.item} ${command.num} ${command.lan}`];
+    case "delete": {
+      const { name } = command;
+      const { spec } = itemNamed(name, ground);
+      const is = itemOf(spec);
+      if (command.item !== undefined && is !== command.item && !(command.item in ALIKE && is === "cru"))
+        throw new YardError("cloonix.wrong-kind", `${name} is a ${is ?? spec.kind} and no ${command.item}`, {
+          hint: `cloonix_cli ${ground.net} del sat ${name} deletes any kind`,
+        });
+      await ground.commit(`del ${name}`, () => removeNode(store, name), { nodes: [name] });
+      return [`OK ${name}`];
+    }
+    case "delete-all":
+      await ground.commit("del all", () => clearYard(store), {});
+      return ["OK"];
+    case "spy": {
+      const { item, num, on } = command;
+      await itemComes(command, ground);
+      const nic = itemNamed(item, ground).nics.find(({ index }) => index === num);
+      const write = () => spyNic(store, item, nic?.name ?? String(num), on);
+      await ground.commit(`snf ${item} ${num}`, write, { nodes: [item] });
+      return [`OK ${item} ${num}`];
+    }
+    case "impair":
+      await impair(command, ground);
+      return [`OK ${command.name}`];
+    case "impairment":
+      return impairment(command.name, ground);
+    case "lease":
+      return [lease(command, ground)];
+    case "list":
+      return listLines(rowsOf(store.db), ground);
+    case "dump":
+      return dumpLines(rowsOf(store.db));
+  }
+}
+
+/** Names of what is a container of the oci runtime here. */
+const ALIKE = { cru: true, zip: true, cvm: true } as const;
+
+async function add({ name, node, natplug }: Addition, ground: Ground): Promise<void> {
+  const { store, environment, yard, host } = ground;
+  const spec = nodeSpec(name, node, { networks: rowsOf(store.db).networks, environment });
+  const place = { yard, host };
+  await ground.commit(`add ${name}`, () => addNode(store, spec, place), { nodes: [name] });
+  if (natplug === undefined) return;
+  const [nat, lan] = [`nat_${name}`, `lan_nat_${name}`];
+  await add({ name: nat, node: { kind: "nat", nics: ["none"] } }, ground);
+  await plug({ item: nat, num: 0 }, lan, ground);
+  await plug({ item: name, num: natplug }, lan, ground);
+}
+
+async function plug(at: Place, lan: string, ground: Ground): Promise<void> {
+  const { store, environment, yard, host } = ground;
+  const spec = networkSpec(lan, {}, environment);
+  await itemComes(at, ground);
+  await ground.commit(
+    `add lan ${at.item} ${at.num} ${lan}`,
+    () => plugNic(store, at.item, at.num, spec, { yard, host }),
+    { nodes: [at.item], networks: [lan] },
+  );
+}
+
+async function unplug({ item, num }: Place, lan: string, ground: Ground): Promise<void> {
+  const { store, yard, host } = ground;
+  const nic = itemNamed(item, ground).nics.find(({ index }) => index === num);
+  if (nic !== undefined && nic.network !== lan)
+    throw new YardError(
+      "cloonix.not-plugged",
+      `${item} ${num} is ${nic.network === undefined ? "on no lan" : `on ${nic.network}`}`,
+    );
+  await ground.commit(`del lan ${item} ${num} ${lan}`, () => plugNic(store, item, num, undefined, { yard, host }), {
+    nodes: [item],
+  });
+}
+
+async function impair(command: Extract<CloonixCommand, { do: "impair" }>, ground: Ground): Promise<void> {
+  const { name, dir, setting, value } = command;
+  itemNamed(name, ground);
+  const write = () =>
+    setImpair(ground.store, { node: name }, (present) => {
+      const ways = [present?.forward ?? UNIMPAIRED, present?.backward ?? UNIMPAIRED] as const;
+      const after = withSetting(ways[dir], setting, value);
+      const wrong = contradiction(after);
+      if (wrong) throw wrong.error;
+      return dir === 0 ? impairSpec(after, ways[1]) : impairSpec(ways[0], after);
+    });
+  await ground.commit(`cnf a2b ${name}`, write, { nodes: [name] });
+}
+
+function impairment(name: string, ground: Ground): readonly string[] {
+  const { spec } = itemNamed(name, ground);
+  if (spec.kind !== "a2b")
+    throw new YardError("cloonix.wrong-kind", `${name} is a ${itemOf(spec) ?? spec.kind} and no a2b`);
+  const { forward = UNIMPAIRED, backward = UNIMPAIRED } = spec.impair ?? {};
+  return [...settingWords(name, 0, forward), ...settingWords(name, 1, backward)].map(([, words = ""]) => words);
+}
+
+function lease({ nat, node }: Extract<CloonixCommand, { do: "lease" }>, ground: Ground): string {
+  itemNamed(nat, ground);
+  itemNamed(node, ground);
+  throw new YardError("cloonix.no-lease", `${node} has no address of ${nat}`);
+}
+
+/** @throws YardError `node.unknown` */
+function itemNamed(name: string, { store, net }: Ground) {
+  const node = rowsOf(store.db).nodes.find((it) => it.name === name);
+  if (node !== undefined) return node;
+  throw new YardError("node.unknown", `the net ${net} has no item ${name}`, {
+    hint: `cloonix_cli ${net} dmp shows what there is`,
+  });
+}
+
+/** Waits for an item that somebody is just adding. @throws YardError `node.unknown` */
+async function itemComes({ item }: Place, ground: Ground): Promise<void> {
+  const { store, signal } = ground;
+  const there = () => store.db.table("Node").find({ name: item }) !== undefined;
+  await store.db.waitFor(there, { timeout: PATIENCE, signal }).catch((error) => {
+    signal.throwIfAborted();
+    if (there()) throw error;
+  });
+  itemNamed(item, ground);
+}
