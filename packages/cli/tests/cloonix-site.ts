@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { NAMES } from "@switchyard/doors/cloonix";
-import { selfCommand } from "../src/self.ts";
 import { createSite, type Result, type Site } from "./yard.ts";
+
+const executable = new URL("../../../dist/yard", import.meta.url).pathname;
 
 /** cloonix's commands as a user of them has them, in folders of their own. */
 export interface CloonixSite extends AsyncDisposable {
@@ -17,14 +17,6 @@ export interface CloonixSite extends AsyncDisposable {
 export async function createCloonixSite(net: string): Promise<CloonixSite> {
   const site = await createSite();
   const bin = join(site.folder, "..", "bin");
-  // The name that a program is called by is what `exec -a` says.
-  for (const name of NAMES)
-    site.write(
-      `../bin/${name}`,
-      `#!/bin/bash\nexec -a ${name} ${selfCommand()
-        .map((word) => `'${word}'`)
-        .join(" ")} "$@"\n`,
-    );
   const env = { ...site.env, PATH: `${bin}:${process.env.PATH}` };
   const shell = async (text: string): Promise<Result> => {
     const child = Bun.spawn(["bash", "-c", text], {
@@ -41,7 +33,8 @@ export async function createCloonixSite(net: string): Promise<CloonixSite> {
     ]);
     return { code, stdout, stderr };
   };
-  await shell(`chmod +x '${bin}'/*`);
+  const { code, stderr } = await shell(`'${executable}' cloonix install '${bin}'`);
+  if (code !== 0) throw new Error(`the commands are not in place: ${stderr}`);
   return {
     site,
     net,

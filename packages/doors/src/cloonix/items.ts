@@ -65,9 +65,9 @@ export function additionWords(node: NodeEntry, wording: Wording): readonly strin
       const env = Object.entries(spec.env).map(([key, value]) => `${key}=${value}`);
       return [
         ...[item, name, ...eth, spec.rootfs ?? spec.image ?? ""],
+        ...(launched && !idle ? [`--customer_launch=${launch}`] : []),
         ...(env.length === 0 ? [] : [`--startup_env=${env.join(" ")}`]),
         ...(spec.binds.length === 0 ? [] : [`--vmount=${spec.binds.join(" ")}`]),
-        ...(launched && !idle ? [`--customer_launch=${launch}`] : []),
         ...(spec.privileged ? ["--privileged"] : []),
         ...macWords(node, wording),
       ];

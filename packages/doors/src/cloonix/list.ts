@@ -18,7 +18,8 @@ export interface Listing extends Wording {
 export function listLines(rows: Rows, listing: Listing): string[] {
   const items: string[] = [];
   const lans: string[] = [];
-  const later: string[] = [];
+  const impaired: string[] = [];
+  const spied: string[] = [];
   const comments: string[] = [];
   const command = (...words: readonly string[]) => `cloonix_cli ${listing.net} ${words.map(quoted).join(" ")}`;
   for (const node of rows.nodes) {
@@ -32,19 +33,19 @@ export function listLines(rows: Rows, listing: Listing): string[] {
     if (!isSaid(node, words, listing)) comments.push(`# ${name} is more than these commands can say`);
     for (const { index, network, spy } of nics) {
       if (network !== undefined) lans.push(command("add", "lan", name, String(index), network));
-      if (spy && !hasEths(spec.kind)) later.push(command("snf", name, String(index), "1"));
+      if (spy && !hasEths(spec.kind)) spied.push(command("snf", name, String(index), "1"));
     }
     if (spec.kind !== "a2b" || spec.impair === undefined) continue;
     const { forward, backward } = spec.impair;
     for (const set of [...settingWords(name, 0, forward), ...settingWords(name, 1, backward)])
-      later.push(command("cnf", "a2b", ...set));
+      impaired.push(command("cnf", "a2b", ...set));
   }
   const joined = new Set(rows.nodes.flatMap(({ nics }) => nics.flatMap(({ network }) => network ?? [])));
   for (const { name, type, cidr } of rows.networks)
     if (type !== "lan" || cidr.length > 0 || !joined.has(name))
       comments.push(`# the network ${name}, of type ${type}, is more than these commands can say`);
   for (const { name } of rows.links) comments.push(`# the link ${name} cannot be made by these commands`);
-  return [...items, ...lans, ...later, ...comments];
+  return [...items, ...lans, ...impaired, ...spied, ...comments];
 }
 
 /** Whether the words make the very same node. */
