@@ -3,7 +3,7 @@ import { run } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
 import { temporaryFolder } from "@switchyard/testing";
 import { type PluginCall, runPlugin, type SwitchPlace } from "../src/cni/mod.ts";
-import { type TestSwitch, testSwitch } from "./switch.ts";
+import { caughtUp, type TestSwitch, testSwitch } from "./switch.ts";
 
 /** Where Debian's containernetworking-plugins are. */
 export const PLUGINS = "/usr/lib/cni";
@@ -94,6 +94,7 @@ export async function cniSite(): Promise<CniSite> {
         input: async () => (typeof conf === "string" ? conf : JSON.stringify(conf)),
         warn: (line) => void log.push(line),
       });
+      await caughtUp(sw.db);
       return { code: exitCode, json: output === "" ? undefined : JSON.parse(output), log };
     },
     async ip(netns, ...args) {

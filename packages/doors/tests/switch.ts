@@ -109,7 +109,7 @@ export async function testSwitch(
 }
 
 /** Resolves when the replica has what others have committed by now: every change raises next_cfg. */
-async function caughtUp(db: Switch): Promise<void> {
+export async function caughtUp(db: Switch): Promise<void> {
   const [answer] = await db.execute([{ op: "select", table: "Open_vSwitch", where: [], columns: ["next_cfg"] }]);
   const next = Number(/"next_cfg":(\d+)/.exec(JSON.stringify(answer))?.[1] ?? 0);
   await db.waitFor(() => Number(db.table("Open_vSwitch").single()?.next_cfg ?? 0) >= next, { timeout: 5_000 });
