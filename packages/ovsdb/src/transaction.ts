@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { decodeValue, encodeValue } from "./codec.ts";
 import type { AnyCondition } from "./condition.ts";
 import { Draft } from "./draft.ts";
@@ -112,7 +111,7 @@ export class TransactionBuilder {
 
   insert(name: string, columns: Columns): Uuid {
     const schema = this.#schema(name);
-    const uuid = randomUUID() as string as Uuid;
+    const uuid = crypto.randomUUID() as string as Uuid;
     const wire: { [column: string]: Json } = {};
     const at = this.#operations.length;
     this.#inserted.set(uuid, { table: schema, at, final: uuid });

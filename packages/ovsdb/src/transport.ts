@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import * as net from "node:net";
-import * as tls from "node:tls";
+// Loaded where it is used: it costs a short command more than its work.
+import type { TLSSocket } from "node:tls";
 import { BadRemoteError, ConnectError } from "./errors.ts";
 
 /** One way to a server (ovsdb(7), "Connection Methods"). */
@@ -103,8 +104,9 @@ export async function connect(remote: Remote, files: TlsFiles | undefined, signa
         return await accept(net.createServer(), { host: remote.host, port: remote.port }, signal);
       case "pssl": {
         const options = await credentials(required(remote, files));
-        const server = tls.createServer({ ...options, requestCert: true, rejectUnauthorized: true });
-        return await accept(server, { host: remote.host, port: remote.port }, signal);
+        const { createServer } = await import("node:tls");
+        const server = createServer({ ...options, requestCert: true, rejectUnauthorized: true });
+        return await accept(server, { host: remote.host, port: remote.port }, signal, "secureConnection");
       }
     }
   } catch (error) {
@@ -140,7 +142,8 @@ async function connectTls(
   signal: AbortSignal,
 ): Promise<Transport> {
   const { key, cert, ca } = await credentials(files);
-  const socket = tls.connect({
+  const { connect } = await import("node:tls");
+  const socket = connect({
     host: remote.host,
     port: remote.port,
     key,
@@ -160,7 +163,7 @@ async function connectTls(
 }
 
 /** The self-signed certificate at the end of the server's chain, in PEM. */
-function authorityOf(socket: tls.TLSSocket): string | undefined {
+function authorityOf(socket: TLSSocket): string | undefined {
   let certificate = socket.getPeerCertificate(true);
   while (certificate.issuerCertificate && certificate.issuerCertificate.fingerprint256 !== certificate.fingerprint256)
     certificate = certificate.issuerCertificate;
@@ -169,7 +172,12 @@ function authorityOf(socket: tls.TLSSocket): string | undefined {
   return `-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
-function accept(server: net.Server, where: net.ListenOptions, signal: AbortSignal): Promise<Transport> {
+function accept(
+  server: net.Server,
+  where: net.ListenOptions,
+  signal: AbortSignal,
+  event: "connection" | "secureConnection" = "connection",
+): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const finish = () => {
       signal.removeEventListener("abort", aborted);
@@ -184,7 +192,7 @@ function accept(server: net.Server, where: net.ListenOptions, signal: AbortSigna
       finish();
       reject(error);
     });
-    server.once(server instanceof tls.Server ? "secureConnection" : "connection", (socket: net.Socket) => {
+    server.once(event, (socket: net.Socket) => {
       finish();
       resolve(transportOf(socket));
     });

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type CommandResult, tryRun, YardError } from "@switchyard/base";
@@ -113,7 +112,7 @@ async function withSchemaFile(file: string, schema: SchemaDocument, body: (path:
 
 /** A name beside `file` that nobody else uses. */
 function ownFile(file: string, extension: string): string {
-  return `${file}.${randomUUID().slice(0, 8)}.${extension}`;
+  return `${file}.${crypto.randomUUID().slice(0, 8)}.${extension}`;
 }
 
 /** ovsdb(7): the lock file beside a database file. */

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { type Ip, parseIp, YardError } from "@switchyard/base";
 import { applyLinks, type NamespaceRef, viewNamespace } from "@switchyard/linux";
 import type { Uuid } from "@switchyard/ovsdb";
@@ -194,7 +193,7 @@ function removeStale(edit: SwitchEdit, name: string): void {
 
 /** `vx<vni>_` and four characters of the peer's hash. */
 export function tunnelName(vni: number, peer: Ip): string {
-  return `vx${vni}_${createHash("sha256").update(peer).digest("base64url").replace(/[-_]/g, "").slice(0, 4)}`;
+  return `vx${vni}_${new Bun.CryptoHasher("sha256").update(peer).digest("base64url").replace(/[-_]/g, "").slice(0, 4)}`;
 }
 
 function isTunnel({ external_ids }: PortRow, vni: number): boolean {

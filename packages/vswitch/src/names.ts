@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { YardError } from "@switchyard/base";
 
 /** The kernel's limit for an interface's name: IFNAMSIZ less the final NUL (linux/if.h). */
@@ -68,7 +67,7 @@ function numbered(prefix: string, objId: number, n: number): string {
 function fit(prefix: string, name: string): string {
   if (LITERAL.test(name) && prefix.length + name.length <= NAME_MAX) return prefix + name;
   const kept = name.replace(/[^A-Za-z0-9]/g, "").slice(0, NAME_MAX - prefix.length - DIGITS - 1);
-  let hash = createHash("sha256").update(name).digest().readBigUInt64BE();
+  let hash = new Bun.CryptoHasher("sha256").update(name).digest().readBigUInt64BE();
   let digits = "";
   for (let i = 0; i < DIGITS; i++, hash /= 62n) digits += BASE62[Number(hash % 62n)];
   return `${prefix}${kept}~${digits}`;

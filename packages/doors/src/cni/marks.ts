@@ -1,5 +1,4 @@
 /** How ports of containers are known again: what stands in external_ids of Port is all that is remembered. */
-import { createHash } from "node:crypto";
 import { bootId } from "@switchyard/linux";
 import { OWNER, type PortRow, type Switch } from "@switchyard/vswitch";
 import type { NetworkConfig } from "./config.ts";
@@ -33,9 +32,11 @@ export interface OwnedPort {
   readonly dead: boolean;
 }
 
+// Bun's own, here and elsewhere in short commands: loading node:crypto takes longer than all that is hashed.
+
 /** The port of a container's interface, and its device on the host. */
 export function portName({ containerId, ifname }: Pick<Request, "containerId" | "ifname">): string {
-  return `cni${createHash("sha256").update(`${containerId}\0${ifname}`).digest("hex").slice(0, 12)}`;
+  return `cni${new Bun.CryptoHasher("sha256").update(`${containerId}\0${ifname}`).digest("hex").slice(0, 12)}`;
 }
 
 /** external_ids of the Port; the last three as ovs-cni has them, for who looks by those. */

@@ -1,5 +1,4 @@
 /** A container's nic in the kernel: a veth, its addresses and routes. */
-import { createHash } from "node:crypto";
 import { contains, family, ipBytes, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
 import { applyLinks, type LinkOp, type NamespaceRef, type Route, viewNamespace } from "@switchyard/linux";
 import type { Result } from "./result.ts";
@@ -122,9 +121,7 @@ function macOf({ ips }: Result): Mac | undefined {
   if (first === undefined) return undefined;
   const [text = ""] = first.address.split("/");
   const bytes = text.includes(":")
-    ? createHash("sha256")
-        .update(ipBytes(parseIp(text)))
-        .digest()
+    ? new Bun.CryptoHasher("sha256").update(ipBytes(parseIp(text))).digest()
     : ipBytes(parseIp(text));
   const tail = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0"));
   return parseMac(["0a", "58", ...tail].join(":"));
