@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 import { basename } from "node:path";
 import type { CloonixName } from "@switchyard/doors/cloonix";
 import { isUsageError, runProgram } from "./program.ts";
@@ -18,9 +17,6 @@ const personalities: Readonly<Record<string, Personality>> = {
   yard: runProgram,
   "yard-extcap": async (...call) => (await import("./capture/extcap.ts")).runExtcap(...call),
   ec: async (...call) => (await import("./ec/run.ts")).ec(...call),
-  switchyard: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "switchyard"),
-  ovs: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "ovs"),
-  userspace: async (session) => (await import("./cni/plugin.ts")).runCniPlugin(session, "userspace"),
   cloonix_net: cloonix("cloonix_net"),
   cloonix_cli: cloonix("cloonix_cli"),
   cloonix_ovs: cloonix("cloonix_ovs"),

@@ -1,17 +1,19 @@
-import { text } from "node:stream/consumers";
+import { readFileSync, writeSync } from "node:fs";
 import { type PluginType, runPlugin } from "@switchyard/doors/cni";
-import type { Session } from "../session.ts";
 
-/** This executable called by a container runtime as a CNI plugin. */
-export async function runCniPlugin(session: Session, type: PluginType): Promise<void> {
-  const { env, signal, streams } = session;
+/** This executable called by a container runtime as a CNI plugin. It ends the process. */
+export async function runCniPlugin(type: PluginType): Promise<never> {
+  const interruption = new AbortController();
+  // A runtime that gives up gets all undone.
+  for (const name of ["SIGINT", "SIGTERM"] as const)
+    process.once(name, () => interruption.abort(new Error(`interrupted by ${name}`)));
   const { output, exitCode } = await runPlugin({
     type,
-    env,
-    signal,
-    input: () => text(streams.stdin),
-    warn: (line) => void streams.stderr.write(`${line}\n`),
+    env: process.env,
+    signal: interruption.signal,
+    input: async () => readFileSync(0, "utf8"),
+    warn: (line) => void writeSync(2, `${line}\n`),
   });
-  streams.stdout.write(output);
-  session.exitCode = exitCode;
+  writeSync(1, output);
+  process.exit(exitCode);
 }
