@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { tryRun } from "@switchyard/base";
 import { z } from "zod";
+import { cni } from "./case-cni.ts";
 import { docker } from "./case-docker.ts";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
@@ -27,6 +28,7 @@ const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
   ovs,
   plug,
   docker,
+  cni,
 };
 const file = new URL("results.json", import.meta.url).pathname;
 const Results = z.object({ figures: z.array(z.looseObject({ case: z.string() })) });

@@ -18,6 +18,8 @@ export interface BenchYard extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   /** Where its switch's database listens. */
   readonly switchSocket: string;
+  /** The process of its agent. @throws where none runs */
+  agentPid(): number;
   /** Resident memory of the agent in MB (10⁶ bytes). */
   agentMemory(): number;
 }
@@ -40,6 +42,15 @@ export async function benchYard(name: string): Promise<BenchYard> {
     }
     return stdout;
   };
+  const agentPid = () => {
+    const mark = `SWITCHYARD_RUN_DIR=${folder.path}/run`;
+    const agent = processes().find(
+      ({ pid, command }) =>
+        /\bagent\b/.test(command) && textOf(`/proc/${pid}/environ`).includes(mark) && command.includes(name),
+    );
+    if (!agent) throw new Error("the yard's agent does not run");
+    return agent.pid;
+  };
   return {
     name,
     async write(file, text) {
@@ -56,14 +67,9 @@ export async function benchYard(name: string): Promise<BenchYard> {
     argv: (...argv) => [executable, "-y", name, ...argv],
     env,
     switchSocket: `${folder.path}/run/${name}/db.sock`,
+    agentPid,
     agentMemory() {
-      const mark = `SWITCHYARD_RUN_DIR=${folder.path}/run`;
-      const agent = processes().find(
-        ({ pid, command }) =>
-          /\bagent\b/.test(command) && textOf(`/proc/${pid}/environ`).includes(mark) && command.includes(name),
-      );
-      if (!agent) throw new Error("the yard's agent does not run");
-      const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1];
+      const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${agentPid()}/status`, "utf8"))?.[1];
       return (Number(kibibytes) * 1024) / 1e6;
     },
     async [Symbol.asyncDispose]() {

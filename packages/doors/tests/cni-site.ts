@@ -78,7 +78,7 @@ export async function cniSite(): Promise<CniSite> {
       const log: string[] = [];
       const { output, exitCode } = await runPlugin({
         type: "switchyard",
-        place,
+        placeOf: () => place,
         timeout: 5_000,
         ...rest,
         env: {

@@ -3,6 +3,7 @@ import { createLogger } from "@switchyard/base/log";
 import { runAgent } from "@switchyard/yard/agent";
 import type { Command } from "commander";
 import { Option } from "commander";
+import { cniService } from "../cni/service.ts";
 import { examples } from "../help.ts";
 import { selfCommand } from "../self.ts";
 import { needRoot, print, type Session, yardName } from "../session.ts";
@@ -31,12 +32,15 @@ async function agent(session: Session, yard: string, announce: boolean): Promise
   let serving = false;
   try {
     needRoot(["-y", yard, "agent"], "the agent");
+    await using cni = cniService(yard);
     await runAgent(yard, {
       executable: selfCommand(),
       signal: session.signal,
       log: createLogger("agent"),
+      methods: { cni: cni.method },
       onServing: () => {
         serving = true;
+        cni.serving();
         if (announce) print(session, JSON.stringify({ serving: process.pid }));
       },
     });

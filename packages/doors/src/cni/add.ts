@@ -4,12 +4,13 @@ import { type Switch, tunnelBridges } from "@switchyard/vswitch";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { addAddresses, forward } from "./delegate.ts";
-import { findPort, ownedPorts, portIds, portName } from "./marks.ts";
+import { findPort, portIds, portName } from "./marks.ts";
 import { addressing, deleteLink, makeVeth, refuseExisting } from "./nic.ts";
-import { openPlace, placeOf, type SwitchPlace } from "./place.ts";
+import type { SwitchPlace } from "./place.ts";
 import { containerNamespace, type Request } from "./request.ts";
 import { type Result, refuseWithoutAddress } from "./result.ts";
 import { addPort, removePorts } from "./rows.ts";
+import { sweep } from "./sweep.ts";
 import { isAtLeast } from "./versions.ts";
 import { addVhostUser } from "./vhostuser.ts";
 import { later, type Work } from "./work.ts";
@@ -19,22 +20,22 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
   const { attachment, previous } = config;
   if (!isAtLeast(config.version, "0.3.0") && config.ipam === undefined && (previous?.ips.length ?? 0) === 0)
     refuseWithoutAddress(config.version);
-  const place = call.place ?? placeOf(attachment.switch, call.env);
+  const place = call.placeOf(attachment.switch);
   const container = containerNamespace(request, place.namespace);
   if (previous === undefined) refuseExisting(container, request.ifname);
   await using undo = new AsyncDisposableStack();
-  const [opened, given] = await Promise.allSettled([openPlace(place, call.signal), ipam(call, config, undo)]);
+  const [opened, given] = await Promise.allSettled([call.open(place), ipam(call, config, undo)]);
   if (opened.status === "fulfilled") undo.use(opened.value);
   if (given.status === "rejected") throw given.reason;
   if (opened.status === "rejected") throw opened.reason;
-  const db = opened.value;
+  const { db } = opened.value;
   call.step("addresses given");
   if (findPort(db, request) !== undefined)
     throw new YardError(
       "cni.interface-exists",
       `${request.ifname} of container ${request.containerId} is attached already`,
     );
-  await sweep(db, call);
+  await sweep(db, place.namespace, call.limits);
   const work = { call, request, config, place, db, undo };
   const made =
     previous !== undefined
@@ -45,7 +46,7 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
   call.step("result");
   // All is well: nothing is undone, and only the database is to be closed.
   undo.move();
-  await db.close();
+  await opened.value[Symbol.asyncDispose]();
   return { ...made, dns: config.dns ?? made.dns };
 }
 
@@ -104,10 +105,4 @@ async function attachGiven({ call, request, config, db, undo }: Work, previous: 
 function finishes(db: Switch, place: SwitchPlace, bridge: { readonly name: string; readonly datapath_type: string }) {
   if (bridge.datapath_type !== "netdev") return true;
   return place.finishesPackets() && !tunnelBridges(db).has(bridge.name);
-}
-
-/** Ports of ours from before the host's last boot have neither container nor device any more. */
-async function sweep(db: Switch, call: Call): Promise<void> {
-  const dead = new Set(ownedPorts(db).flatMap(({ row, dead }) => (dead ? [row._uuid] : [])));
-  if (dead.size > 0) await removePorts(db, ({ _uuid }) => dead.has(_uuid), call.limits);
 }

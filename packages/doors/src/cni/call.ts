@@ -1,4 +1,5 @@
-import type { SwitchPlace } from "./place.ts";
+import type { SwitchChoice } from "./attachment.ts";
+import type { OpenedSwitch, SwitchPlace } from "./place.ts";
 import type { SwitchLimits } from "./rows.ts";
 
 /** One run of the plugin: what it takes from the world. */
@@ -8,8 +9,10 @@ export interface Call {
   readonly warn: (line: string) => void;
   readonly signal: AbortSignal | undefined;
   readonly limits: SwitchLimits;
-  /** The switch, whatever the configuration says. */
-  readonly place: SwitchPlace | undefined;
+  /** Where the switch is that a configuration names. */
+  readonly placeOf: (choice: SwitchChoice) => SwitchPlace;
+  /** @throws YardError `cni.switch-away` */
+  readonly open: (place: SwitchPlace) => Promise<OpenedSwitch>;
   /** Called after each step that a failure later on has to undo. */
   readonly step: (name: string) => void;
 }

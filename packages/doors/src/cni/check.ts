@@ -9,7 +9,7 @@ import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
 import { isRecord } from "./fields.ts";
 import { findPort, type OwnedPort } from "./marks.ts";
-import { daemonRuns, openPlace, placeOf } from "./place.ts";
+import { daemonRuns } from "./place.ts";
 import { containerNamespace, type Request } from "./request.ts";
 import type { Result } from "./result.ts";
 import { homeOf } from "./rows.ts";
@@ -21,10 +21,11 @@ const CONVERGENCE = 2_000;
 export async function check(call: Call, request: Request, config: NetworkConfig): Promise<void> {
   const { attachment, previous } = config;
   if (previous === undefined) throw new YardError("cni.bad-config", "prevResult is missing: what ADD answered");
-  const place = call.place ?? placeOf(attachment.switch, call.env);
+  const place = call.placeOf(attachment.switch);
   const container = containerNamespace(request, place.namespace);
   await forward("CHECK", config, call);
-  await using db = await openPlace(place, call.signal);
+  await using opened = await call.open(place);
+  const { db } = opened;
   const port = findPort(db, request);
   if (port === undefined)
     throw new YardError(
@@ -43,8 +44,9 @@ export async function check(call: Call, request: Request, config: NetworkConfig)
 
 /** @throws YardError `cni.switch-away`, `cni.no-bridge`, `cni.switch-limited`; the IPAM plugin's own */
 export async function status(call: Call, config: NetworkConfig): Promise<void> {
-  const place = call.place ?? placeOf(config.attachment.switch, call.env);
-  await using db = await openPlace(place, call.signal);
+  const place = call.placeOf(config.attachment.switch);
+  await using opened = await call.open(place);
+  const { db } = opened;
   const { bridge, createBridge } = config.attachment;
   if (!createBridge && db.table("Bridge").find({ name: bridge }) === undefined)
     throw new YardError("cni.no-bridge", `there is no bridge ${bridge}`, {

@@ -2,6 +2,8 @@
 export const codes = {
   "cni.incompatible-version":
     "The plugin does not know the version of CNI that the network configuration names, or the command came with a later one. Set `cniVersion` to one that `CNI_COMMAND=VERSION` lists.",
+  "cni.bad-call":
+    "A yard's agent was called as CNI plugin in words that it does not know: plugin and agent are of different versions. The plugin then does the call itself.",
   "cni.unsupported":
     "The network configuration asks for something that the plugin does not do; the message names it. Take the field out, or use the plugin that serves it.",
   "cni.bad-environment":

@@ -6,7 +6,7 @@ import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
 import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
 import { deleteLink } from "./nic.ts";
-import { openPlace, placeOf, type SwitchPlace } from "./place.ts";
+import type { OpenedSwitch, SwitchPlace } from "./place.ts";
 import type { Request } from "./request.ts";
 import { removePorts } from "./rows.ts";
 import { removeSocket, socketOf } from "./vhostuser.ts";
@@ -16,7 +16,7 @@ import { removeSocket, socketOf } from "./vhostuser.ts";
  * nic goes, and its row is found by GC, by the next DEL, or after a reboot by the next ADD.
  */
 export async function del(call: Call, request: Request, config: NetworkConfig): Promise<void> {
-  const place = call.place ?? placeOf(config.attachment.switch, call.env);
+  const place = call.placeOf(config.attachment.switch);
   const [freed, removed] = await Promise.allSettled([
     forward("DEL", config, call),
     withSwitch(call, place, (db) => {
@@ -35,7 +35,7 @@ export async function collect(call: Call, config: NetworkConfig): Promise<void> 
   const { valid } = config;
   if (valid === undefined)
     throw new YardError("cni.bad-config", "cni.dev/valid-attachments is missing: what the runtime still has");
-  const place = call.place ?? placeOf(config.attachment.switch, call.env);
+  const place = call.placeOf(config.attachment.switch);
   const stands = ({ containerId, ifname, dead }: OwnedPort) =>
     !dead && valid.some((one) => one.containerId === containerId && one.ifname === ifname);
   const outcomes = await Promise.allSettled([
@@ -63,14 +63,14 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
 }
 
 async function withSwitch(call: Call, place: SwitchPlace, body: (db: Switch) => Promise<void>): Promise<void> {
-  let db: Switch;
+  let opened: OpenedSwitch;
   try {
-    db = await openPlace(place, call.signal);
+    opened = await call.open(place);
   } catch (thrown) {
     if (!(thrown instanceof YardError) || thrown.code !== "cni.switch-away") throw thrown;
     call.warn(`${thrown.message}: its row stays until it runs again`);
     return;
   }
-  await using _db = db;
-  await body(db);
+  await using _opened = opened;
+  await body(opened.db);
 }

@@ -12,6 +12,9 @@ export class DelegateError extends YardError {
   }
 }
 
+/** The switch that a configuration names is not the one that is open here. */
+export class Elsewhere extends Error {}
+
 /** Below 100 as the specification has them; 8 is what the reference implementation says of namespaces. */
 const numbers: Readonly<Record<string, number>> = {
   "cni.incompatible-version": 1,

@@ -8,6 +8,11 @@ import { type Switch, schema, userspaceTso } from "@switchyard/vswitch";
 import { SYSTEM_YARD, yardPaths } from "@switchyard/yard/paths";
 import type { SwitchChoice } from "./attachment.ts";
 
+/** The database of a switch while one call needs it. Disposing gives it back. */
+export interface OpenedSwitch extends AsyncDisposable {
+  readonly db: Switch;
+}
+
 export interface SwitchPlace {
   /** `unix:/run/openvswitch/db.sock` */
   readonly remote: string;
@@ -71,6 +76,12 @@ export async function openPlace(place: SwitchPlace, signal: AbortSignal | undefi
   } catch (thrown) {
     throw thrown instanceof ConnectError ? away(place, thrown) : thrown;
   }
+}
+
+/** The same for one call, closed with it. */
+export async function openForCall(place: SwitchPlace, signal: AbortSignal | undefined): Promise<OpenedSwitch> {
+  const db = await openPlace(place, signal);
+  return { db, [Symbol.asyncDispose]: () => db.close() };
 }
 
 /** Whether ovs-vswitchd runs; undefined where its pid file is not to be seen from here. */

@@ -1,16 +1,17 @@
 /** The plugin: one call of a runtime, answered on standard output (CNI SPEC 1.1.0, section 2). */
 import { YardError } from "@switchyard/base";
 import { add } from "./add.ts";
+import type { SwitchChoice } from "./attachment.ts";
 import type { Call } from "./call.ts";
 import { check, status } from "./check.ts";
 import { type PluginType, readConfig, versionOf } from "./config.ts";
 import { collect, del } from "./del.ts";
-import { errorReport } from "./errors.ts";
-import { isRecord } from "./fields.ts";
-import type { SwitchPlace } from "./place.ts";
-import { commandOf, requestOf } from "./request.ts";
+import { Elsewhere, errorReport } from "./errors.ts";
+import { type OpenedSwitch, openForCall, placeOf, type SwitchPlace } from "./place.ts";
+import { checkCommandVersion, commandOf, requestOf } from "./request.ts";
 import { renderResult } from "./result.ts";
-import { checkCommandVersion, isVersion, NEWEST, VERSIONS } from "./versions.ts";
+import { versionReport } from "./version-report.ts";
+import { VERSIONS } from "./versions.ts";
 
 export interface PluginCall {
   /** The name that it was called by, which is the dialect's. */
@@ -21,8 +22,10 @@ export interface PluginCall {
   /** A line for the runtime's log: standard error. */
   readonly warn: (line: string) => void;
   readonly signal?: AbortSignal;
-  /** The switch, whatever the configuration says. */
-  readonly place?: SwitchPlace;
+  /** In place of what a host has. @throws Elsewhere */
+  readonly placeOf?: (choice: SwitchChoice) => SwitchPlace;
+  /** A database that is open already, in place of one for this call. */
+  readonly open?: (place: SwitchPlace) => Promise<OpenedSwitch>;
   /** Milliseconds that the switch may take; 20,000 by default. */
   readonly timeout?: number;
   /** Called after each step of ADD; what it throws is undone as any failure is. */
@@ -34,7 +37,7 @@ export interface PluginAnswer {
   readonly exitCode: 0 | 1;
 }
 
-/** Does what CNI_COMMAND says. It never throws. */
+/** Does what CNI_COMMAND says. @throws Elsewhere only, before anything was done */
 export async function runPlugin(options: PluginCall): Promise<PluginAnswer> {
   const { env } = options;
   if ((env.CNI_COMMAND ?? "") === "") {
@@ -50,19 +53,28 @@ export async function runPlugin(options: PluginCall): Promise<PluginAnswer> {
     });
     return { output: await answer(options, input), exitCode: 0 };
   } catch (error) {
+    if (error instanceof Elsewhere) throw error;
     return { output: errorReport(error, versionOf(input), env.CNI_COMMAND), exitCode: 1 };
   }
 }
 
 async function answer(options: PluginCall, input: string): Promise<string> {
-  const { env, type, warn, signal, timeout, place, step } = options;
+  const { env, type, warn, signal, timeout, step, open } = options;
   const command = commandOf(env);
-  if (command === "VERSION") return versions(input);
+  if (command === "VERSION") return versionReport(input);
   const request = requestOf(command, env);
   const config = readConfig(input, type, request, { note: warn, forgiving: command === "DEL" });
   checkCommandVersion(command, config.version);
   const limits = { ...(signal === undefined ? {} : { signal }), ...(timeout === undefined ? {} : { timeout }) };
-  const call: Call = { env, warn, signal, limits, place, step: step ?? (() => {}) };
+  const call: Call = {
+    env,
+    warn,
+    signal,
+    limits,
+    placeOf: options.placeOf ?? ((choice) => placeOf(choice, env)),
+    open: open ?? ((at) => openForCall(at, signal)),
+    step: step ?? (() => {}),
+  };
   switch (command) {
     case "ADD":
       return renderResult(await add(call, request, config), config.version);
@@ -79,14 +91,4 @@ async function answer(options: PluginCall, input: string): Promise<string> {
       await status(call, config);
       return "";
   }
-}
-
-/** Whatever came on standard input: a runtime asks before it knows anything. */
-function versions(input: string): string {
-  let cniVersion: string = NEWEST;
-  try {
-    const value: unknown = JSON.parse(input);
-    if (isRecord(value) && isVersion(value.cniVersion)) cniVersion = value.cniVersion;
-  } catch {}
-  return JSON.stringify({ cniVersion, supportedVersions: VERSIONS });
 }

@@ -2,6 +2,7 @@
 import { statSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import { checkLinkName, type NamespaceRef, namespaceId } from "@switchyard/linux";
+import { isAtLeast, type Version } from "./versions.ts";
 
 export const COMMANDS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 
@@ -26,6 +27,19 @@ const required: Readonly<Record<Command, readonly string[]>> = {
   STATUS: ["CNI_PATH"],
   VERSION: [],
 };
+
+/** The commands that later versions brought. */
+const since: Readonly<Record<string, Version>> = { CHECK: "0.4.0", GC: "1.1.0", STATUS: "1.1.0" };
+
+/** @throws YardError `cni.incompatible-version` for a command that the configuration's version does not have */
+export function checkCommandVersion(command: Command, version: Version): void {
+  const first = since[command];
+  if (first !== undefined && !isAtLeast(version, first))
+    throw new YardError(
+      "cni.incompatible-version",
+      `${command} came with CNI ${first}, and the network configuration is of ${version}`,
+    );
+}
 
 /** The grammar of container ids and network names. */
 export const IDENTIFIER = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;

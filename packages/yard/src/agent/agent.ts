@@ -56,6 +56,8 @@ export interface AgentOptions {
   readonly executable: readonly string[];
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** What else is served by the agent's socket: other doors' calls. */
+  readonly methods?: Readonly<Record<string, Method>>;
   /** Called once the agent serves. */
   readonly onServing?: () => void;
 }
@@ -97,6 +99,7 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   // Closed last: its end tells that the yard is gone.
   const socket = stack.use(
     await serveSocket(paths.agentSocket, group, {
+      ...options.methods,
       hello: () => ({ pid: process.pid, yard, build }),
       ...agent.requests(),
       /** Takes the whole yard away; the connection's end tells that it is done. */

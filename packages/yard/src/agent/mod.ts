@@ -12,6 +12,6 @@ export { containerName, guestDevice, nodeNamespace } from "./names.ts";
 export * from "./paths.ts";
 export { previewPlan } from "./preview.ts";
 export { runRelay } from "./relay.ts";
-export { type AgentConnection, connectSocket } from "./socket.ts";
+export { type AgentConnection, connectSocket, type Method } from "./socket.ts";
 export { finishesPackets, systemSwitchAbsence } from "./system-switch.ts";
 export { listYards, stopYard, type YardSummary } from "./yards.ts";

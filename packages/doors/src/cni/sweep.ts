@@ -1,0 +1,26 @@
+import { type NamespaceRef, viewNamespace } from "@switchyard/linux";
+import type { PortRow, Switch } from "@switchyard/vswitch";
+import { ownedPorts } from "./marks.ts";
+import { removePorts, type SwitchLimits } from "./rows.ts";
+
+/**
+ * Takes away ports of ours whose device is gone for sure: those from before the host's last boot, and those whose
+ * veth went with its namespace.
+ *
+ * @param home where the switch's devices are
+ */
+export async function sweep(db: Switch, home: NamespaceRef, limits: SwitchLimits): Promise<void> {
+  const owned = ownedPorts(db);
+  // Only what the switch complains of is looked for: an ADD that goes on has its device before its row.
+  const broken = owned.filter(({ row, way, dead }) => !dead && way === "veth" && fails(db, row));
+  const links = broken.length === 0 ? undefined : viewNamespace(home).links;
+  const gone = new Set([
+    ...owned.filter(({ dead }) => dead).map(({ row }) => row._uuid),
+    ...broken.filter(({ row }) => links?.has(row.name) === false).map(({ row }) => row._uuid),
+  ]);
+  if (gone.size > 0) await removePorts(db, ({ _uuid }) => gone.has(_uuid), limits);
+}
+
+function fails(db: Switch, { interfaces }: PortRow): boolean {
+  return [...interfaces].some((uuid) => db.table("Interface").get(uuid)?.error !== undefined);
+}
