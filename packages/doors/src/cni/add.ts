@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { addAddresses, forward } from "./delegate.ts";
 import { findPort, portIds, portName } from "./marks.ts";
-import { addressing, deleteLink, makeVeth, refuseExisting } from "./nic.ts";
+import { address, addressing, deleteLink, makeVeth, refuseExisting, seenNic } from "./nic.ts";
 import type { SwitchPlace } from "./place.ts";
 import { containerNamespace, type Request } from "./request.ts";
 import { type Result, refuseWithoutAddress } from "./result.ts";
@@ -22,69 +22,86 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
     refuseWithoutAddress(config.version);
   const place = call.placeOf(attachment.switch);
   const container = containerNamespace(request, place.namespace);
-  if (previous === undefined) refuseExisting(container, request.ifname);
   await using undo = new AsyncDisposableStack();
-  const [opened, given] = await Promise.allSettled([call.open(place), ipam(call, config, undo)]);
-  if (opened.status === "fulfilled") undo.use(opened.value);
-  if (given.status === "rejected") throw given.reason;
-  if (opened.status === "rejected") throw opened.reason;
-  const { db } = opened.value;
-  call.step("addresses given");
+  // What takes others time is begun first.
+  const opening = call.open(place);
+  opening.catch(() => {});
+  undo.defer(async () => (await opening.catch(() => undefined))?.[Symbol.asyncDispose]());
+  if (previous === undefined) refuseExisting(container, request.ifname);
+  // Addresses are given while the port is made; behind another plugin, that one has seen to them.
+  const given = previous === undefined ? ipam(call, config, undo) : Promise.resolve(undefined);
+  given.catch(() => {});
+  try {
+    const opened = await opening;
+    const made = await attach({ call, request, config, place, db: opened.db, undo, given });
+    call.step("result");
+    // All is well: nothing is undone, and only the database is to be given back.
+    undo.move();
+    await opened[Symbol.asyncDispose]();
+    return { ...made, dns: config.dns ?? made.dns };
+  } catch (error) {
+    // What is still being given is taken back with the rest.
+    await given.catch(() => {});
+    throw error;
+  }
+}
+
+async function attach(work: Work): Promise<Result> {
+  const { call, request, config, place, db } = work;
   if (findPort(db, request) !== undefined)
     throw new YardError(
       "cni.interface-exists",
       `${request.ifname} of container ${request.containerId} is attached already`,
     );
   await sweep(db, place.namespace, call.limits);
-  const work = { call, request, config, place, db, undo };
-  const made =
-    previous !== undefined
-      ? await attachGiven(work, previous)
-      : attachment.way.kind === "veth"
-        ? await attachVeth(work, given.value)
-        : await addVhostUser({ ...work, way: attachment.way, given: given.value });
-  call.step("result");
-  // All is well: nothing is undone, and only the database is to be closed.
-  undo.move();
-  await opened.value[Symbol.asyncDispose]();
-  return { ...made, dns: config.dns ?? made.dns };
+  const { previous, attachment } = config;
+  if (previous !== undefined) return attachGiven(work, previous);
+  return attachment.way.kind === "veth" ? attachVeth(work) : addVhostUser(work, attachment.way);
 }
 
 async function ipam(call: Call, config: NetworkConfig, undo: AsyncDisposableStack): Promise<Result | undefined> {
   const result = await addAddresses(config, call);
-  if (result !== undefined) later(undo, call, () => forward("DEL", config, call));
+  if (result === undefined) return undefined;
+  later(undo, call, () => forward("DEL", config, call));
+  call.step("addresses given");
   return result;
 }
 
-async function attachVeth(work: Work, given: Result | undefined): Promise<Result> {
-  const { call, request, config, place, db, undo } = work;
+async function attachVeth(work: Work): Promise<Result> {
+  const { call, request, config, place, db, undo, given } = work;
   const { attachment } = config;
   const container = containerNamespace(request, place.namespace);
   const port = portName(request);
-  const { ops, mac } = given === undefined ? { ops: [], mac: undefined } : addressing(given, request.ifname);
   const bridge = db.table("Bridge").find({ name: attachment.bridge });
   const wish = {
     port,
     ifname: request.ifname,
     alias: `cni ${request.containerId.slice(0, 64)} ${request.ifname}`,
-    mac: attachment.mac ?? mac,
+    mac: attachment.mac,
     mtu: attachment.mtu,
     offloads: bridge === undefined || finishes(db, place, bridge),
+    up: config.ipam === undefined,
   };
-  const veth = makeVeth(place.namespace, container, wish, ops);
+  const hostMac = makeVeth(place.namespace, container, wish);
   later(undo, call, () => deleteLink(place.namespace, port));
   call.step("nic made");
   await addPort(db, attachment, { name: port }, portIds(request, config, "veth"), call.limits);
   later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
   call.step("port added");
+  const addresses = await given;
+  if (addresses !== undefined) {
+    const { ops, mac } = addressing(addresses, request.ifname);
+    address(container, request.ifname, attachment.mac === undefined ? mac : undefined, ops);
+  }
+  const { mac, mtu } = seenNic(container, request.ifname);
   return {
     interfaces: [
-      { name: port, mac: veth.hostMac, mtu: veth.mtu },
-      { name: request.ifname, mac: veth.mac, mtu: veth.mtu, sandbox: request.netns },
+      { name: port, mac: hostMac, mtu },
+      { name: request.ifname, mac, mtu, sandbox: request.netns },
     ],
-    ips: (given?.ips ?? []).map((ip) => ({ ...ip, interface: 1 })),
-    routes: given?.routes ?? [],
-    dns: given?.dns ?? {},
+    ips: (addresses?.ips ?? []).map((ip) => ({ ...ip, interface: 1 })),
+    routes: addresses?.routes ?? [],
+    dns: addresses?.dns ?? {},
   };
 }
 

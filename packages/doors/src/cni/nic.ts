@@ -1,6 +1,6 @@
 /** A container's nic in the kernel: a veth, its addresses and routes. */
 import { contains, family, ipBytes, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
-import { applyLinks, type LinkOp, type NamespaceRef, type Route, viewNamespace } from "@switchyard/linux";
+import { applyLinks, type LinkFailure, type LinkOp, type NamespaceRef, type Route, viewNamespace } from "@switchyard/linux";
 import type { Result } from "./result.ts";
 
 /** What both ends shall be. */
@@ -12,11 +12,12 @@ export interface VethWish {
   readonly mac: Mac | undefined;
   readonly mtu: number | undefined;
   readonly offloads: boolean;
+  /** Whether it is up at once; else {@link address} brings it up. */
+  readonly up: boolean;
 }
 
-/** Both ends as they are. */
-export interface VethMade {
-  readonly hostMac: string;
+/** The container's end as it is. */
+export interface NicSeen {
   readonly mac: string;
   readonly mtu: number;
 }
@@ -34,50 +35,72 @@ export function refuseExisting(container: NamespaceRef, ifname: string): void {
     throw new YardError("cni.interface-exists", `the container has an interface ${ifname} already`);
 }
 
-/** @throws YardError `cni.link-failed`, with nothing made */
-export function makeVeth(
-  home: NamespaceRef,
-  container: NamespaceRef,
-  wish: VethWish,
-  ops: readonly LinkOp[],
-): VethMade {
-  const { port, ifname, alias, mac, mtu, offloads } = wish;
+/**
+ * @returns the MAC of the switch's end
+ * @throws YardError `cni.link-failed`, with nothing made
+ */
+export function makeVeth(home: NamespaceRef, container: NamespaceRef, wish: VethWish): Mac {
+  const { port, ifname, alias, mac, mtu, offloads, up } = wish;
+  // Ours to choose, so that it need not be read back from among all the host's links.
+  const hostMac = randomMac();
   const veth: LinkOp = {
     op: "veth",
     name: port,
     alias,
+    mac: hostMac,
     up: true,
     port: true,
     ...(mtu === undefined ? {} : { mtu }),
     peer: {
       name: ifname,
       namespace: container,
-      up: true,
+      up,
       ...(mac === undefined ? {} : { mac }),
       ...(offloads ? {} : { offloads: false }),
     },
   };
-  const failures = applyLinks([
-    { namespace: home, ops: [veth] },
-    { namespace: container, ops },
-  ]);
-  const [failure] = failures;
-  if (failure !== undefined) {
-    // Whose name it is that was taken is not ours to delete.
-    if (!(failure.op === veth && failure.errno === "EEXIST")) deleteLink(home, port);
-    throw new YardError("cni.link-failed", `${describe(failure.op)}: ${failure.message}`);
-  }
-  const [near, far] = [viewNamespace(home).links.get(port), viewNamespace(container).links.get(ifname)];
-  if (near === undefined || far === undefined)
+  const [failure] = applyLinks([{ namespace: home, ops: [veth] }]);
+  if (failure === undefined) return hostMac;
+  // Whose name it is that was taken is not ours to delete.
+  if (failure.errno !== "EEXIST") deleteLink(home, port);
+  throw linkFailed(failure);
+}
+
+/**
+ * Gives an interface that is down its MAC, brings it up, and gives it its addresses and routes.
+ *
+ * @throws YardError `cni.link-failed`
+ */
+export function address(container: NamespaceRef, ifname: string, mac: Mac | undefined, ops: readonly LinkOp[]): void {
+  const up: LinkOp = { op: "set", name: ifname, up: true, ...(mac === undefined ? {} : { mac }) };
+  const [failure] = applyLinks([{ namespace: container, ops: [up, ...ops] }]);
+  if (failure !== undefined) throw linkFailed(failure);
+}
+
+/** @throws YardError `cni.link-failed` where it has gone meanwhile */
+export function seenNic(container: NamespaceRef, ifname: string): NicSeen {
+  const link = viewNamespace(container).links.get(ifname);
+  if (link === undefined)
     throw new YardError("cni.link-failed", `the interface ${ifname} was removed by somebody else`);
-  return { hostMac: near.mac, mac: far.mac, mtu: far.mtu };
+  return link;
 }
 
 /** A link that is gone is no failure. */
 export function deleteLink(namespace: NamespaceRef, name: string): void {
   const [failure] = applyLinks([{ namespace, ops: [{ op: "delete", name }] }]);
   if (failure !== undefined && failure.errno !== "ENODEV" && failure.errno !== "ENOENT")
-    throw new YardError("cni.link-failed", `${describe(failure.op)}: ${failure.message}`);
+    throw linkFailed(failure);
+}
+
+function linkFailed({ op, message }: LinkFailure): YardError {
+  return new YardError("cni.link-failed", `${describe(op)}: ${message}`);
+}
+
+/** Of those that are nobody's: bit 1 of the first byte set, and bit 0, the group's, not (IEEE 802). */
+function randomMac(): Mac {
+  const bytes = crypto.getRandomValues(new Uint8Array(6));
+  bytes[0] = ((bytes[0] ?? 0) & 0xfc) | 0x02;
+  return parseMac([...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":"));
 }
 
 /**
@@ -131,6 +154,8 @@ function describe(op: LinkOp): string {
   switch (op.op) {
     case "veth":
       return `making the interface ${op.peer.name}`;
+    case "set":
+      return `bringing up the interface ${op.name}`;
     case "address-add":
       return `giving ${op.name} the address ${op.address}`;
     case "route-add":

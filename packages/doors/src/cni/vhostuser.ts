@@ -17,15 +17,9 @@ const LONGEST = 107;
 /** How much of a container's id its folder is called by; ids may be shorter. */
 const SHORT_ID = 12;
 
-interface SocketWork extends Work {
-  readonly way: VhostUser;
-  /** What IPAM gave; whoever serves the device in the container has to apply it. */
-  readonly given: Result | undefined;
-}
-
 /** @throws YardError `cni.unsupported`, `cni.socket-taken`, `cni.io`, and as `addPort` */
-export async function addVhostUser(work: SocketWork): Promise<Result> {
-  const { call, request, config, db, undo, way, given } = work;
+export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> {
+  const { call, request, config, db, undo } = work;
   if (way.mode === "server")
     throw new YardError("cni.unsupported", "vhost-user sockets that the switch makes (mode server) are not served", {
       hint: "let the container make the socket: mode client, or interfaceType dpdkvhostuserclient",
@@ -51,6 +45,8 @@ export async function addVhostUser(work: SocketWork): Promise<Result> {
   await addPort(db, config.attachment, link, portIds(request, config, "vhostuser"), call.limits);
   later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
   call.step("port added");
+  // Whoever serves the device in the container has to apply it.
+  const given = await work.given;
   return {
     interfaces: [
       {

@@ -3,6 +3,7 @@ import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import type { SwitchPlace } from "./place.ts";
 import type { Request } from "./request.ts";
+import type { Result } from "./result.ts";
 
 /** What the ways of attaching work with. */
 export interface Work {
@@ -11,6 +12,8 @@ export interface Work {
   readonly config: NetworkConfig;
   readonly place: SwitchPlace;
   readonly db: Switch;
+  /** What IPAM gives; it may still be at it. */
+  readonly given: Promise<Result | undefined>;
   /** What is to be done if anything later fails, in reverse order. */
   readonly undo: AsyncDisposableStack;
 }
