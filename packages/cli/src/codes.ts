@@ -15,6 +15,8 @@ export const codes = {
     "The yard's database socket may only be used by root and the group `yard`. Run the command with sudo, or join the group.",
   "privilege.root-needed":
     "The command changes the kernel or enters namespaces, which only root may. Run it with sudo.",
+  "cni.not-built":
+    "The command was run from its sources. Only the built executable can be called by a container runtime: `make build`.",
   "lab.file-missing":
     "The folder has no `*.yard.yaml`, or the named lab file cannot be read. `yard init` writes one to begin with.",
   "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",

@@ -170,6 +170,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/cloonix.ts"),
   },
   {
+    name: "cni",
+    summary: "install and try the CNI plugin for container runtimes",
+    group: host,
+    load: () => import("./commands/cni.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script",
     group: host,

@@ -103,6 +103,7 @@ async function optionValues(option: Option, known: Known): Promise<Completion> {
     case "--initrd":
     case "--user-data":
     case "--key":
+    case "--result":
       return anyFile;
     default:
       return none;

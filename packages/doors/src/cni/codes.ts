@@ -24,6 +24,12 @@ export const codes = {
     "The nic is not as ADD left it; the message lists what differs. Remove the container and add it again.",
   "cni.ofport-taken": "The OpenFlow port that `ofport_request` names belongs to another port.",
   "cni.no-plugin": "The plugin that the configuration delegates to is in no folder of CNI_PATH.",
+  "cni.bad-network":
+    "A network's file cannot be what `yard cni try` takes: a .conf or .conflist, as container runtimes have it.",
+  "cni.plugin-failed":
+    "A plugin of the network failed; the message has its words. What those before it had made was taken back.",
+  "cni.name-taken":
+    "The folder has a program of that name which is none of ours, such as the plugin that ours stands for. `--force` puts ours in its place.",
   "cni.socket-taken":
     "Another container has the vhost-user socket of that path. Leave `socketfile` out, so that each has its own.",
 } as const;

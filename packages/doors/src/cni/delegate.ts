@@ -25,7 +25,7 @@ export interface DelegateCall {
  */
 async function callIpam(command: Command, config: NetworkConfig, call: DelegateCall): Promise<string | undefined> {
   if (config.ipam === undefined) return undefined;
-  const program = findPlugin(config.ipam, call.env);
+  const program = findPlugin(config.ipam, pluginFolders(call.env));
   const env = { ...childEnvironment(call.env), CNI_COMMAND: command };
   const { code, stdout, stderr } = await tryRun([program], { input: config.text, env, timeout: LIMIT });
   for (const line of stderr.split("\n")) if (line.trim() !== "") call.warn(`${config.ipam}: ${line}`);
@@ -63,8 +63,8 @@ export async function forward(command: Command, config: NetworkConfig, call: Del
   await callIpam(command, config, call);
 }
 
-function findPlugin(name: string, env: NodeJS.ProcessEnv): string {
-  const folders = pluginFolders(env);
+/** The file of a plugin. @throws YardError `cni.no-plugin` */
+export function findPlugin(name: string, folders: readonly string[]): string {
   for (const folder of folders) {
     const path = join(folder, name);
     try {
@@ -72,7 +72,7 @@ function findPlugin(name: string, env: NodeJS.ProcessEnv): string {
       return path;
     } catch {}
   }
-  throw new YardError("cni.no-plugin", `there is no plugin ${name} in CNI_PATH`, {
+  throw new YardError("cni.no-plugin", `there is no plugin ${name} in the folders of CNI_PATH`, {
     hint: `install it into ${folders.join(" or ")}`,
   });
 }

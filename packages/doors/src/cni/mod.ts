@@ -1,6 +1,8 @@
 /** The door for container runtimes: a CNI plugin, under the names of three. */
 export { codes } from "./codes.ts";
 export { PLUGIN_TYPES, type PluginType } from "./config.ts";
+export { installPlugins, uninstallPlugins } from "./install.ts";
 export type { SwitchPlace } from "./place.ts";
 export { type PluginAnswer, type PluginCall, runPlugin } from "./plugin.ts";
+export { callNetwork, type NetworkList, type RuntimeAnswer, type RuntimeCall, readNetwork } from "./runtime.ts";
 export { type CniServer, serveCni } from "./serve.ts";

@@ -1,6 +1,13 @@
 /** A container's nic in the kernel: a veth, its addresses and routes. */
 import { contains, family, ipBytes, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
-import { applyLinks, type LinkFailure, type LinkOp, type NamespaceRef, type Route, viewNamespace } from "@switchyard/linux";
+import {
+  applyLinks,
+  type LinkFailure,
+  type LinkOp,
+  type NamespaceRef,
+  type Route,
+  viewNamespace,
+} from "@switchyard/linux";
 import type { Result } from "./result.ts";
 
 /** What both ends shall be. */
@@ -88,8 +95,7 @@ export function seenNic(container: NamespaceRef, ifname: string): NicSeen {
 /** A link that is gone is no failure. */
 export function deleteLink(namespace: NamespaceRef, name: string): void {
   const [failure] = applyLinks([{ namespace, ops: [{ op: "delete", name }] }]);
-  if (failure !== undefined && failure.errno !== "ENODEV" && failure.errno !== "ENOENT")
-    throw linkFailed(failure);
+  if (failure !== undefined && failure.errno !== "ENODEV" && failure.errno !== "ENOENT") throw linkFailed(failure);
 }
 
 function linkFailed({ op, message }: LinkFailure): YardError {
