@@ -11,6 +11,7 @@ export {
   isRoot,
   kernelRelease,
   knowsLinkKind,
+  marksAddresses,
 } from "./kernel.ts";
 export { lockFile } from "./lock.ts";
 export { openMacvtap } from "./macvtap.ts";

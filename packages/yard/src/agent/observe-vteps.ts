@@ -1,5 +1,5 @@
 /** The kernel's own VXLAN devices in the switch's namespace, and what we have given to bridges that they send by. */
-import type { NamespaceView } from "@switchyard/linux";
+import { marksAddresses, type NamespaceView } from "@switchyard/linux";
 import { multicastGroup } from "@switchyard/vswitch";
 import { parseAlias } from "./mark.ts";
 import { ours } from "./observe-addresses.ts";
@@ -19,17 +19,27 @@ export function observeVteps(yard: string, home: NamespaceView): Map<string, Vte
   return found;
 }
 
-/** @param bridges the names of all of the switch's */
+/**
+ * What tunnels go out by. Of a bridge that is not the yard's only what bears our mark is looked at, and only while a
+ * tunnel of ours is on it or shall be: others give addresses to their bridges too.
+ *
+ * @param own the names of the yard's bridges
+ */
 export function observeUnderlays(
-  bridges: Iterable<string>,
+  own: Iterable<string>,
+  vteps: ReadonlyMap<string, VtepState>,
   home: NamespaceView,
   desired: State,
 ): Map<string, UnderlayState> {
   const found = new Map<string, UnderlayState>();
-  for (const name of bridges) {
+  const yards = new Set(own);
+  const lowers = Array.from(vteps.values(), ({ lower }) => lower);
+  for (const name of new Set([...yards, ...lowers, ...desired.underlays.keys()])) {
     const link = home.links.get(name);
     const wanted = desired.underlays.get(name);
-    const addresses = link ? ours(link.addresses, wanted?.addresses ?? []) : [];
+    const told = yards.has(name) || marksAddresses();
+    const present = told ? link?.addresses : link?.addresses.map((it) => ({ ...it, ours: false }));
+    const addresses = ours(present ?? [], wanted?.addresses ?? []);
     if (link && (wanted || addresses.length > 0)) found.set(name, { addresses, up: link.up, purpose: "" });
   }
   return found;

@@ -42,6 +42,7 @@ import {
   type SinkState,
   type State,
   type VethState,
+  type VtepState,
 } from "./state.ts";
 import type { NamespaceViews } from "./views.ts";
 import { listMemberships } from "./zerotier-work.ts";
@@ -117,7 +118,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
   const views = await world.views.read([...refs, world.namespace, "self"], onHost);
   const host = views.get("self");
   const home = views.get(world.namespace === "self" ? "self" : paths.namespace);
-  const allBridges = [...world.vswitch.table("Bridge")].map(({ name }) => name);
+  const vteps = home ? observeVteps(paths.yard, home) : new Map<string, VtepState>();
   const namespaces = new Map<string, NamespaceState>();
   for (const name of names) {
     const wanted = desired.namespaces.get(name);
@@ -144,8 +145,8 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       veths: veths(world, views, desired),
       pipes: pipesIn(paths.yard, nearByName(world, views), desired.pipes, await emulated),
       links: linkStates(paths.yard, views, FAR_END, desired),
-      vteps: home ? observeVteps(paths.yard, home) : new Map(),
-      underlays: home ? observeUnderlays(allBridges, home, desired) : new Map(),
+      vteps,
+      underlays: home ? observeUnderlays(bridges.keys(), vteps, home, desired) : new Map(),
       containers,
       taps: tapStates(paths.yard, nearLinks(world, views), host, desired),
       machines: new Map([...machines].map(([node, state]) => [node, machineState(state)])),
