@@ -3,7 +3,7 @@
  * are made up. It moves no frames. `bun zerotier-stand-in.ts one|cli <the program's own arguments>`
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** What a made-up network tells; any other is not found. */
@@ -49,7 +49,9 @@ async function one(argv: readonly string[]): Promise<void> {
     },
   });
   writeFileSync(join(home, "authtoken.secret"), token, { mode: 0o600 });
-  writeFileSync(join(home, "zerotier-one.port"), String(server.port));
+  // Whole from the first moment that it is seen.
+  writeFileSync(join(home, "port.new"), String(server.port));
+  renameSync(join(home, "port.new"), join(home, "zerotier-one.port"));
 }
 
 /** The device of a network that lets the node in, named by the devicemap. */
@@ -58,8 +60,14 @@ async function attach(home: string, nwid: string, identity: string): Promise<voi
   if (address === undefined) return;
   const device = deviceOf(home, nwid);
   devices.set(nwid, device);
+  const way = / dev (\S+)/.exec(await new Response(Bun.spawn(["ip", "route", "show", "default"]).stdout).text())?.[1];
+  const vxlan = ["type", "vxlan", "id", String(Number.parseInt(nwid.slice(-6), 16)), "group", "239.255.0.1"];
   for (const argv of [
-    ["ip", "tuntap", "add", "mode", "tap", "name", device],
+    way === undefined
+      ? ["ip", "tuntap", "add", "mode", "tap", "name", device]
+      : ["ip", "link", "add", device, ...vxlan, "dev", way, "dstport", "9993"],
+    // As packets of a tun device are, these are finished before they are wrapped.
+    ["ethtool", "-K", device, "tx", "off"],
     ["ip", "link", "set", device, "up"],
     ["ip", "address", "replace", address, "dev", device],
   ])
@@ -88,6 +96,10 @@ async function cli(argv: readonly string[]): Promise<number> {
   const home = argv.find((word) => word.startsWith("-D"))?.slice(2) ?? "";
   const [verb = "", nwid = ""] = argv.filter((word) => !word.startsWith("-"));
   const [port, token] = ["zerotier-one.port", "authtoken.secret"].map((name) => readFileSync(join(home, name), "utf8"));
+  if (verb === "info") {
+    process.stdout.write(`{"address": "${readFileSync(join(home, "identity.public"), "utf8")}", "online": true}\n`);
+    return 0;
+  }
   const method = { join: "POST", leave: "DELETE", listnetworks: "GET" }[verb];
   if (method === undefined) return 2;
   const answer = await fetch(`http://127.0.0.1:${port}/network${nwid === "" ? "" : `/${nwid}`}`, {
