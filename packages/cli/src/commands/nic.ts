@@ -55,7 +55,7 @@ function defineAdd(command: Command, session: Session): void {
   command
     .argument("<node>", "name of a node")
     .option("-n, --network <name>", "the network, by its name")
-    .option("--type <type>", "or by its type: default, bridge, vlan, vxlan, macvlan or passthrough")
+    .option("--type <type>", "or by its type: default, bridge, vlan, vxlan, macvlan, passthrough or zerotier")
     .option("--id <id>", "and its number; the name of the bridge, or of the NIC of the host")
     .option("--name <nic>", "name of the nic in the node (default: the next eth<n>)")
     .option("--hwaddr <mac>", "MAC address")
