@@ -49,5 +49,6 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
     served.passes("networking", "bridges", device, member));
   test("has containers lease addresses on a bridge, and hides them behind the host's", () =>
     served.passes("networking", "leases", device, "203.0.113.14"));
+  test("opens and drops ports", () => served.passes("networking", "open_ports"));
   test("shares NICs with containers, and lends them", () => served.passes("networking", "host_nics", shared, lent));
 });

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
@@ -19,6 +21,8 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
   beforeAll(async () => {
     before = await snapshotMachine();
     site = await createSite();
+    // As /run is: clients of DHCP read their files as nobody.
+    chmodSync(join(site.folder, ".."), 0o711);
     served = await serveYard(site, yard, ["--root", `${OVS}=busybox`, "--root", `${ROOT}=busybox`]);
     // Somebody beyond the host, who knows nothing of the yard's addresses.
     await run(["ip", "netns", "add", world]);
@@ -40,6 +44,8 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
   });
   test("is told what cannot be", () => served.passes("networking", "refusals"));
   test("finds that a VXLAN joins those in it alone", () => served.passes("networking", "vxlans", "203.0.113.10"));
+  test("finds that a VLAN does, whose addresses are leased by a container in it", () =>
+    served.passes("networking", "leasing_vlans", "203.0.113.10"));
   test("finds a VLAN and a VXLAN apart", () => served.passes("networking", "segments_apart"));
   test("has one bridge for each VLAN", () => served.passes("networking", "ensures"));
   test("gets the MAC addresses that it asks for", () => served.passes("networking", "hardware_addresses"));

@@ -14,6 +14,7 @@ export const codes = {
     "The kernel's netlink answer could not be understood. Please report it with the kernel's version.",
   "netlink.request-failed": "The kernel refused a netlink request; the message has its reason.",
   "masquerade.refused": "nftables refused source NAT; the message is the kernel's or nft's own.",
+  "open-ports.refused": "nftables refused a rule for an open port; the message is nft's own.",
   "namespace.bad-name":
     "A network namespace's name has 1 to 200 letters, digits and `_ . : @ + -`, and starts with a letter, a digit or `_`.",
   "namespace.missing":

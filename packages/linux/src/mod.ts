@@ -31,6 +31,7 @@ export {
   viewNamespaces,
   viewNamespacesInSlices,
 } from "./network.ts";
+export { addOpenPort, listOpenPorts, removeOpenPort } from "./open-ports.ts";
 export * from "./processes.ts";
 export { watchReadable } from "./readiness.ts";
 export { SINK_MTU, sinkKind } from "./sink.ts";

@@ -3,7 +3,7 @@ import json
 import sys
 import time
 
-from node import (bootstrap, connect, container, fails, interfaces, left, nic, reaches, sends, OVS, ROOT)
+from node import (bootstrap, connect, container, fails, interfaces, ipv4, left, nic, reaches, sends, OVS, ROOT)
 
 BASE = ["backplane", "vxbackend"]
 
@@ -63,6 +63,32 @@ def vxlans():
     ovscl.json("ovs.bridge-del", {"bridge": "vxlbr10001"})
     assert not reaches(c1, "192.168.2.2", 1)
     for each in (c1, c2, c3):
+        cl.container.terminate(each.container)
+    assert left(cl) == BASE
+
+
+def leasing_vlans():
+    """As a VXLAN does, a VLAN joins those in it alone, whose addresses a container in it leases."""
+    cl = connect(timeout=60)
+    ovscl = bootstrap(cl)
+    world = sys.argv[2]
+    server = container(cl, [nic("vlan", 34, "192.168.4.254/24")])
+    settings = "start 192.168.4.10\nend 192.168.4.19\ninterface eth0\noption subnet 255.255.255.0\n"
+    daemon = server.bash("cat >/udhcpd.conf; mkdir -p /var/lib/misc; touch /var/lib/misc/udhcpd.leases; exec udhcpd -f /udhcpd.conf",
+                         stdin=settings)
+    dhcp = nic("vlan", 34, config={"dhcp": True})
+    c1 = container(cl, [dhcp])
+    c2 = container(cl, [{"type": "default"}, dhcp])
+    c3 = container(cl, [nic("vlan", 35, "192.168.4.3/24")])
+    address = ipv4(c2, "eth1")
+    assert {ipv4(c1, "eth0").rsplit(".", 1)[0], address.rsplit(".", 1)[0]} == {"192.168.4"} and ipv4(c1, "eth0") != address
+    assert reaches(c2, world) and not reaches(c1, world, 1)
+    assert reaches(c1, address) and sends(c1, c2, address)
+    assert not reaches(c3, address, 1)
+    ovscl.json("ovs.bridge-del", {"bridge": "vlbr34"})
+    assert not reaches(c1, address, 1)
+    assert daemon.running
+    for each in (server, c1, c2, c3):
         cl.container.terminate(each.container)
     assert left(cl) == BASE
 
@@ -271,11 +297,10 @@ def leases():
     name = prefix + "l"
     create = lambda nat: cl.json("bridge.create", {"name": name, "hwaddr": None, "network": {
         "mode": "dnsmasq", "nat": nat, "settings": {"cidr": "10.88.1.1/24", "start": "10.88.1.10", "end": "10.88.1.20"}}})
-    leased = lambda one: next(addr["addr"] for addr in interfaces(one)["eth0"]["addrs"] if "." in addr["addr"])
     dhcp = {"type": "bridge", "id": name, "config": {"dhcp": True}}
     create(True)
     made = [container(cl, [dhcp]) for _ in range(2)]
-    addresses = [leased(one).split("/")[0] for one in made]
+    addresses = [ipv4(one, "eth0") for one in made]
     assert len(set(addresses)) == 2 and all(10 <= int(one.split(".")[3]) <= 20 for one in addresses), addresses
     assert reaches(made[0], addresses[1]) and reaches(made[1], addresses[0])
     assert sends(made[0], made[1], addresses[1])
@@ -288,11 +313,34 @@ def leases():
     cl.json("bridge.delete", {"name": name})
     create(False)
     third = container(cl, [dhcp])
-    assert leased(third).startswith("10.88.1.") and not reaches(third, world, 1)
+    assert ipv4(third, "eth0").startswith("10.88.1.") and not reaches(third, world, 1)
     cl.container.terminate(third.container)
     cl.json("bridge.delete", {"name": name})
     assert fails(container, cl, [{"type": "bridge", "id": name}], contains=name)
     assert cl.container.find() == {**cl.container.find("ovs")}
+
+
+def open_ports():
+    """Ports of the host are opened and dropped, each once, and told in the words of nft."""
+    cl = connect()
+    run = lambda verb, port, **where: cl.json("nft." + verb, {"port": port, "interface": None, "subnet": None, **where})
+    assert cl.json("nft.list", {}) == [] and run("rule_exists", 8080) is False
+    run("open_port", 8080)
+    run("open_port", 8080, interface="eth0", subnet="10.1.2.3/24")
+    assert run("rule_exists", 8080)
+    assert cl.json("nft.list", {}) == ["tcp dport 8080 accept",
+                                       'iifname "eth0" ip saddr 10.1.2.0/24 tcp dport 8080 accept']
+    assert fails(run, "open_port", 8080, code=409)
+    assert fails(run, "open_port", 70_000, code=400) and fails(run, "open_port", 1 << 40, code=400)
+    assert fails(lambda: run("open_port", 80, interface='x" drop'), code=400)
+    assert fails(lambda: run("open_port", 80, subnet="10.1.2.0/33"), code=400)
+    run("drop_port", 8080)
+    assert fails(run, "drop_port", 8080, code=404)
+    assert len(cl.json("nft.list", {})) == 1
+    run("drop_port", 8080, interface="eth0", subnet="10.1.2.0/24")
+    assert cl.json("nft.list", {}) == []
+    # What is left of these goes with the yard.
+    run("open_port", 8081)
 
 
 def host_nics():
@@ -310,6 +358,13 @@ def host_nics():
     assert inside["hardwareaddr"] == before["hardwareaddr"] and {"addr": "10.89.1.1/24"} in inside["addrs"]
     assert fails(container, cl, [{"type": "passthrough", "id": lent}], contains=lent)
     assert fails(container, cl, [{"type": "macvlan", "id": "none0"}], contains="none0")
+    # A bridge is nobody's to lend: it stays where it is.
+    cl.json("bridge.create", {"name": shared + "b", "hwaddr": None, "network": {"mode": None, "nat": False}})
+    passed = {"type": "passthrough", "id": shared + "b", "name": "passed"}
+    assert fails(container, cl, [passed], contains=shared + "b")
+    assert fails(lambda: cl.container.nic_add(third.container, passed), contains=shared + "b")
+    assert shared + "b" in interfaces(cl) and "passed" not in interfaces(third)
+    cl.json("bridge.delete", {"name": shared + "b"})
     for one in (*two, third):
         cl.container.terminate(one.container)
     after = interfaces(cl)[lent]
@@ -395,16 +450,41 @@ def zerotier():
     two = [container(cl, [{"type": "default"}, nic("zerotier", nwid)]) for _ in range(2)]
     told = [cl.json("corex.zerotier.list", {"container": one.container}) for one in two]
     addresses = [one["assignedAddresses"][0] for (one,) in told]
-    assert len(set(addresses)) == 2 and [one["nwid"] for (one,) in told] == [nwid] * 2
+    assert len(set(addresses)) == 2 and [one["nwid"] for (one,) in told] == [nwid] * 2, told
     for one, address in zip(two, addresses):
         assert {"addr": address} in interfaces(one)["zt1"]["addrs"]
+    addresses = [address.split("/")[0] for address in addresses]
+    assert reaches(two[0], addresses[1]) and reaches(two[1], addresses[0])
+    assert sends(two[0], two[1], addresses[1])
     assert fails(container, cl, [nic("zerotier", "nonsense")], code=400)
     assert fails(container, cl, [nic("zerotier", unknown)])
     assert fails(lambda: cl.container.create(ROOT, nics=[nic("zerotier", nwid)], identity="x").get(), code=501)
     cl.container.nic_remove(two[0].container, 1)
     assert cl.json("corex.zerotier.list", {"container": two[0].container}) == []
+    assert fails(lambda: cl.container.nic_remove(two[0].container, 1), code=412)
     for one in two:
         cl.container.terminate(one.container)
+
+
+def memberships():
+    """The host itself joins a network of ZeroTier, and leaves it, once."""
+    cl = connect()
+    nwid = "8056c2e21c000002"
+    run = lambda verb, network: cl.json("zerotier." + verb, {"network": network})
+    listed = lambda: [one["nwid"] for one in cl.json("zerotier.list", {})]
+    assert len(cl.json("zerotier.info", {})["address"]) == 10
+    assert listed() == []
+    run("join", nwid)
+    assert listed() == [nwid]
+    assert fails(run, "join", "nonsense", code=400)
+    run("leave", nwid)
+    assert listed() == []
+    assert fails(run, "leave", nwid, code=404)
+
+
+def no_memberships():
+    """Where the host has no program for it, it says so."""
+    assert fails(lambda: connect().json("zerotier.list", {}), code=412, contains="zerotier-one")
 
 
 def settled():

@@ -65,6 +65,10 @@ def interfaces(place):
     return {link["name"]: link for link in place.json("info.nic", {})}
 
 
+def ipv4(place, link):
+    return next(one["addr"] for one in interfaces(place)[link]["addrs"] if "." in one["addr"]).split("/")[0]
+
+
 def left(cl):
     """Names of all bridges, to see what is left."""
     ovs = next(iter(cl.container.find("ovs")))

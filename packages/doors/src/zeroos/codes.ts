@@ -18,6 +18,11 @@ export const codes = {
   "zeroos.no-default": "Ports are forwarded over a nic of the type default, which the container has not got.",
   "zeroos.no-forward": "That port of the host does not lead to that port of the container.",
   "zeroos.forward-taken": "That port of the host leads to the container already. Remove the forward first.",
+  "zeroos.rule-taken": "That port of the host is open already, in the same words. Drop it first.",
+  "zeroos.no-rule": "No port of the host was opened in these words. `nft.list` tells those that were.",
+  "zeroos.no-zerotier":
+    "The host's own zerotier-one is not installed, does not run, or refused; the message has its own words. Nics of containers have processes of their own.",
+  "zeroos.no-membership": "The host is on no such ZeroTier network. `zerotier.list` tells those that it is on.",
   "zeroos.no-link": "There is no network device of that name where the command looks.",
   "zeroos.host-network": "A container on the host's network has no nics of its own.",
   "zeroos.nic-state": "The nic was removed before; its number stays taken.",

@@ -96,7 +96,7 @@ export function parsed<Schema extends z.ZodType>(schema: Schema, input: unknown)
 /** The code of HTTP that an error stands for. */
 export function httpCode({ code }: YardError): number {
   if (code === "zeroos.bad-argument" || code === "zeroos.host-network") return 400;
-  if (code === "zeroos.no-ovs" || code === "zeroos.nic-state") return 412;
+  if (code === "zeroos.no-ovs" || code === "zeroos.no-zerotier" || code === "zeroos.nic-state") return 412;
   if (code === "zeroos.too-many") return 503;
   if (code === "zeroos.not-offered") return 501;
   const [, problem = ""] = code.split(".");

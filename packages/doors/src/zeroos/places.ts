@@ -4,7 +4,9 @@ import { coreCommands } from "./commands/core.ts";
 import { corexCommands } from "./commands/corex.ts";
 import { ipCommands } from "./commands/ip.ts";
 import { kvmCommands } from "./commands/kvm.ts";
+import { nftCommands } from "./commands/nft.ts";
 import { execInContainer, execOnHost, processCommands } from "./commands/process.ts";
+import { zerotierCommands } from "./commands/zerotier.ts";
 import { containerOf, namespacesOf, OVS_TAG } from "./containers.ts";
 import { type Ground, hostNamespaces } from "./ground.ts";
 import { type Handler, LEVEL } from "./job.ts";
@@ -17,6 +19,8 @@ export function hostPlace(ground: Ground, networks: Networks, jobs: Jobs, versio
     ...coreCommands(jobs, version),
     ...ipCommands(() => hostNamespaces(ground)),
     ...bridgeCommands(ground),
+    ...nftCommands(ground),
+    ...zerotierCommands(),
     ...kvmCommands(ground, networks),
     ...processCommands(execOnHost(ground)),
     ...corexCommands(ground, networks, jobs, (id) => containerPlace(ground, jobs, version, id)),

@@ -18,7 +18,7 @@ import { Hypervisor } from "./hypervisor.ts";
 import { endProcessesIn, handlesTermination } from "./inhabitants.ts";
 import { graceOf } from "./machine-work.ts";
 import { parseAlias } from "./mark.ts";
-import { isNatTable, natTablePrefix } from "./names.ts";
+import { isNatTable, natTablePrefix, openPortsTable } from "./names.ts";
 import { parseMember } from "./observe-host.ts";
 import { parsePassed, returnNic } from "./passthrough.ts";
 import {
@@ -133,11 +133,9 @@ async function leaveUnderlays(): Promise<void> {
 
 async function removeMasquerades(yard: string): Promise<void> {
   const prefix = natTablePrefix(yard);
-  const tables = [...(await listMasquerades(prefix)).keys()].filter(isNatTable);
-  await changeMasquerades(
-    new Map(),
-    tables.map((table) => `${prefix}${table}`),
-  );
+  const found = [...(await listMasquerades(prefix)).keys()].map((table) => `${prefix}${table}`);
+  const ours = (table: string) => isNatTable(table.slice(prefix.length)) || table === openPortsTable(yard);
+  await changeMasquerades(new Map(), found.filter(ours));
 }
 
 async function removeContainers(engines: Engines, keys: readonly EngineKey[]): Promise<void> {

@@ -8,7 +8,7 @@ export { hostUplinks } from "./host-network.ts";
 export { Hypervisor } from "./hypervisor.ts";
 export { handlesTermination } from "./inhabitants.ts";
 export { ensureAgent, type LaunchOptions } from "./launch.ts";
-export { containerName, guestDevice, nodeNamespace } from "./names.ts";
+export { containerName, guestDevice, nodeNamespace, openPortsTable } from "./names.ts";
 export * from "./paths.ts";
 export { previewPlan } from "./preview.ts";
 export { runRelay } from "./relay.ts";

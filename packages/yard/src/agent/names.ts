@@ -102,6 +102,11 @@ export function natTablePrefix(yard: string): string {
   return `${OWN_PREFIX}${yard.replaceAll("-", "_")}_`;
 }
 
+/** The table in nftables of the ports that a client of zero-os had opened on a yard's host. */
+export function openPortsTable(yard: string): string {
+  return `${natTablePrefix(yard)}ports`;
+}
+
 /** A gateway's MAC: the same each time, so that neighbours' ARP entries stay true. */
 export function gatewayMac(yard: string, network: string): string {
   const hash = digest(`${yard}/${network}`, 10);

@@ -20,3 +20,4 @@ export { nearest } from "./nearest.ts";
 export { type LabSource, type ParsedLab, parseLab } from "./parse.ts";
 export { type FilePart, networkSpec, nicSpec, nodeSpec, type Surroundings } from "./single.ts";
 export type * from "./types.ts";
+export { parseNwid } from "./zerotier.ts";
