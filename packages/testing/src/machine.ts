@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { backoff, delay, tryRun } from "@switchyard/base";
 import { processes } from "./mark.ts";
 import { mountPoints } from "./mounts.ts";
@@ -68,7 +68,8 @@ export async function snapshotMachine(): Promise<Machine> {
     cgroups: new Set(
       list("/sys/fs/cgroup")
         .flatMap((name) => foldersBelow(`/sys/fs/cgroup/${name}`, 2))
-        .filter(notEnginesOwn),
+        .filter(notEnginesOwn)
+        .filter(isEmptyGroup),
     ),
     nftTables: new Set(await nftTables()),
     switchRows: new Set(await switchRows()),
@@ -155,6 +156,15 @@ function entriesBelow(folder: string, depth: number): string[] {
 /** The empty parents that podman and docker make once and keep; a container's group below them counts. */
 function notEnginesOwn(cgroup: string): boolean {
   return !/\/(libpod_parent(\/conmon)?|docker)$/.test(cgroup);
+}
+
+/** Processes that stay are told of as such; those in another's group are none of ours. */
+function isEmptyGroup(cgroup: string): boolean {
+  try {
+    return readFileSync(`${cgroup}/cgroup.procs`, "utf8") === "";
+  } catch {
+    return true;
+  }
 }
 
 function foldersBelow(folder: string, depth: number): string[] {
