@@ -19,12 +19,13 @@ CLOONIX = cloonix_net cloonix_cli cloonix_ovs cloonix_ssh cloonix_scp cloonix_ws
 # Where Wireshark looks for capture programs; empty where there is none.
 EXTCAPDIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap /usr/lib64/wireshark/extcap /usr/lib/wireshark/extcap))
 
-.PHONY: help demo demo-down guest build test test-unit test-system check types lint format docs bench install uninstall clean
+.PHONY: help demo demo-down guest frr build test test-unit test-system check types lint format docs bench install uninstall clean
 
 help:
 	@echo 'make demo          install what is missing, build, bring up examples/hello.yard.yaml and check it'
 	@echo 'make demo-down     take the demo away'
 	@echo 'make guest         make the kernel and the initial RAM disk that examples/machines.yard.yaml boots'
+	@echo 'make frr           make the routers that examples/ring.yard.yaml and examples/frrspider.yard.yaml start'
 	@echo 'make build         build dist/yard'
 	@echo 'make install       put yard, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
 	@echo 'make uninstall     take them away again'
@@ -48,6 +49,10 @@ demo-down:
 guest:
 	@sh scripts/prepare.sh guest
 	@$(BUN) scripts/guest.ts examples/guest
+
+frr:
+	@sh scripts/prepare.sh frr
+	@$(BUN) scripts/frr.ts examples/frr
 
 build:
 	@sh scripts/prepare.sh build

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what a job needs and this machine lacks: Debian packages, then the npm packages of the lock file.
 #
-#   scripts/prepare.sh build|demo|guest|test|bench
+#   scripts/prepare.sh build|demo|guest|frr|test|bench
 #
 # What is there already is left alone, so it can be repeated and works without a network once all is installed. No
 # service is started: a temporary policy-rc.d forbids it to the packages' own scripts (invoke-rc.d(8)), and a unit that
@@ -17,7 +17,8 @@ build="npm:npm"
 demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox runc:runc conmon:conmon"
 guest="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox dnsmasq-base:dnsmasq nftables:nft
   qemu-system-x86:qemu-system-x86_64 qemu-utils:qemu-img genisoimage:genisoimage"
-test="$demo $guest docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
+frr="$demo frr:/usr/lib/frr/zebra"
+test="$demo $guest $frr docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
   procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis
   containernetworking-plugins:/usr/lib/cni/host-local"
 bench="$test mininet:mn"
@@ -26,9 +27,10 @@ case $job in
   build) wanted=$build ;;
   demo) wanted=$demo ;;
   guest) wanted=$guest ;;
+  frr) wanted=$frr ;;
   test) wanted=$test ;;
   bench) wanted=$bench ;;
-  *) echo "usage: $0 build|demo|guest|test|bench" >&2; exit 2 ;;
+  *) echo "usage: $0 build|demo|guest|frr|test|bench" >&2; exit 2 ;;
 esac
 
 present() {

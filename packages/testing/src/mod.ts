@@ -5,3 +5,4 @@ export * from "./guest.ts";
 export * from "./machine.ts";
 export * from "./mark.ts";
 export * from "./requires.ts";
+export * from "./router.ts";

@@ -27,10 +27,11 @@ export type Need =
   | "zsh"
   | "python3-openvswitch"
   | "python3-redis"
-  | "cni-plugins";
+  | "cni-plugins"
+  | "frr";
 
 const programs: Readonly<
-  Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis" | "cni-plugins">, readonly string[]>
+  Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis" | "cni-plugins" | "frr">, readonly string[]>
 > = {
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
@@ -87,6 +88,8 @@ function lacks(need: Need): string | undefined {
       return pythonHas("redis") ? undefined : "the Debian package python3-redis";
     case "cni-plugins":
       return isExecutable("/usr/lib/cni/host-local") ? undefined : "the Debian package containernetworking-plugins";
+    case "frr":
+      return isExecutable("/usr/lib/frr/zebra") ? undefined : "the Debian package frr";
     default: {
       const absent = programs[need].filter((program) => !isInstalled(program));
       return absent.length === 0 ? undefined : `the program ${absent.join(", ")}`;
