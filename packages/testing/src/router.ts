@@ -14,7 +14,8 @@ const INTERFACES = 8;
 
 const interfaces = Array.from(
   { length: INTERFACES },
-  (_, n) => `interface eth${n}\n ip ospf hello-interval 1\n ip ospf dead-interval 4\n ip ospf retransmit-interval 2\nexit\n`,
+  (_, n) =>
+    `interface eth${n}\n ip ospf hello-interval 1\n ip ospf dead-interval 4\n ip ospf retransmit-interval 2\nexit\n`,
 ).join("");
 
 const FILES: Readonly<Record<string, string>> = {
