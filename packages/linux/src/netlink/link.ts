@@ -1,7 +1,7 @@
 /** Links in rtnetlink's terms (rtnetlink(7), <linux/if_link.h>). */
 import type { Mac } from "@switchyard/base";
 import { AF_INET6 } from "../ffi.ts";
-import type { VxlanLink, VxlanSeen } from "../types.ts";
+import type { Link, VxlanLink, VxlanSeen } from "../types.ts";
 import type { MessageWriter, ReceivedMessage } from "./message.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
 import { IFF_UP, type NetlinkRequest } from "./socket.ts";
@@ -219,21 +219,7 @@ export function linkDump(writer: MessageWriter): void {
 }
 
 /** A link as a message tells it. */
-export interface LinkRecord {
-  readonly index: number;
-  readonly name: string;
-  readonly kind: string;
-  readonly mac: string;
-  readonly mtu: number;
-  readonly up: boolean;
-  readonly carrier: boolean;
-  readonly alias: string;
-  readonly peerIndex: number;
-  readonly master: number;
-  readonly group: number;
-  readonly vxlan?: VxlanSeen;
-  readonly parent?: number;
-}
+export type LinkRecord = Omit<Link, "offloads" | "addresses">;
 
 /** Reads an RTM_NEWLINK or RTM_DELLINK message. */
 export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {

@@ -55,20 +55,5 @@ export function parsePurpose(purpose: string): Subject {
 
 /** The subject as a person names it: `node web`, `web:eth0`, `network lan01`. */
 export function subjectText(subject: Subject): string {
-  switch (subject.kind) {
-    case "network":
-      return `network ${subject.network}`;
-    case "link":
-      return `link ${subject.link}`;
-    case "bridge":
-      return `bridge ${subject.bridge}`;
-    case "node":
-      return `node ${subject.node}`;
-    case "nic":
-      return `nic ${subject.node}:${subject.nic}`;
-    case "lab":
-      return `lab ${subject.lab}`;
-    case "yard":
-      return "yard";
-  }
+  return subject.kind === "nic" ? `nic ${subject.node}:${subject.nic}` : purposeOf(subject);
 }
