@@ -1,6 +1,7 @@
 /** A yard whose agent serves the plugin of the built executable, and containers' namespaces; all gone in the end. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
@@ -26,6 +27,8 @@ export interface CniYard extends AsyncDisposable {
   readonly folder: string;
   /** Where the plugin is installed. */
   readonly plugins: string;
+  /** The same for runtimes that call it with an environment of their own, in which the yard's folders are not named. */
+  readonly wrapped: string;
   readonly env: Readonly<Record<string, string>>;
   /** A network on bridge br0 of the yard. */
   conf(more?: object): object;
@@ -59,6 +62,10 @@ export async function cniYard(name: string): Promise<CniYard> {
   const plugins = `${folder}/bin`;
   await run([executable, "cni", "install", plugins], { env });
   let agent: ChildProcess | undefined;
+  const wrapped = `${folder}/wrapped`;
+  mkdirSync(wrapped);
+  const words = `SWITCHYARD_RUN_DIR=${env.SWITCHYARD_RUN_DIR} exec ${plugins}/switchyard`;
+  writeFileSync(`${wrapped}/switchyard`, `#!/bin/sh\n${words}\n`, { mode: 0o755 });
   const startAgent = async () => {
     const child = spawn(executable, ["-y", name, "agent", "--announce"], { env, stdio: ["ignore", "pipe", "ignore"] });
     const [line] = await once(createInterface({ input: child.stdout }), "line");
@@ -74,6 +81,7 @@ export async function cniYard(name: string): Promise<CniYard> {
     name,
     folder,
     plugins,
+    wrapped,
     env,
     conf: (more = {}) => ({ cniVersion: "1.0.0", name: "net", type: "switchyard", yard: name, bridge: "br0", ...more }),
     container(suffix) {

@@ -58,14 +58,20 @@ export async function startDockerEngine(options: { readonly namespace?: string }
 export interface PodmanConfiguration extends AsyncDisposable {
   /** For the environment of every podman command. */
   readonly env: Readonly<Record<string, string>>;
+  /** The folder of its networks: CNI configurations. */
+  readonly networks: string;
 }
 
 /**
  * A podman configuration with storage, locks and state of its own. The ulimits are there because root of a
  * container-like machine may lack CAP_SYS_RESOURCE, and podman's defaults then cannot be set; runc because crun refuses
  * mixed cgroup hierarchies.
+ *
+ * @param options `cniPlugins`: the folders of the CNI plugins that make its networks
  */
-export async function podmanConfiguration(): Promise<PodmanConfiguration> {
+export async function podmanConfiguration(
+  options: { readonly cniPlugins?: readonly string[] } = {},
+): Promise<PodmanConfiguration> {
   const folder = await temporaryFolder("sypodman-");
   const at = (name: string) => `${folder.path}/${name}`;
   await writeFile(
@@ -82,6 +88,7 @@ tmp_dir = "${at("tmp")}"
 volume_path = "${at("volumes")}"
 [network]
 network_config_dir = "${at("net")}"
+${options.cniPlugins === undefined ? "" : `network_backend = "cni"\ncni_plugin_dirs = ${JSON.stringify(options.cniPlugins)}`}
 `,
   );
   await writeFile(
@@ -102,7 +109,7 @@ network_config_dir = "${at("net")}"
     await stop();
     throw error;
   }
-  return { env, [Symbol.asyncDispose]: stop };
+  return { env, networks: at("net"), [Symbol.asyncDispose]: stop };
 }
 
 /** A root file system of Debian's static busybox, packed: what `docker import` and `podman import` take. */
