@@ -8,6 +8,7 @@ export type Need =
   | "docker-engine"
   | "docker-compose"
   | "podman"
+  | "containerd"
   | "runc"
   | "conmon"
   | "qemu"
@@ -37,6 +38,7 @@ const programs: Readonly<
   "docker-engine": ["dockerd", "containerd"],
   "docker-compose": ["docker-compose"],
   podman: ["podman", "conmon", "runc"],
+  containerd: ["containerd", "ctr", "runc"],
   runc: ["runc"],
   conmon: ["conmon"],
   qemu: ["qemu-system-x86_64", "qemu-img"],
