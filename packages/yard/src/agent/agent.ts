@@ -122,6 +122,8 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
 class Agent implements AsyncDisposable {
   #wake = Promise.withResolvers<void>();
   #settling: Timer | undefined;
+  /** While it converges: whether anything has changed since it began, which most often is its own doing. */
+  #meanwhile: boolean | undefined;
   #retry: Timer | undefined;
   #retries = backoff(...RETRY);
   readonly #captures: Captures;
@@ -235,6 +237,10 @@ class Agent implements AsyncDisposable {
 
   /** Converges once the changes that are going on have settled: ever later while somebody undoes what we do. */
   changed(): void {
+    if (this.#meanwhile !== undefined) {
+      this.#meanwhile = true;
+      return;
+    }
     this.#settling ??= setTimeout(
       () => {
         this.#settling = undefined;
@@ -260,6 +266,10 @@ class Agent implements AsyncDisposable {
       await Promise.race([this.#wake.promise, aborted.promise]);
       if (signal.aborted) return;
       this.#wake = Promise.withResolvers();
+      // All that is so by now is seen.
+      clearTimeout(this.#settling);
+      this.#settling = undefined;
+      this.#meanwhile = false;
       try {
         await this.#converge();
       } catch (thrown) {
@@ -271,6 +281,9 @@ class Agent implements AsyncDisposable {
         });
         this.again();
       }
+      const changed = this.#meanwhile;
+      this.#meanwhile = undefined;
+      if (changed) this.changed();
     }
   }
 
