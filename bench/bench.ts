@@ -7,6 +7,7 @@ import { cpus, release, totalmem } from "node:os";
 import { tryRun } from "@switchyard/base";
 import { z } from "zod";
 import { cni } from "./case-cni.ts";
+import { containers } from "./case-containers.ts";
 import { docker } from "./case-docker.ts";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
@@ -28,6 +29,7 @@ const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
   ovs,
   plug,
   docker,
+  containers,
   cni,
 };
 const file = new URL("results.json", import.meta.url).pathname;

@@ -24,14 +24,15 @@ export interface BenchYard extends AsyncDisposable {
   agentMemory(): number;
 }
 
-/** Makes a yard of that name; its switch starts with the first command. */
-export async function benchYard(name: string): Promise<BenchYard> {
+/** Makes a yard of that name; its switch starts with the first command. @param environment of its commands, beside ours */
+export async function benchYard(name: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchYard> {
   const folder = await temporaryFolder("sybench-");
   const env = {
     ...childEnvironment(),
     SWITCHYARD_RUN_DIR: `${folder.path}/run`,
     SWITCHYARD_STATE_DIR: `${folder.path}/state`,
     NO_COLOR: "1",
+    ...environment,
   };
   await mkdir(`${folder.path}/labs`);
   const call = async (argv: readonly string[]) => {
