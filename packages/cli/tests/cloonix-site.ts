@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { createSite, type Result, type Site } from "./yard.ts";
 
@@ -16,6 +17,8 @@ export interface CloonixSite extends AsyncDisposable {
 
 export async function createCloonixSite(net: string): Promise<CloonixSite> {
   const site = await createSite();
+  // Servers of leases read their files as nobody.
+  chmodSync(join(site.folder, ".."), 0o755);
   const bin = join(site.folder, "..", "bin");
   const env = { ...site.env, PATH: `${bin}:${process.env.PATH}` };
   const shell = async (text: string): Promise<Result> => {

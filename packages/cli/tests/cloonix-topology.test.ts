@@ -8,7 +8,7 @@ setDefaultTimeout(60_000);
 
 const NET = `mito${process.pid}`;
 const TAP = `ct${process.pid}`;
-const able = requires("root", "openvswitch", "qemu", "runc", "conmon", "busybox", "iproute2", "ping");
+const able = requires("root", "openvswitch", "qemu", "runc", "conmon", "busybox", "dnsmasq", "nftables");
 
 /** Two containers, a tap and a machine on lans, with an impaired passage between these. */
 const TOPOLOGY = `
@@ -17,12 +17,14 @@ cloonix_cli NET add cru b eth=v busybox '--customer_launch=sleep 7777' --vmount=
 cloonix_cli NET add tap ${TAP}
 cloonix_cli NET add a2b wan
 cloonix_cli NET add c2c far fido
+cloonix_cli NET add nat out cidr=10.92.7.0/24
 cloonix_cli NET add kvm vm ram=64 cpu=1 eth=vs WORK/disk.qcow2 --no_qemu_ga --no_reboot --added_disk=WORK/more.qcow2
 cloonix_cli NET add lan a 0 lan1.0.1
 cloonix_cli NET add lan b 0 right
 cloonix_cli NET add lan ${TAP} 0 lan1.0.1
 cloonix_cli NET add lan wan 0 lan1.0.1
 cloonix_cli NET add lan wan 1 right
+cloonix_cli NET add lan out 0 right
 cloonix_cli NET add lan vm 1 right
 cloonix_cli NET cnf a2b wan 'dir=0 cmd=delay val=20'
 cloonix_cli NET cnf a2b wan 'dir=0 cmd=loss val=0.5'
@@ -63,7 +65,7 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     expect(await run("cloonix_cli NET lst")).toBe(readFileSync(join(cloonix.site.folder, "saved.sh"), "utf8"));
     expect(await vsctl("list-br")).toEqual(shown);
     // Numbers go on.
-    expect(await vsctl("list-ports _b_lan1.0.1")).toEqual(["_k_10_0", "_k_7_0", "_k_9_0", "s_k_7_0", "s_k_9_0"]);
+    expect(await vsctl("list-ports _b_lan1.0.1")).toEqual(["_k_10_0", "_k_11_0", "_k_8_0", "s_k_10_0", "s_k_8_0"]);
   });
 
   test("has nodes that are entered, and files go in", async () => {
@@ -86,6 +88,14 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     await run("cloonix_ssh NET a 'ping -c 1 -w 10 10.93.0.2'");
   });
 
+  test("has a nat that leases addresses, tells whose they are, and is a way to the host", async () => {
+    await run("cloonix_ssh NET b 'udhcpc -n -q -t 20 -T 1 -i eth0'");
+    const address = (await run("cloonix_cli NET cnf nat out whatip=b")).trim();
+    expect(address).toMatch(/^10\.92\.7\.\d+$/);
+    await run(`cloonix_ssh NET b 'ip addr add ${address}/24 dev eth0; ping -c 1 -w 10 10.92.7.1'`);
+    expect((await cloonix.line(`cloonix_cli ${NET} cnf nat out whatip=vm`)).stderr).toContain("cloonix.no-lease");
+  });
+
   test("shows what passes an interface to Wireshark, spied on or not", async () => {
     cloonix.site.write("../bin/wireshark", "#!/bin/sh\nhead -c 4 > seen\n");
     await run("chmod +x ../bin/wireshark");
@@ -101,19 +111,27 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     await run("cloonix_cli NET del lan vm 1 right");
     await run("cloonix_cli NET del lan wan 1 right");
     expect(await run("cloonix_ovs NET list-br")).toContain("_b_right");
+    await run("cloonix_cli NET del sat out");
     await run("cloonix_cli NET del sat b");
     expect(await run("cloonix_ovs NET list-br")).not.toContain("_b_right");
-    expect(await run(`ip -n cloonix_NET -br link`)).toMatch(/^_k_12_1 /m);
+    expect(await run(`ip -n cloonix_NET -br link`)).toMatch(/^_k_14_1 /m);
     await run("cloonix_cli NET snf a 0 0");
     expect(await run("cloonix_cli NET lst")).toContain(`cloonix_cli ${NET} add cru a eth=vv busybox`);
-    expect(await run("cloonix_cli NET dmp")).toContain("cru a obj_id=7 running\n  0 _k_7_0 ");
+    expect(await run("cloonix_cli NET dmp")).toContain("cru a obj_id=8 running\n  0 _k_8_0 ");
   });
 
   test("waits for an item that is just being added, as scripts do", async () => {
     await run(
       "cloonix_cli NET add cru late eth=s busybox '--customer_launch=sleep 77' & cloonix_cli NET add lan late 0 new; wait",
     );
-    expect(await run("cloonix_ovs NET list-ports _b_new")).toBe("_k_13_0\ns_k_13_0\n");
+    expect(await run("cloonix_ovs NET list-ports _b_new")).toBe("_k_15_0\ns_k_15_0\n");
+  });
+
+  test("plugs a machine into a nat of its own where that is asked for", async () => {
+    await run("cloonix_cli NET add kvm own ram=64 cpu=1 eth=vv disk.qcow2 --natplug=1");
+    const listed = await run("cloonix_cli NET lst");
+    expect(listed).toMatch(/add nat nat_own cidr=[\d.]+\/24$/m);
+    expect(listed).toContain(`add lan own 1 lan_nat_own\ncloonix_cli ${NET} add lan nat_own 0 lan_nat_own`);
   });
 
   test("refuses what it does not know with a code, and changes nothing", async () => {

@@ -1,5 +1,5 @@
 /** This executable called as one of cloonix's commands. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
 import {
   type CloonixCommand,
@@ -10,7 +10,7 @@ import {
   USAGE,
   yardOf,
 } from "@switchyard/doors/cloonix";
-import { listYards } from "@switchyard/yard/agent";
+import { listYards, natLeasesFile } from "@switchyard/yard/agent";
 import { switchRemote, yardPaths } from "@switchyard/yard/paths";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
@@ -95,9 +95,15 @@ async function control(session: Session, net: string, yard: string, command: Clo
     ...{ net, yard, store, host, images: paths.images },
     environment: session.env,
     signal: session.signal,
+    leases: (nat) => leasesIn(natLeasesFile(paths.run, yard, nat)),
     commit: (title, write, scope) => commit(session, live, title, write, scope),
   });
   print(session, ...lines);
+}
+
+/** There is no file until somebody has asked. */
+function leasesIn(file: string): readonly string[] {
+  return existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
 }
 
 /** `vm:file` is in root's home there, as with scp(1). */

@@ -46,6 +46,16 @@ export function defineTap(command: Command, add: Add): void {
   examples(command, ["yard add tap lab0 -n lan01,ip=10.1.0.200/24", "the host's interface lab0 on lan01"]);
 }
 
+/** `yard add nat NAME` */
+export function defineNat(command: Command, add: Add): void {
+  jointOptions(command)
+    .requiredOption("--cidr <cidr>", "its subnet, of which the host has the first address")
+    .action(async (name: string, { network, cidr, ...options }: JointOptions & { readonly cidr: string }) => {
+      await add(name, options, { kind: "nat", cidr, nics: network.map(parseNicWord) });
+    });
+  examples(command, ["yard add nat out -n lan01 --cidr 10.30.0.0/24", "the way out of lan01, with addresses by DHCP"]);
+}
+
 /** `yard add c2c NAME` */
 export function defineC2c(command: Command, add: Add): void {
   jointOptions(command)

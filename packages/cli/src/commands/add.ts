@@ -9,7 +9,7 @@ import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { defineA2b, defineC2c, defineTap } from "./add-joint.ts";
+import { defineA2b, defineC2c, defineNat, defineTap } from "./add-joint.ts";
 import { defineVm } from "./add-vm.ts";
 import { environment } from "./exec.ts";
 
@@ -57,11 +57,13 @@ export function define(command: Command, session: Session): void {
     "Add a network or a node to the yard, outside of any lab. When it cannot be made it is withdrawn\n" +
       "again, and leaves nothing behind. The words mean what they mean in a lab file.",
   );
-  command.argument("[what]", "network, netns, container, vm, a2b, tap or c2c").action((what: string | undefined) => {
-    throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
-      hint: "yard add network, netns, container, vm, a2b, tap or c2c; `yard help add` shows examples",
+  command
+    .argument("[what]", "network, netns, container, vm, a2b, tap, nat or c2c")
+    .action((what: string | undefined) => {
+      throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
+        hint: "yard add network, netns, container, vm, a2b, tap, nat or c2c; `yard help add` shows examples",
+      });
     });
-  });
   defineNetwork(subcommand(command, "network", "add a network", session), session);
   defineNetns(subcommand(command, "netns", "add a bare namespace", session), session);
   defineContainer(subcommand(command, "container", "add a container", session), session);
@@ -71,6 +73,8 @@ export function define(command: Command, session: Session): void {
   defineA2b(a2b, (name, options, node) => addOne(session, a2b, name, options, node));
   const tap = subcommand(command, "tap", "add an interface of the host on a network", session);
   defineTap(tap, (name, options, node) => addOne(session, tap, name, options, node));
+  const nat = subcommand(command, "nat", "add the host as the way out of a network", session);
+  defineNat(nat, (name, options, node) => addOne(session, nat, name, options, node));
   const c2c = subcommand(command, "c2c", "add a link to another yard", session);
   defineC2c(c2c, (name, options, node) => addOne(session, c2c, name, options, node));
   examples(

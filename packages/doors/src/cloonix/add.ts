@@ -41,7 +41,13 @@ export function parseItem(item: Item, words: Words, cwd: string): Addition {
     case "a2b":
       words.end();
       return { name, node: { kind: "a2b", nics: ["none", "none"] } };
-    case "nat":
+    case "nat": {
+      const { values, options, others } = sort(words, ["cidr"]);
+      const [other] = [...options.map(([option]) => `--${option}`), ...others];
+      if (other !== undefined) throw words.wrong(`"${other}" is one word too many`);
+      const cidr = values.get("cidr");
+      return { name, node: { kind: "nat", nics: ["none"], ...(cidr === undefined ? {} : { cidr }) } };
+    }
     case "phy":
       throw words.leftOut(item, "see docs/cloonix.md");
     case "c2c": {

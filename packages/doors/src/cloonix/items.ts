@@ -25,6 +25,7 @@ export function itemOf(spec: Spec): Item | undefined {
       return spec.runtime === "oci" ? "cru" : spec.runtime === "docker" ? "doc" : "pod";
     case "tap":
     case "a2b":
+    case "nat":
     case "c2c":
       return spec.kind;
     case "netns":
@@ -75,6 +76,8 @@ export function additionWords(node: NodeEntry, wording: Wording): readonly strin
     case "tap":
     case "a2b":
       return [item, name];
+    case "nat":
+      return [item, name, `cidr=${spec.cidr}`];
     case "c2c":
       return spec.to.type === "yard" ? [item, name, netOf(spec.to.yard) ?? spec.to.yard] : [item, name, "elsewhere"];
     case "netns":

@@ -5,6 +5,7 @@ import {
   addNode,
   type Commanded,
   clearYard,
+  freeSubnet,
   plugNic,
   removeNode,
   rowsOf,
@@ -29,6 +30,8 @@ export interface Ground {
   readonly images: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** The lines of what a nat has leased. */
+  readonly leases: (nat: string) => readonly string[];
   /** Writes a change and waits for the agent's word; one that failed is withdrawn. */
   readonly commit: (title: string, write: () => Promise<Commanded>, scope: Scope) => Promise<boolean>;
 }
@@ -98,7 +101,9 @@ const ALIKE = { cru: true, zip: true, cvm: true } as const;
 
 async function add({ name, node, natplug }: Addition, ground: Ground): Promise<void> {
   const { store, environment, yard, host } = ground;
-  const spec = nodeSpec(name, node, { networks: rowsOf(store.db).networks, environment });
+  // A nat that names no subnet has one that is free.
+  const whole = node.kind === "nat" ? { cidr: freeSubnet(store, yard), ...node } : node;
+  const spec = nodeSpec(name, whole, { networks: rowsOf(store.db).networks, environment });
   const place = { yard, host };
   await ground.commit(`add ${name}`, () => addNode(store, spec, place), { nodes: [name] });
   if (natplug === undefined) return;
@@ -155,9 +160,21 @@ function impairment(name: string, ground: Ground): readonly string[] {
 }
 
 function lease({ nat, node }: Extract<CloonixCommand, { do: "lease" }>, ground: Ground): string {
-  itemNamed(nat, ground);
-  itemNamed(node, ground);
-  throw new YardError("cloonix.no-lease", `${node} has no address of ${nat}`);
+  const { spec, nics: ends } = itemNamed(nat, ground);
+  if (spec.kind !== "nat")
+    throw new YardError("cloonix.wrong-kind", `${nat} is a ${itemOf(spec) ?? spec.kind} and no nat`);
+  const lans = new Set(ends.flatMap(({ network }) => network ?? []));
+  const macs = itemNamed(node, ground).nics.flatMap(({ network = "", mac }) => (lans.has(network) ? [mac] : []));
+  const leases = ground.leases(nat);
+  // Expiry, MAC, address, name and id of the client (dnsmasq's lease.c).
+  const [address] = leases.flatMap((line) => {
+    const [, mac, ip] = line.split(" ");
+    return macs.some((it) => it === mac) && ip !== undefined ? [ip] : [];
+  });
+  if (address !== undefined) return address;
+  throw new YardError("cloonix.no-lease", `${node} has no address of ${nat}`, {
+    hint: "its system asks for one by DHCP, on an interface that is on a lan with the nat",
+  });
 }
 
 /** @throws YardError `node.unknown` */

@@ -18,6 +18,7 @@ import { unleased } from "./desire-dhcp.ts";
 import { apartNodes } from "./desire-joints.ts";
 import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
+import { natFailures } from "./desire-nat-node.ts";
 import { unjoined } from "./desire-zerotier.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -329,7 +330,12 @@ class Agent implements AsyncDisposable {
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
     const absent = [...absentBridges(rows, facts, onSwitch), ...portlessFailures(rows, facts)];
-    const unreachable = [...gatewayFailures(rows, facts), ...bridgeFailures(rows, facts), ...leaseless];
+    const unreachable = [
+      ...gatewayFailures(rows, facts),
+      ...natFailures(rows, facts),
+      ...bridgeFailures(rows, facts),
+      ...leaseless,
+    ];
     const all = [...ofHost, ...failures, ...unreachable, ...outcome.failures, ...absent];
     this.#applied = cfg;
     forgetHomes(facts.state, wanted);

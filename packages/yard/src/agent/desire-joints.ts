@@ -6,11 +6,12 @@ import type { C2cSpec, JointSpec } from "../model/types.ts";
 import type { NodeConfig } from "../store/config.ts";
 import type { NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
+import { addNat, type NatNode } from "./desire-nat-node.ts";
 import { networkMtu } from "./desire-network.ts";
 import type { Pipes } from "./desire-pipes.ts";
 import { networkBridge, switchNamespace } from "./names.ts";
 import { type PeerWord, wordFile } from "./peers.ts";
-import { type FileState, HOST, type PortState, type VethState } from "./state.ts";
+import { type FileState, HOST, type NatState, type PortState, type VethState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Of an a2b that only passes on. */
@@ -26,6 +27,7 @@ export interface JointNic {
 }
 
 interface Into {
+  readonly nats: Map<string, NatState>;
   readonly ports: Map<string, PortState>;
   readonly veths: Map<string, VethState>;
   readonly files: Map<string, FileState>;
@@ -38,6 +40,7 @@ export function addJoint(
   nics: readonly JointNic[],
   facts: HostFacts,
   pipes: Pipes,
+  nats: ReadonlyMap<string, NatNode>,
   into: Into,
 ): void {
   const plug = ({ nic, mtu, port }: JointNic, device: PortState | undefined = port) => {
@@ -62,6 +65,14 @@ export function addJoint(
         plug(it);
       }
       return;
+    case "nat": {
+      const nat = nats.get(node.name);
+      for (const it of nics) {
+        if (nat !== undefined) addNat(nat, it, portName(node.objId, it.nic.index), facts, into);
+        if (nat?.obstacle === undefined) plug(it);
+      }
+      return;
+    }
     case "c2c":
       for (const it of nics) addC2c(node, spec.to, it, facts, into, plug);
       return;

@@ -23,14 +23,17 @@ export interface Uplink {
   readonly forwarding: boolean;
 }
 
+/** What the host is on: a network, or a node of kind nat. */
+export type Served = Pick<NetworkEntry, "name" | "type" | "cidr" | "gateway">;
+
 /**
  * What of the host is in the way of a network that it shall be on, as its subnet would take that one's traffic: an
  * address of the host, or another network of the yard. A nat gives way to others, of two alike the one whose name comes
  * later; another yard's that came after it leaves a network in its place, or both would give way for ever.
  */
 export function obstacle(
-  network: NetworkEntry,
-  networks: Iterable<NetworkEntry>,
+  network: Served,
+  networks: Iterable<Served>,
   facts: HostFacts,
 ): Pick<HostAddress, "device" | "address"> | undefined {
   if (network.gateway.length === 0) return undefined;
@@ -47,7 +50,7 @@ export function obstacle(
   return strange.find((it) => !inPlace || !isGatewayDevice(it.device));
 }
 
-function precedes(a: NetworkEntry, b: NetworkEntry): boolean {
+function precedes(a: Served, b: Served): boolean {
   return (a.type === "nat") === (b.type === "nat") ? a.name < b.name : b.type === "nat";
 }
 
@@ -79,14 +82,23 @@ export function gatewayFailures(rows: Rows, facts: HostFacts): Failure[] {
     const subject = { kind: "network", network: network.name } as const;
     // Of a bridge of the kernel's own nothing is made on the host.
     if (linkMaking(network, rows.bridges, facts) !== undefined) return [];
-    const other = obstacle(network, rows.networks, facts);
-    if (other !== undefined) {
-      const message = `${network.cidr.find((cidr) => overlaps(cidr, other.address))} of network ${network.name} overlaps ${other.address}, which the host has on ${other.device}`;
-      const hint = "give the network another cidr; it is not on the host until then";
-      return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
-    }
-    return network.type === "nat" ? notForwarding(subject, facts) : [];
+    return servedFailures(subject, network, obstacle(network, rows.networks, facts), facts);
   });
+}
+
+/** What keeps the host from being on something. @param other what is in the way */
+export function servedFailures(
+  subject: Subject,
+  { type, cidr: subnets }: Served,
+  other: ReturnType<typeof obstacle>,
+  facts: HostFacts,
+): Failure[] {
+  if (other !== undefined) {
+    const message = `${subnets.find((cidr) => overlaps(cidr, other.address))} of ${subjectText(subject)} overlaps ${other.address}, which the host has on ${other.device}`;
+    const hint = "give it another cidr; it is not on the host until then";
+    return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
+  }
+  return type === "nat" ? notForwarding(subject, facts) : [];
 }
 
 /** What keeps source NAT for a network or a bridge from being of use. */

@@ -13,6 +13,7 @@ import { addJoint, type JointNic, throughTunnels } from "./desire-joints.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged, tapState } from "./desire-machine.ts";
 import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
+import { natDnsmasq, natNodes } from "./desire-nat-node.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
 import { relay } from "./desire-relay.ts";
@@ -114,6 +115,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
   };
   const wires = addWires(nodes, rows.links, mtuOf, impaired, { bridges, ports, pipes }, facts);
 
+  const ways = natNodes(rows, facts);
   const namespaces = new Map<string, NamespaceState>();
   const containers = new Map<string, ContainerNodeState>();
   const taps = new Map<string, TapState>();
@@ -129,7 +131,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
         const port = barred ? undefined : portState(node, nic, bridge);
         return { nic, mtu: mtuOf(nic), offloads: networkOffloads(network, networks, facts), port };
       });
-      addJoint(node, node.spec, joined, facts, impaired, { ports, veths, files });
+      addJoint(node, node.spec, joined, facts, impaired, ways, { ports, veths, files, nats });
       continue;
     }
     const namespace = nodeNamespace(facts.yard, node.name);
@@ -192,6 +194,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
   const hidden = rows.networks.filter(({ name }) => nats.has(gatewayDevice(facts.yard, name)));
   const served = [
     ...hidden.map((network) => dnsmasq(network, declared, facts)),
+    ...[...ways.values()].flatMap((way) => natDnsmasq(way, declared, facts) ?? []),
     ...made.flatMap((bridge) => bridgeDnsmasq(bridge, rows.networks, declared, facts) ?? []),
   ];
   for (const { id, service, files: followed } of served) {

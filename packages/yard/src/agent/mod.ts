@@ -3,6 +3,7 @@ export { type Action, PHASES, type Phase, phaseOf } from "./action.ts";
 export { type AgentOptions, runAgent } from "./agent.ts";
 export { type AgentClient, connectAgent } from "./client.ts";
 export { describe } from "./describe.ts";
+export { natLeasesFile } from "./desire-nat-node.ts";
 export { type EngineKey, Engines, engineId } from "./engines.ts";
 export { hostUplinks } from "./host-network.ts";
 export { Hypervisor } from "./hypervisor.ts";

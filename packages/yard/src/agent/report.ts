@@ -101,6 +101,7 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     kind === "guest" ||
     kind === "a2b" ||
     kind === "tap" ||
+    kind === "nat" ||
     joined ||
     status === "running" ||
     status === "paused";

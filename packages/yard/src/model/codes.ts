@@ -81,6 +81,7 @@ export const modelCodes = {
   "network.two-gateways": "A network has two gateways of one IP version; it can have one of each.",
   "network.two-subnets": "A network has two subnets of one IP version; it can have one of each.",
   "network.two-ways": "A VXLAN has peers, and a key of one that has none; it goes out one way.",
+  "nat.bad-cidr": "The cidr of a nat is no subnet of IPv4 that has room for leases; write one like 10.30.0.0/24.",
   "nic.bad-id": "The id of a nic's network is missing, or cannot be one of its type: a number, or the name of a link.",
   "nic.bad-name": "A nic's name is longer than 15 characters, reserved, or has characters that are refused.",
   "nic.counted-identity": "A node with `count` names an identity, which only one of them could have.",

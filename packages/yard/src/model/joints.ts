@@ -1,22 +1,23 @@
 /** Nodes that nothing runs in: they join networks to each other, to the host, and to other yards. */
-import { parseIp, YardError } from "@switchyard/base";
+import { type Cidr, family, networkOf, parseCidr, parseIp, prefixOf, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
 import { readImpair } from "./impair.ts";
 import { nicDenial } from "./making.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
-import type { C2cFile, JointFile, NodeEntryFile } from "./schema.ts";
+import type { C2cFile, JointFile, NatFile, NodeEntryFile } from "./schema.ts";
 import type { JointSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
 
 /** The most nics that each kind has. */
-const NICS = { a2b: 2, tap: 1, c2c: 1 } as const satisfies Record<JointSpec["kind"], number>;
+const NICS = { a2b: 2, tap: 1, nat: 1, c2c: 1 } as const satisfies Record<JointSpec["kind"], number>;
 
 /** The keys of a nic that mean something at a port which no node has the other end of. */
 const OF_A_PORT = ["network", "name", "mtu", "vlan", "trunks", "spy", "monitor"];
 const KEYS: Readonly<Record<JointSpec["kind"], readonly string[]>> = {
   a2b: OF_A_PORT,
   tap: [...OF_A_PORT, "impair", "ip", "slot", "mac"],
+  nat: [...OF_A_PORT, "impair"],
   c2c: [...OF_A_PORT, "impair"],
 };
 
@@ -37,7 +38,7 @@ export function isJoint<T extends { readonly kind: string }>(spec: T): spec is E
 
 /** A node with one more nic than there is room for. */
 export function tooManyNics({ kind, name }: Pick<NodeSpec, "kind" | "name">, count: number): YardError | undefined {
-  const most = kind === "a2b" || kind === "tap" || kind === "c2c" ? NICS[kind] : Infinity;
+  const most = kind === "a2b" || kind === "tap" || kind === "nat" || kind === "c2c" ? NICS[kind] : Infinity;
   if (count <= most) return undefined;
   return new YardError("node.too-many-nics", `"${name}" is of kind ${kind}, which has ${most} nics at most`, {
     hint: most === 2 ? "one for each side" : "it has one side within the yard",
@@ -86,6 +87,8 @@ function jointSpec(
       return { ...common, kind: file.kind };
     case "a2b":
       return { ...common, kind: file.kind, impair: readImpair(file.impair, [...path, "impair"], reading) };
+    case "nat":
+      return { ...common, kind: file.kind, cidr: readCidr(file, path, reading) };
     case "c2c":
       return { ...common, kind: file.kind, to: readTarget(common.name, file, path, reading) };
   }
@@ -113,6 +116,20 @@ function refuseKeys(
             hint: `what can stand here: ${KEYS[kind].join(", ")}`,
           }),
       );
+}
+
+/** Narrower ones have no room for leases. */
+const NARROWEST = 28;
+
+function readCidr(file: NatFile, path: Path, reading: Reading): Cidr {
+  const cidr = reading.parse([...path, "cidr"], file.cidr, (text) => {
+    const parsed = parseCidr(text);
+    if (family(parsed) === 4 && prefixOf(parsed) <= NARROWEST && networkOf(parsed) === parsed) return parsed;
+    throw new YardError("nat.bad-cidr", `${text} is no subnet of IPv4 of /${NARROWEST} or more`, {
+      hint: "for instance 10.30.0.0/24",
+    });
+  });
+  return cidr ?? parseCidr("0.0.0.0/0");
 }
 
 function readTarget(

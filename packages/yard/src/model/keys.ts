@@ -9,6 +9,7 @@ import {
   labSchema,
   linkImpairSchema,
   linkSchema,
+  natSchema,
   netnsSchema,
   networkMappingSchema,
   nicImpairSchema,
@@ -26,6 +27,7 @@ const KEYS: Readonly<Record<(typeof KINDS)[number], Readonly<Record<string, unkn
   vm: vmSchema.shape,
   a2b: a2bSchema.shape,
   tap: tapSchema.shape,
+  nat: natSchema.shape,
   c2c: c2cSchema.shape,
 };
 

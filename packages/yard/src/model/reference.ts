@@ -19,6 +19,7 @@ const SECTIONS: readonly (readonly [string, string, string])[] = [
   ["cloud-init", "What cloud-init is told", "Under `cloud_init`."],
   ["a2b", "A node of kind a2b", "An entry of `nodes`. See [impairment.md](impairment.md)."],
   ["tap", "A node of kind tap", "An entry of `nodes`."],
+  ["nat", "A node of kind nat", "An entry of `nodes`."],
   ["c2c", "A node of kind c2c", "An entry of `nodes`. See [c2c.md](c2c.md)."],
   ["nic", "A nic", "An entry of a node's `nics`; a text alone is the name of the network."],
   ["route", "A route", "An entry of `routes`, of a node or a nic."],

@@ -333,6 +333,23 @@ export const tapSchema = z
   })
   .meta({ id: "tap" });
 
+export const natSchema = z
+  .strictObject({
+    kind: field(
+      z.literal("nat"),
+      "The host as the way out of the network that its nic is on, whatever type that has: what asks there by DHCP is leased an address.",
+    ),
+    cidr: field(
+      text,
+      "Its subnet, of IPv4, at least a /28. The host has the first address, and leases from the tenth on.",
+      {
+        examples: ["10.30.0.0/24"],
+      },
+    ),
+    nics: ends(1),
+  })
+  .meta({ id: "nat" });
+
 export const c2cSchema = z
   .strictObject({
     kind: field(z.literal("c2c"), "A link to a node of kind c2c in another yard; needs `yard`, or `peer` and `id`."),
@@ -348,7 +365,7 @@ export const c2cSchema = z
   .meta({ id: "c2c" });
 
 /** What a node can be. */
-export const KINDS = ["netns", "container", "vm", "a2b", "tap", "c2c"] as const;
+export const KINDS = ["netns", "container", "vm", "a2b", "tap", "nat", "c2c"] as const;
 
 export const nodeSchema = z.discriminatedUnion("kind", [
   netnsSchema,
@@ -356,6 +373,7 @@ export const nodeSchema = z.discriminatedUnion("kind", [
   vmSchema,
   a2bSchema,
   tapSchema,
+  natSchema,
   c2cSchema,
 ]);
 
@@ -506,8 +524,9 @@ export const labSchema = z.strictObject({
 export type LabFile = z.infer<typeof labSchema>;
 export type NetworkFile = z.infer<typeof networkMappingSchema>;
 export type NodeEntryFile = z.infer<typeof nodeSchema>;
+export type NatFile = z.infer<typeof natSchema>;
 export type C2cFile = z.infer<typeof c2cSchema>;
-export type JointFile = z.infer<typeof a2bSchema> | z.infer<typeof tapSchema> | C2cFile;
+export type JointFile = z.infer<typeof a2bSchema> | z.infer<typeof tapSchema> | NatFile | C2cFile;
 export type NodeFile = Exclude<NodeEntryFile, JointFile>;
 export type CommonFile = z.infer<typeof commonSchema>;
 export type ContainerFile = z.infer<typeof containerDefaultsSchema>;

@@ -71,7 +71,7 @@ interface NetworkCommon {
   readonly mtu: number | undefined;
 }
 
-export type NodeKind = "netns" | "container" | "vm" | "a2b" | "tap" | "c2c";
+export type NodeKind = "netns" | "container" | "vm" | "a2b" | "tap" | "nat" | "c2c";
 export type ContainerRuntime = "docker" | "podman" | "oci";
 export type PullPolicy = "missing" | "always" | "never";
 
@@ -191,6 +191,13 @@ export interface TapSpec extends NodeCommon {
   readonly kind: "tap";
 }
 
+/** The host as the way out of a lan: it has the first address there, leases others, and lends its own to what leaves. */
+export interface NatSpec extends NodeCommon {
+  readonly kind: "nat";
+  /** Of IPv4; the host bits are zero. */
+  readonly cidr: Cidr;
+}
+
 /** One nic, whose other end is that of a node of kind `c2c` in another yard. */
 export interface C2cSpec extends NodeCommon {
   readonly kind: "c2c";
@@ -201,7 +208,7 @@ export interface C2cSpec extends NodeCommon {
 }
 
 /** Nodes that nothing runs in: no namespace, addresses or commands but a tap's; the other common parts are empty. */
-export type JointSpec = A2bSpec | TapSpec | C2cSpec;
+export type JointSpec = A2bSpec | TapSpec | NatSpec | C2cSpec;
 
 export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec | VmSpec | JointSpec;
 

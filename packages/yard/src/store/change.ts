@@ -27,7 +27,7 @@ import { ObjIds } from "./ids.ts";
 import { Departures, isUndeclared, meantRow, undeclared } from "./implied.ts";
 import { makingOptions, parseMaking } from "./making.ts";
 import { portsTaken } from "./ports.ts";
-import { chooseSubnet } from "./subnet.ts";
+import { chooseSubnet, natSubnets } from "./subnet.ts";
 import type { BridgeRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Says of an error where it was written, by the way to it in the lab's file. */
@@ -236,6 +236,7 @@ export class Change {
     const written = [...this.#targets.values()].filter(({ name }) => name !== but);
     return [
       ...[...rows.map(subnetOf), ...written, ...this.#bridges()].flatMap(({ cidr }) => cidr),
+      ...natSubnets(this.#db),
       ...this.#host().map(({ cidr }) => cidr),
     ];
   }

@@ -1,6 +1,9 @@
 /** What of a node that nothing runs in stands in its `config` column beside what all nodes have. */
-import { parseIp } from "@switchyard/base";
+import { parseCidr, parseIp } from "@switchyard/base";
 import { z } from "zod";
+
+/** The subnet of a nat. */
+export const natSchema = { cidr: z.string().transform((text) => parseCidr(text)) };
 
 /** Where a c2c leads to. */
 export const c2cSchema = {

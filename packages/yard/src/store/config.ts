@@ -14,6 +14,7 @@ import type {
   Impairment,
   ImpairSpec,
   LinkSpec,
+  NatSpec,
   NetnsSpec,
   NicSpec,
   NodeSpec,
@@ -22,7 +23,7 @@ import type {
   VmSpec,
 } from "../model/types.ts";
 import { canonicalJson, type Plain } from "./canonical.ts";
-import { c2cSchema } from "./config-joint.ts";
+import { c2cSchema, natSchema } from "./config-joint.ts";
 import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
@@ -35,6 +36,7 @@ export type NodeConfig =
   | Omit<VmSpec, "nics">
   | Omit<A2bSpec, "nics">
   | Omit<TapSpec, "nics">
+  | Omit<NatSpec, "nics">
   | Omit<C2cSpec, "nics">;
 
 export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
@@ -48,6 +50,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   };
   if (spec.kind === "netns" || spec.kind === "tap") return canonicalJson(common);
   if (spec.kind === "a2b") return canonicalJson({ ...common, impair: plainImpair(spec.impair) });
+  if (spec.kind === "nat") return canonicalJson({ ...common, cidr: spec.cidr });
   if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
   if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
   if (spec.kind === "vm") return canonicalJson({ ...common, ...machineConfig(spec) });
@@ -108,6 +111,7 @@ export function parseNodeConfig(row: {
     const { impair, ...common } = parse(commonSchema.extend(linkSchema.shape), row.config, where);
     return { kind: row.kind, name, ...common, impair };
   }
+  if (row.kind === "nat") return { kind: row.kind, name, ...parse(commonSchema.extend(natSchema), row.config, where) };
   if (row.kind === "c2c") return { kind: row.kind, name, ...parse(commonSchema.extend(c2cSchema), row.config, where) };
   if (row.kind === "netns") return { kind: row.kind, name, ...parse(commonSchema, row.config, where) };
   if (row.kind === "container") {

@@ -32,6 +32,6 @@ export { clearYard, plugNic } from "./plug.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";
-export { chooseSubnet } from "./subnet.ts";
+export { chooseSubnet, freeSubnet } from "./subnet.ts";
 export { type SwitchyardTables, schema as switchyardSchema } from "./switchyard.gen.ts";
 export { failuresIn, type Outcome, type RowFailure, type Scope, type WaitOptions, waitApplied } from "./wait.ts";
