@@ -229,3 +229,23 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping", "ipro
     expect(await run(["ip", "-n", yard.paths.namespace, "-br", "link"])).not.toMatch(/_[xyi]_\d/);
   });
 });
+
+describe.skipIf(!requires("root", "openvswitch", "ping"))("the example of a branch office", () => {
+  test("comes up, its line and its backup line being as slow as it says", async () => {
+    const before = await snapshotMachine();
+    {
+      await using yard = await LiveYard.create(`${NAME}-x`);
+      const lab = readFileSync(join(import.meta.dir, "../../../examples/branch.yard.yaml"), "utf8");
+      expect((await yard.up(lab)).failures).toEqual([]);
+      expect(await yard.comesToReach("pc", "10.5.2.2")).toBe(true);
+      expect(await yard.comesToReach("gate", "10.5.3.2")).toBe(true);
+      const least = async (from: string, to: string) => {
+        const { stdout } = await yard.in(from, "ping", "-c", "5", "-i", "0.1", "-W", "2", to);
+        return Number(/= ([\d.]+)\//.exec(stdout)?.[1]);
+      };
+      expect(await least("pc", "10.5.2.2")).toBeWithin(50, 90);
+      expect(await least("gate", "10.5.3.2")).toBeWithin(200, 250);
+    }
+    await expectSameMachine(before, ours);
+  });
+});
