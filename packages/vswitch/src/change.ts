@@ -1,8 +1,15 @@
 import { YardError } from "@switchyard/base";
 import type { RowInput, Transaction, Uuid } from "@switchyard/ovsdb";
-import type { BridgeRow, InterfaceRow, MirrorRow, OpenVSwitchTables, PortRow } from "../schema/open_vswitch.gen.ts";
+import type {
+  BridgeRow,
+  InterfaceRow,
+  MirrorRow,
+  OpenVSwitchTables,
+  PortRow,
+  QoSRow,
+} from "../schema/open_vswitch.gen.ts";
 import { bridgeColumns, HUB, isHub, marks, OWNER, PURPOSE, vlanColumns } from "./marks.ts";
-import { interfaceOf, SPY } from "./observe.ts";
+import { interfaceOf, NO_QOS, SPY } from "./observe.ts";
 import type { BridgeState, MirrorState, PortState, Switch, SwitchChange, SwitchFailure } from "./types.ts";
 
 type Tx = Transaction<OpenVSwitchTables>;
@@ -32,6 +39,9 @@ export class ChangeWriter {
   readonly #bridges = new Map<string, BridgeAt>();
   readonly #ports = new Map<string, Uuid>();
   readonly #deleted = new Set<Uuid>();
+  /** What this change gives a port for QoS that is there already, or takes from it. */
+  readonly #queues = new Map<Uuid, Uuid | undefined>();
+  #noQueue: Uuid | undefined;
   #homes: Map<Uuid, BridgeRow> | undefined;
   #writes = 0;
 
@@ -52,6 +62,7 @@ export class ChangeWriter {
       this.#try("bridge", name, () => this.#setBridge(rootUuid, name, state));
     for (const [name, state] of change.setPorts ?? []) this.#try("port", name, () => this.#setPort(name, state));
     for (const [name, state] of change.setMirrors ?? []) this.#try("mirror", name, () => this.#setMirror(name, state));
+    this.#sweepQueues();
     return {
       cfg: this.#writes > 0 ? this.#tx.increment("Open_vSwitch", rootUuid, "next_cfg") : undefined,
       failures: this.#failures,
@@ -110,6 +121,7 @@ export class ChangeWriter {
         this.#tx.update("Port", row._uuid, { ...vlan, protected: state.protected });
         this.#writes++;
       }
+      this.#setQueue(row, state.keepsQueue);
       this.#mark("Port", row, state.purpose);
       const link = interfaceOf(this.#db, row);
       if (link !== undefined) this.#updateInterface(link, state);
@@ -125,8 +137,42 @@ export class ChangeWriter {
       interfaces: [link],
       external_ids,
       protected: state.protected,
+      ...(state.keepsQueue ? { qos: this.#queue() } : {}),
       ...vlan,
     });
+  }
+
+  #setQueue(row: PortRow, keeps: boolean): void {
+    const present = row.qos === undefined ? undefined : this.#db.table("QoS").get(row.qos);
+    // A QoS that somebody else gave the port is theirs.
+    if (keeps === (present?.type === NO_QOS) || (!keeps && present?.external_ids.get(OWNER) !== this.#owner)) return;
+    const qos = keeps ? this.#queue() : undefined;
+    this.#queues.set(row._uuid, qos);
+    this.#tx.update("Port", row._uuid, { qos });
+    this.#writes++;
+  }
+
+  /** The one row that says it of all our ports. */
+  #queue(): Uuid {
+    const ours = (row: QoSRow) => row.type === NO_QOS && row.external_ids.get(OWNER) === this.#owner;
+    this.#noQueue ??=
+      this.#db.table("QoS").filter(ours)[0]?._uuid ??
+      this.#tx.insert("QoS", { type: NO_QOS, external_ids: marks(this.#owner, "netem") });
+    return this.#noQueue;
+  }
+
+  /** Rows of QoS stay when their last port goes (the table is one of roots). */
+  #sweepQueues(): void {
+    for (const { _uuid, external_ids } of this.#db.table("QoS")) {
+      if (_uuid === this.#noQueue || external_ids.get(OWNER) !== this.#owner) continue;
+      const has = (row: PortRow) => (this.#queues.has(row._uuid) ? this.#queues.get(row._uuid) : row.qos) === _uuid;
+      const ports = this.#db.table("Port").filter(has);
+      if (ports.some((row) => !this.#deleted.has(row._uuid))) continue;
+      // References are counted before rows without any to them go.
+      for (const port of ports) this.#tx.update("Port", port._uuid, { qos: undefined });
+      this.#tx.delete("QoS", _uuid);
+      this.#writes++;
+    }
   }
 
   #updateInterface(row: InterfaceRow, state: PortState): void {

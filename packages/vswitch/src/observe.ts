@@ -26,7 +26,7 @@ export function observeSwitch(db: Switch, owner: string): SwitchState {
         if (!mirrors.has(port.name)) mirrors.set(port.name, { ...PLAIN, bridge: "", port: "", purpose: "" });
         continue;
       }
-      ports.set(port.name, portState(port, interfaceOf(db, port), bridge.name, hub));
+      ports.set(port.name, portState(db, port, bridge.name, hub));
     }
   }
   return { bridges, ports, mirrors };
@@ -43,6 +43,9 @@ export function interfaceOf(db: Switch, port: PortRow): InterfaceRow | undefined
   return undefined;
 }
 
+/** The type of a QoS by which the switch leaves a device's queueing discipline alone (ovs-vswitchd.conf.db(5)). */
+export const NO_QOS = "linux-noop";
+
 function bridgeState(bridge: BridgeRow, hub: boolean): BridgeState {
   return {
     datapath: bridge.datapath_type === "" ? "system" : bridge.datapath_type,
@@ -52,7 +55,8 @@ function bridgeState(bridge: BridgeRow, hub: boolean): BridgeState {
   };
 }
 
-function portState(port: PortRow, link: InterfaceRow | undefined, bridge: string, hub: boolean): ObservedPort {
+function portState(db: Switch, port: PortRow, bridge: string, hub: boolean): ObservedPort {
+  const link = interfaceOf(db, port);
   const vlan = vlanState(port, hub);
   const ofport = link?.ofport;
   return {
@@ -60,6 +64,7 @@ function portState(port: PortRow, link: InterfaceRow | undefined, bridge: string
     type: link === undefined || link.type === "system" ? "" : link.type,
     ...(vlan ?? PLAIN),
     protected: port.protected,
+    keepsQueue: port.qos !== undefined && db.table("QoS").get(port.qos)?.type === NO_QOS,
     options: Object.fromEntries(link?.options ?? []),
     purpose: link?.external_ids.get(PURPOSE) ?? "",
     // -1 says that the interface could not be made (ovs-vswitchd.conf.db(5)).

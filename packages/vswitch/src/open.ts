@@ -17,8 +17,9 @@ export function openSwitch(remote: string, options: WaitOptions = {}): Promise<S
     monitor: {
       Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config", "external_ids", "ovs_version"],
       Bridge: ["name", "ports", "mirrors", "datapath_type", "other_config", "external_ids", "flood_vlans"],
-      Port: ["name", "interfaces", "tag", "trunks", "vlan_mode", "protected", "other_config", "external_ids"],
+      Port: ["name", "interfaces", "tag", "trunks", "vlan_mode", "protected", "qos", "other_config", "external_ids"],
       Interface: ["name", "type", "options", "external_ids", "ofport", "error", "admin_state", "link_state"],
+      QoS: ["type", "external_ids"],
       Mirror: ["name", "select_src_port", "select_dst_port", "output_port", "external_ids"],
     },
   });

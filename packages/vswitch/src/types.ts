@@ -29,6 +29,11 @@ export interface PortState {
   readonly vlanMode: "access" | "trunk" | "native-untagged" | undefined;
   /** Nothing passes between two ports of a bridge that are both protected. */
   readonly protected: boolean;
+  /**
+   * Whether the queueing discipline of its device is somebody else's business, that of netem say. The switch takes away
+   * any other than its own, whenever it looks at its ports, unless it is told by a QoS of type `linux-noop` not to.
+   */
+  readonly keepsQueue: boolean;
   readonly options: Readonly<Record<string, string>>;
   /** What it is for, written to external_ids beside the owner. */
   readonly purpose: string;

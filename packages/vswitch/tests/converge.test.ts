@@ -38,6 +38,7 @@ const port = (name: string, bridges: readonly string[]): fc.Arbitrary<[string, P
         .map((vlans) => vlans.sort((a, b) => a - b)),
       vlanMode: fc.constantFrom("access", "trunk", "native-untagged", undefined),
       protected: fc.boolean(),
+      keepsQueue: fc.boolean(),
       options: fc.dictionary(fc.constantFrom("peer", "key"), fc.string({ maxLength: 5 })),
       purpose: fc.string({ maxLength: 8 }),
     })
@@ -98,6 +99,7 @@ describe.skipIf(!requires("root", "openvswitch"))("whatever a switch holds", () 
         expect(observeSwitch(sw.db, "somebody")).toEqual(before);
         const rows = state.bridges.size + state.ports.size + state.mirrors.size + 1;
         expect([sw.db.table("Port").size, sw.db.table("Interface").size]).toEqual([rows, rows]);
+        expect(sw.db.table("QoS").size).toBe([...state.ports.values()].some(({ keepsQueue }) => keepsQueue) ? 1 : 0);
         // No switch runs, so each port is tried again; the rows themselves stay.
         const ids = [...sw.db.table("Port"), ...sw.db.table("Interface"), ...sw.db.table("Mirror")];
         await applySwitch(sw.db, change, { owner: "us", wait: false });

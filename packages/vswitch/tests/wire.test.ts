@@ -4,12 +4,14 @@ import { readSysctls, setSysctls } from "@switchyard/linux";
 import { requires } from "@switchyard/testing";
 import { applySwitch, fdbShow, observeSwitch, startVswitchd, stopVswitchd } from "../src/mod.ts";
 import { A, B, KINDS, passes } from "./frames.ts";
-import { LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
+import { DATAPATH, LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
 
 // A switch starts in a tenth of a second, but the machine may be busy.
 setDefaultTimeout(30_000);
 
 const all = new Map([...KINDS.keys()].map((name) => [name, "passed"]));
+// The kernel's own datapath takes off a tag that says nothing, of VLAN 0 and priority 0.
+if (DATAPATH === "system") all.set("an empty tag", "0800000000000000");
 
 describe.skipIf(!requires("root", "openvswitch", "iproute2", "iperf3"))("between two nodes", () => {
   let sw: TestSwitch;

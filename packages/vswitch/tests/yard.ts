@@ -1,4 +1,5 @@
 /** A switch of a test's own: namespace, folder, database server and ovs-vswitchd, all gone in the end. */
+import { existsSync } from "node:fs";
 import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@switchyard/linux";
 import { temporaryFolder } from "@switchyard/testing";
 import {
@@ -73,13 +74,23 @@ export async function testSwitch(options: { readonly vswitchd?: boolean } = {}):
 }
 
 export function port(bridge: string, more: Partial<PortState> = {}): PortState {
-  const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+  const plain = {
+    type: "",
+    tag: undefined,
+    trunks: [],
+    vlanMode: undefined,
+    protected: false,
+    keepsQueue: false,
+    options: {},
+  };
   return { ...plain, bridge, purpose: "nic", ...more };
 }
 
-export const LAN = { datapath: "netdev", otherConfig: {}, hub: false, purpose: "lan" } as const;
+/** As a yard would choose: the kernel's, where it is loaded. */
+export const DATAPATH = existsSync("/sys/module/openvswitch") ? "system" : "netdev";
+export const LAN = { datapath: DATAPATH, otherConfig: {}, hub: false, purpose: "lan" } as const;
 export const WIRE = {
-  datapath: "netdev",
+  datapath: DATAPATH,
   otherConfig: { "forward-bpdu": "true" },
   hub: true,
   purpose: "link",

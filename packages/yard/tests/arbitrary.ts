@@ -175,7 +175,7 @@ function grow(from: Seed): State {
     const { offloads } = from;
     const link = { namespace: HOST, name, mac: "", mtu: 1500, up: true, offloads, addresses: ["10.0.0.9/24"], purpose };
     veths.set(port, link);
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
     ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
     nats.set(name, { subnets: [subnet], forwarding: true, apart: false, purpose });
   }
@@ -186,7 +186,7 @@ function grow(from: Seed): State {
     const [vtep, lower, purpose] = [`vtep${lan}`, `_b_${lan}`, `network ${lan}`];
     vteps.set(vtep, { lower, id, port: 8472, mtu: 1450, up: true, purpose });
     underlays.set(lower, { addresses: [`10.6.0.${id}/24`], up: true, purpose });
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
     ports.set(vtep, { ...plain, bridge: `_b_${lan}`, purpose });
   }
   const hostBridges = new Map<string, HostBridgeState>();
@@ -204,7 +204,7 @@ function grow(from: Seed): State {
     const [near, far, purpose] = [`_x_${lan}`, `_y_${lan}`, `network ${lan}`];
     const by = mtu === 9000 ? "netem" : "relay";
     pipes.set(near, { far, by, mtu, up: true, forward: by === "netem" ? "delay 10ms" : "", backward: "", purpose });
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
     for (const port of [near, far]) ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
   }
   for (const node of from.nodes) {
@@ -274,6 +274,7 @@ function grow(from: Seed): State {
         trunks: [],
         vlanMode: undefined,
         protected: nic.tag === 7,
+        keepsQueue: nic.tag === 7,
         options: {},
         purpose,
       });

@@ -26,6 +26,7 @@ export function samePort(a: PortState, b: PortState): boolean {
     a.tag === b.tag &&
     a.vlanMode === b.vlanMode &&
     a.protected === b.protected &&
+    a.keepsQueue === b.keepsQueue &&
     sameList(a.trunks, b.trunks) &&
     sameRecord(a.options, b.options)
   );

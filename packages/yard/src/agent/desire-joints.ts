@@ -56,7 +56,7 @@ export function addJoint(
       const names = { near: portName(node.objId, 0), far: portName(node.objId, 1) };
       const mtu = Math.max(1500, ...nics.map((it) => it.mtu));
       pipes.add(names, mtu, spec.impair ?? NEITHER, purposeOf({ kind: "node", node: node.name }));
-      for (const it of nics) plug(it);
+      for (const it of nics) if (it.port) plug(it, pipes.end(it.port));
       return;
     }
     case "tap":

@@ -20,7 +20,15 @@ import { purposeOf } from "./subject.ts";
 const DEFAULT_MTU = 1500;
 
 /** A port of a device of ours that carries every VLAN. */
-export const PLAIN_PORT = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, options: {} };
+export const PLAIN_PORT = {
+  type: "",
+  tag: undefined,
+  trunks: [],
+  vlanMode: undefined,
+  protected: false,
+  keepsQueue: false,
+  options: {},
+};
 
 export type Networks = ReadonlyMap<string, NetworkEntry>;
 

@@ -59,10 +59,15 @@ export class Pipes {
     const names = pipeNames(node.objId, nic.index);
     const hub = hubName(node.objId, nic.index);
     this.into.bridges.set(hub, hubState(this.facts.datapath, purpose));
-    this.into.ports.set(names.near, { ...PLAIN_PORT, bridge: hub, purpose });
-    this.into.ports.set(names.far, port);
+    this.into.ports.set(names.near, this.end({ ...PLAIN_PORT, bridge: hub, purpose }));
+    this.into.ports.set(names.far, this.end(port));
     this.add(names, mtu, impair, purpose);
     return { ...PLAIN_PORT, bridge: hub, purpose };
+  }
+
+  /** The port of an end: what netem does there is not the switch's business. */
+  end(port: PortState): PortState {
+    return { ...port, keepsQueue: this.facts.netem };
   }
 
   /** The process and the file that it follows; undefined where nothing is to be relayed. */
@@ -128,8 +133,8 @@ export function addWires(
       continue;
     }
     const names = pipeNames(first.node.objId, first.nic.index);
-    into.ports.set(names.near, { ...PLAIN_PORT, bridge: own(first), purpose });
-    into.ports.set(names.far, { ...PLAIN_PORT, bridge: own(second), purpose });
+    into.ports.set(names.near, pipes.end({ ...PLAIN_PORT, bridge: own(first), purpose }));
+    into.ports.set(names.far, pipes.end({ ...PLAIN_PORT, bridge: own(second), purpose }));
     pipes.add(names, Math.max(mtuOf(first.nic), mtuOf(second.nic)), impair, purpose);
   }
   return bridges;

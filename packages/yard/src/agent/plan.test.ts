@@ -332,6 +332,7 @@ function small(): State {
           trunks: [],
           vlanMode: undefined,
           protected: false,
+          keepsQueue: false,
           options: {},
           purpose,
         },
