@@ -19,7 +19,7 @@ CLOONIX = cloonix_net cloonix_cli cloonix_ovs cloonix_ssh cloonix_scp cloonix_ws
 # Where Wireshark looks for capture programs; empty where there is none.
 EXTCAPDIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap /usr/lib64/wireshark/extcap /usr/lib/wireshark/extcap))
 
-.PHONY: help demo demo-down guest frr build test test-unit test-system check types lint format docs bench install uninstall clean
+.PHONY: help demo demo-down guest frr build test test-unit test-system test-kernel check types lint format docs bench install uninstall clean
 
 help:
 	@echo 'make demo          install what is missing, build, bring up examples/hello.yard.yaml and check it'
@@ -32,6 +32,7 @@ help:
 	@echo 'make test          install what the tests need, then types, lint, format and all tests'
 	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
 	@echo 'make test-system   the tests with real switches and engines               (ROOM=name, FILE=part of a path)'
+	@echo 'make test-kernel   tests of networks in a machine under the kernel of Debian (FILE=part of a path: those instead)'
 	@echo 'make check         types, lint and format'
 	@echo 'make format        put the sources into format'
 	@echo 'make docs          generate the generated pages of docs/ and schemas/'
@@ -82,6 +83,12 @@ test-system:
 	@sh scripts/prepare.sh test
 	@$(BUN) scripts/test.ts system $(if $(ROOM),--room $(ROOM)) $(FILE)
 
+# Under the kernel of Debian, whose package is unpacked, not installed: see scripts/kernel.ts.
+test-kernel:
+	@sh scripts/prepare.sh test
+	@$(MAKE) --no-print-directory dist/yard
+	@$(BUN) scripts/kernel.ts $(FILE)
+
 check:
 	@sh scripts/prepare.sh build
 	@$(BUN) scripts/test.ts check
@@ -97,6 +104,7 @@ format:
 
 docs:
 	@$(BUN) scripts/docs.ts
+	@$(BUN) packages/yard/src/model/publish.ts
 
 bench:
 	@sh scripts/prepare.sh bench

@@ -18,7 +18,8 @@ demo="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/bus
 guest="$build openvswitch-switch:ovs-vswitchd iproute2:ip busybox-static:/bin/busybox dnsmasq-base:dnsmasq nftables:nft
   qemu-system-x86:qemu-system-x86_64 qemu-utils:qemu-img genisoimage:genisoimage"
 frr="$demo frr:/usr/lib/frr/zebra"
-test="$demo $guest $frr docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman containerd:containerd iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
+kernel="qemu-system-common:/usr/lib/qemu/virtiofsd kmod:depmod"
+test="$demo $guest $frr $kernel docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman containerd:containerd iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq ethtool:ethtool openssl:openssl
   procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis
   containernetworking-plugins:/usr/lib/cni/host-local"
 bench="$test mininet:mn"

@@ -1,8 +1,9 @@
 /**
- * Runs the tests: `bun scripts/test.ts [all|unit|system|check] [--room NAME]… [PART OF A PATH]…`
+ * Runs the tests: `bun scripts/test.ts [all|unit|system|check|files] [--room NAME]… [PART OF A PATH]…`
  *
  * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
- * of its own with a time limit, the machine compared before and after. The last line is `N passed, N failed`.
+ * of its own with a time limit, the machine compared before and after. `files` are system tests, with the executable
+ * that was built before. The last line is `N passed, N failed`.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -17,8 +18,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const [what = "all", ...parts] = positionals;
-if (!["all", "unit", "system", "check"].includes(what)) {
-  process.stderr.write("usage: bun scripts/test.ts [all|unit|system|check] [--room NAME]… [PART OF A PATH]…\n");
+if (!["all", "unit", "system", "check", "files"].includes(what)) {
+  process.stderr.write("usage: bun scripts/test.ts [all|unit|system|check|files] [--room NAME]… [PART OF A PATH]…\n");
   process.exit(2);
 }
 /** Rooms whose system tests call the built executable. */
@@ -55,7 +56,7 @@ if (what === "all" || what === "unit") {
   }));
   await sideBySide(jobs, Math.max(2, availableParallelism()));
 }
-if (what === "all" || what === "system") {
+if (what === "all" || what === "system" || what === "files") {
   const jobs = rooms.flatMap(({ name, system }) =>
     chosen(system).map((file) => ({ title: file, room: name, files: [file], alone: true, limit: 420 })),
   );

@@ -4,25 +4,15 @@
  * nics, and runs its user data if that is a script: a stand-in for cloud-init that understands what we write. Its parts are Debian's packages, downloaded once into
  * `~/.cache/switchyard-tests` and unpacked, not installed.
  */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { run } from "@switchyard/base";
+import { CpioArchive } from "./cpio.ts";
+import { type DebianKernel, debianKernel, modulePath } from "./debian.ts";
 
 export interface Guest {
   readonly kernel: string;
   readonly initrd: string;
 }
-
-const CACHE = `${process.env.XDG_CACHE_HOME ?? `${homedir()}/.cache`}/switchyard-tests`;
 
 /** In the order in which they need each other. */
 const MODULES = [
@@ -100,68 +90,24 @@ exec setsid cttyhack sh
 
 /** @throws Error when a part is missing and cannot be had */
 export async function ensureGuest(): Promise<Guest> {
-  mkdirSync(CACHE, { recursive: true });
-  const kernelPackage = await newestKernel();
-  const unpacked = `${CACHE}/${kernelPackage}`;
-  if (!existsSync(unpacked)) await download([kernelPackage, "qemu-guest-agent"], unpacked);
-  const release = kernelPackage.replace("linux-image-", "");
-  const initrd = `${unpacked}/initrd.${Bun.hash(INIT).toString(36)}`;
+  const kernel = await debianKernel("cloud-amd64", ["qemu-guest-agent"]);
+  const initrd = `${kernel.folder}/initrd.${Bun.hash(INIT).toString(36)}`;
   if (!existsSync(initrd)) {
     const draft = `${initrd}.${process.pid}`;
-    writeFileSync(draft, await initramfs(unpacked, release));
+    writeFileSync(draft, await initramfs(kernel));
     renameSync(draft, initrd);
   }
-  return { kernel: `${unpacked}/boot/vmlinuz-${release}`, initrd };
+  return { kernel: kernel.image, initrd };
 }
 
-/** What is in the cache will do; nothing is asked of the network then. */
-async function newestKernel(): Promise<string> {
-  const pattern = /^linux-image-6\.1\.0-\d+-cloud-amd64$/;
-  const newest = (names: readonly string[]) =>
-    names
-      .filter((name) => pattern.test(name))
-      .sort(byNumber)
-      .at(-1);
-  const cached = newest(readdirSync(CACHE));
-  if (cached !== undefined) return cached;
-  const known = newest((await run(["apt-cache", "pkgnames", "linux-image-6.1.0-"])).split("\n"));
-  if (known === undefined) throw new Error("no cloud kernel is known to apt; run apt-get update");
-  return known;
-}
-
-function byNumber(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
-}
-
-async function download(packages: readonly string[], target: string): Promise<void> {
-  // Readable by apt's own user, who downloads.
-  const folder = mkdtempSync("/tmp/syguest-");
-  try {
-    await run(["apt-get", "-q", "download", ...packages], { cwd: folder, timeout: 120_000 });
-    const draft = `${target}.${process.pid}`;
-    for (const archive of readdirSync(folder))
-      await run(["dpkg", "-x", `${folder}/${archive}`, draft], { timeout: 60_000 });
-    renameSync(draft, target);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function initramfs(unpacked: string, release: string): Promise<Buffer> {
-  const archive = new Archive();
+async function initramfs(kernel: DebianKernel): Promise<Buffer> {
+  const archive = new CpioArchive();
   for (const folder of ["bin", "dev", "etc", "proc", "sys", "tmp", "mnt", "modules"]) archive.folder(folder);
   archive.file("init", Buffer.from(INIT), 0o755);
   archive.file("bin/busybox", readFileSync(Bun.which("busybox") ?? "/bin/busybox"), 0o755);
-  const modules = `${unpacked}/lib/modules/${release}/kernel`;
-  const paths = new Map(
-    [...new Bun.Glob("**/*.ko").scanSync(modules)].map((path) => [path.replace(/^.*\/|\.ko$/g, ""), path]),
-  );
-  for (const module of [...MODULES, ...MEDIA]) {
-    const path = paths.get(module) ?? paths.get(module.replaceAll("_", "-"));
-    if (path === undefined) throw new Error(`${release} has no module ${module}`);
-    archive.file(`modules/${module}.ko`, readFileSync(`${modules}/${path}`), 0o644);
-  }
-  const agent = `${unpacked}/usr/sbin/qemu-ga`;
+  for (const module of [...MODULES, ...MEDIA])
+    archive.file(`modules/${module}.ko`, readFileSync(modulePath(kernel, module)), 0o644);
+  const agent = `${kernel.folder}/usr/sbin/qemu-ga`;
   archive.file("bin/qemu-ga", readFileSync(agent), 0o755);
   const libraries = (await run(["ldd", agent])).matchAll(/(?:=> |^\s*)(\/\S+) \(/gm);
   const folders = new Set<string>();
@@ -171,38 +117,4 @@ async function initramfs(unpacked: string, release: string): Promise<Buffer> {
     archive.file(path.slice(1), readFileSync(path), 0o755);
   }
   return archive.end();
-}
-
-/** A cpio archive in the form "newc", as the kernel unpacks it (Documentation/driver-api/early-userspace/buffer-format.rst). */
-class Archive {
-  readonly #chunks: Buffer[] = [];
-  readonly #folders = new Set<string>();
-  #inode = 1;
-
-  folder(name: string): void {
-    if (this.#folders.has(name)) return;
-    this.#folders.add(name);
-    this.#entry(name, Buffer.alloc(0), 0o040755);
-  }
-
-  file(name: string, content: Buffer, mode: number): void {
-    this.#entry(name, content, 0o100000 | mode);
-  }
-
-  end(): Buffer {
-    this.#entry("TRAILER!!!", Buffer.alloc(0), 0);
-    return Buffer.concat(this.#chunks);
-  }
-
-  #entry(name: string, content: Buffer, mode: number): void {
-    const path = Buffer.from(`${name}\0`);
-    const fields = [this.#inode++, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, path.length, 0];
-    const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`);
-    this.#push(Buffer.concat([header, path]));
-    this.#push(content);
-  }
-
-  #push(chunk: Buffer): void {
-    this.#chunks.push(chunk, Buffer.alloc((4 - (chunk.length % 4)) % 4));
-  }
 }

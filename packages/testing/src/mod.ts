@@ -1,4 +1,6 @@
 /** What the tests of every room share: prerequisites, the machine before and after, engines of their own. */
+export * from "./cpio.ts";
+export * from "./debian.ts";
 export * from "./engine.ts";
 export * from "./folder.ts";
 export * from "./guest.ts";

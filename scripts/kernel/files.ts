@@ -1,0 +1,21 @@
+/**
+ * The system tests that the kernel of Debian is put to: those of what a kernel with its own datapath, netem, VLAN devices
+ * and bonding does otherwise than one without. Docker, machines and what talks to databases alone are the same on both.
+ */
+export const KERNEL_FILES: ReadonlySet<string> = new Set([
+  "packages/linux/tests/kernel.test.ts",
+  "packages/linux/tests/links.test.ts",
+  "packages/linux/tests/sink.test.ts",
+  "packages/vswitch/tests/apply.test.ts",
+  "packages/vswitch/tests/wire.test.ts",
+  "packages/yard/tests/impair.test.ts",
+  "packages/yard/tests/joints.test.ts",
+  "packages/yard/tests/networks.test.ts",
+  "packages/yard/tests/nics.test.ts",
+  "packages/yard/tests/ports.test.ts",
+  "packages/yard/tests/spies.test.ts",
+  "packages/yard/tests/vtep.test.ts",
+  "packages/doors/tests/ensure-vlan.test.ts",
+  "packages/doors/tests/ensure-vxlan.test.ts",
+  "packages/doors/tests/ovs.test.ts",
+]);

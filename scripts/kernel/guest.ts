@@ -1,0 +1,142 @@
+/**
+ * A virtual machine under Debian's kernel whose root is this host's, unwritable, with a layer in memory over it: the kernel
+ * that most users have, with this host's programs and this tree.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { childEnvironment, deadline, delay, run } from "@switchyard/base";
+import { createLogger } from "@switchyard/base/log";
+import { openVmEngine } from "@switchyard/runtime";
+import { CpioArchive, type DebianKernel, debianKernel, modulePath, temporaryFolder } from "@switchyard/testing";
+
+const VIRTIOFSD = "/usr/lib/qemu/virtiofsd";
+
+/** What the root file system and the way out need, in the order in which they need each other. */
+const MODULES = [
+  ...["virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"],
+  ...["fuse", "virtiofs", "overlay", "virtio_console"],
+];
+
+/** Of the machine, in MiB; what tests write is in there too. */
+const MEMORY = 4096;
+const PROCESSORS = 2;
+
+export interface GuestRun {
+  /** Seconds. */
+  readonly limit: number;
+  /** Whether a line is the last one. */
+  readonly isLast: (line: string) => boolean;
+  readonly print: (line: string) => void;
+  /** Ends it before. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Boots a machine, runs a command in it, prints what that says, and ends the machine.
+ *
+ * @param words the command; none has a line break
+ * @returns the last line; undefined when the machine ended without one, or its time was over: the end of what its
+ *   kernel said has been printed then
+ */
+export async function runInGuest(
+  words: readonly string[],
+  { limit, isLast, print, signal }: GuestRun,
+): Promise<string | undefined> {
+  await using folder = await temporaryFolder("tkernel-");
+  const kernel = await debianKernel("amd64");
+  // modprobe(8) in the guest finds modules by these tables.
+  if (!existsSync(`${kernel.folder}/lib/modules/${kernel.release}/modules.dep.bin`))
+    await run(["depmod", "-b", kernel.folder, kernel.release], { timeout: 120_000 });
+  writeFileSync(`${folder.path}/initrd`, initialDisk(kernel, words));
+  using time = deadline(limit * 1000, "guest.timeout", `the machine did not end within ${limit} s`, signal);
+  await using files = await shareRoot(`${folder.path}/files`);
+  const accelerator = await accelerate(folder.path);
+  print(`${kernel.release} under ${accelerator}, ${PROCESSORS} processors`);
+  // It says why it cannot start.
+  const machine = start("qemu-system-x86_64", machineWords(kernel, folder.path, files.socket, accelerator));
+  machine.stderr.pipe(process.stderr);
+  try {
+    for await (const line of createInterface({ input: machine.stdout, signal: time })) {
+      print(line);
+      if (isLast(line)) return line;
+    }
+  } finally {
+    await end(machine);
+  }
+  if (time.aborted) print(time.reason.message);
+  const said = existsSync(`${folder.path}/console`) ? readFileSync(`${folder.path}/console`, "utf8") : "";
+  for (const line of said.trim().split("\n").slice(-30)) print(line);
+  return undefined;
+}
+
+function machineWords(kernel: DebianKernel, folder: string, socket: string, accelerator: "kvm" | "tcg"): string[] {
+  return [
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ...["-machine", `q35,accel=${accelerator},memory-backend=memory`, "-smp", `${PROCESSORS}`],
+    // Bun needs more than the processor that QEMU translates for by default.
+    ...["-cpu", accelerator === "kvm" ? "host" : "max"],
+    // virtiofsd reads and writes the machine's memory itself.
+    ...["-m", `${MEMORY}`, "-object", `memory-backend-memfd,id=memory,size=${MEMORY}M,share=on`],
+    ...["-kernel", kernel.image, "-initrd", `${folder}/initrd`, "-append", "console=ttyS0 quiet panic=-1"],
+    ...["-serial", `file:${folder}/console`],
+    ...["-chardev", `socket,id=files,path=${socket}`, "-device", "vhost-user-fs-pci,chardev=files,tag=host"],
+    ...["-chardev", "stdio,id=words,signal=off", "-device", "virtio-serial-pci"],
+    ...["-device", "virtserialport,chardev=words,name=words"],
+  ];
+}
+
+function initialDisk(kernel: DebianKernel, words: readonly string[]): Buffer {
+  const archive = new CpioArchive();
+  for (const folder of ["bin", "dev", "proc", "sys", "modules"]) archive.folder(folder);
+  const beside = (name: string) => readFileSync(new URL(name, import.meta.url));
+  archive.file("init", beside("init.sh"), 0o755);
+  archive.file("run.sh", beside("run.sh"), 0o644);
+  archive.file("bin/busybox", readFileSync(Bun.which("busybox") ?? "/bin/busybox"), 0o755);
+  for (const module of MODULES) archive.file(`modules/${module}.ko`, readFileSync(modulePath(kernel, module)), 0o644);
+  const lines = (texts: readonly string[]) => Buffer.from(texts.map((text) => `${text}\n`).join(""));
+  archive.file("order", lines(MODULES), 0o644);
+  archive.file("modules.path", lines([`${kernel.folder}/lib/modules`]), 0o644);
+  archive.file("words", lines(words), 0o644);
+  return archive.end();
+}
+
+/** This host's root file system for the one machine that connects to the socket. */
+async function shareRoot(socket: string): Promise<AsyncDisposable & { readonly socket: string }> {
+  const server = start(VIRTIOFSD, [
+    ...[`--socket-path=${socket}`, "-o", "source=/", "-o", "sandbox=chroot", "-o", "cache=always"],
+    // It cannot have more files open than this process may.
+    "--rlimit-nofile=0",
+  ]);
+  server.stdout.resume();
+  let said = "";
+  // When the machine goes, it complains.
+  server.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said += text;
+  });
+  using limit = deadline(10_000, "guest.timeout", `${VIRTIOFSD} does not serve`);
+  // It tells nobody that it listens.
+  while (!existsSync(socket) && server.exitCode === null) await delay(20, limit);
+  if (server.exitCode !== null) throw new Error(`${VIRTIOFSD} does not serve: ${said.trim()}`);
+  return { socket, [Symbol.asyncDispose]: () => end(server) };
+}
+
+async function accelerate(folder: string): Promise<"kvm" | "tcg"> {
+  await using engine = await openVmEngine({ stateDir: folder, runDir: folder, log: createLogger("kernel", "silent") });
+  return (await engine.probe()).accelerator.name;
+}
+
+/** With an input that stays open: QEMU takes its end for that of whoever listens. */
+function start(program: string, words: readonly string[]) {
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], env: childEnvironment() });
+  process.once("exit", () => child.kill("SIGKILL"));
+  return child;
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
