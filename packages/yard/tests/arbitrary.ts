@@ -4,6 +4,7 @@ import type { VmNic } from "@switchyard/runtime";
 import fc from "fast-check";
 import { ownsNamespace } from "../src/agent/action.ts";
 import { sameMaking } from "../src/agent/compare.ts";
+import { SWITCH } from "../src/agent/model.ts";
 import {
   type BridgeState,
   type ContainerNodeState,
@@ -75,6 +76,8 @@ interface Seed {
   /** The lans that a pipe leads to, with its MTU. */
   readonly tunnelled: Readonly<Record<string, number>>;
   readonly piped: Readonly<Record<string, number>>;
+  /** The lans that a NIC of the host's is a port of. */
+  readonly absorbed: Readonly<Record<string, LinkMaking>>;
   readonly hidden: Readonly<Record<string, string>>;
   /** Of the kernel's own. */
   readonly bridges: readonly BridgeSeed[];
@@ -139,6 +142,15 @@ const seed: fc.Arbitrary<Seed> = fc.record({
   }),
   tunnelled: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom(7, 8), { noNullPrototype: true }),
   piped: fc.dictionary(fc.constantFrom(...LANS), fc.constantFrom(1500, 9000), { noNullPrototype: true }),
+  absorbed: fc.dictionary(
+    fc.constantFrom(...LANS),
+    fc.constantFrom<LinkMaking[]>(
+      { kind: "macvlan", parent: "nic2" },
+      { kind: "passthrough", parent: "nic3" },
+      { kind: "passthrough", parent: "nic5" },
+    ),
+    { noNullPrototype: true },
+  ),
   datapath: fc.constantFrom("netdev", "system"),
   offloads: fc.boolean(),
   nodes: fc.uniqueArray(nodeSeed, { selector: (node) => node.name }),
@@ -153,6 +165,16 @@ export const desiredState: fc.Arbitrary<State> = seed.map(grow);
 export const actualState: fc.Arbitrary<State> = fc
   .tuple(seed.map(grow), fc.infiniteStream(fc.nat({ max: 9 })))
   .map(([state, dice]) => damage(state, () => (dice.next().value ?? 0) === 0));
+
+const PLAIN = {
+  type: "",
+  tag: undefined,
+  trunks: [],
+  vlanMode: undefined,
+  protected: false,
+  keepsQueue: false,
+  options: {},
+};
 
 function grow(from: Seed): State {
   const bridges = new Map<string, BridgeState>();
@@ -175,8 +197,7 @@ function grow(from: Seed): State {
     const { offloads } = from;
     const link = { namespace: HOST, name, mac: "", mtu: 1500, up: true, offloads, addresses: ["10.0.0.9/24"], purpose };
     veths.set(port, link);
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
-    ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
+    ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
     nats.set(name, { subnets: [subnet], forwarding: true, apart: false, purpose });
   }
   const vteps = new Map<string, VtepState>();
@@ -186,8 +207,7 @@ function grow(from: Seed): State {
     const [vtep, lower, purpose] = [`vtep${lan}`, `_b_${lan}`, `network ${lan}`];
     vteps.set(vtep, { lower, id, port: 8472, mtu: 1450, up: true, purpose });
     underlays.set(lower, { addresses: [`10.6.0.${id}/24`], up: true, purpose });
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
-    ports.set(vtep, { ...plain, bridge: `_b_${lan}`, purpose });
+    ports.set(vtep, { ...PLAIN, bridge: `_b_${lan}`, purpose });
   }
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
@@ -204,8 +224,16 @@ function grow(from: Seed): State {
     const [near, far, purpose] = [`_x_${lan}`, `_y_${lan}`, `network ${lan}`];
     const by = mtu === 9000 ? "netem" : "relay";
     pipes.set(near, { far, by, mtu, up: true, forward: by === "netem" ? "delay 10ms" : "", backward: "", purpose });
-    const plain = { type: "", tag: undefined, trunks: [], vlanMode: undefined, protected: false, keepsQueue: false, options: {} };
-    for (const port of [near, far]) ports.set(port, { ...plain, bridge: `_b_${lan}`, purpose });
+    for (const port of [near, far]) ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
+  }
+  for (const [lan, making] of Object.entries(from.absorbed)) {
+    if (!from.lans.includes(lan) || (making.kind === "passthrough" && !isFree(making, links))) continue;
+    const [port, purpose] = [`_k_9_${LANS.indexOf(lan)}`, purposeOf({ kind: "nic", node: "phy", nic: lan })];
+    // Of the system yard, whose switch is in the host's own namespace, and of others.
+    const namespace = making.kind === "passthrough" && making.parent === "nic5" ? HOST : SWITCH;
+    const mac = making.kind === "macvlan" ? "02:00:00:00:00:07" : "";
+    links.set(port, { making, namespace, name: port, mac, mtu: 0, up: true, addresses: [], purpose });
+    ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
   }
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;
@@ -353,7 +381,9 @@ function damage(state: State, unlucky: () => boolean): State {
     addresses: it.addresses.filter(() => !unlucky()),
   }));
   for (const [key, it] of links) {
-    if (namespaces.has(it.namespace)) continue;
+    if (namespaces.has(it.namespace) || it.namespace === HOST) continue;
+    // The switch's namespace may have died, too.
+    if (it.namespace === SWITCH && !unlucky()) continue;
     if (it.making.kind === "passthrough") links.set(key, { ...it, namespace: HOST, addresses: [] });
     else links.delete(key);
   }

@@ -1,6 +1,6 @@
 import { YardError } from "@switchyard/base";
 import type { FilePart } from "@switchyard/yard/model";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseNicWord } from "../commanded.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { number, repeated } from "../options.ts";
@@ -14,6 +14,10 @@ interface JointOptions extends CommonOptions {
 }
 interface A2bOptions extends JointOptions {
   readonly impair: readonly string[];
+}
+interface PhyOptions extends JointOptions {
+  readonly parent?: string;
+  readonly mode?: string;
 }
 interface C2cOptions extends JointOptions {
   readonly toYard?: string;
@@ -73,6 +77,23 @@ export function defineC2c(command: Command, add: Add): void {
     command,
     ["yard add c2c bridge -n lan01 --to-yard site2", "joined to the node `bridge` of the yard site2"],
     ["yard add c2c far -n lan01 --peer 10.2.0.2 --id 77", "over VXLAN"],
+  );
+}
+
+/** `yard add phy NAME` */
+export function definePhy(command: Command, add: Add): void {
+  jointOptions(command)
+    .option("--parent <nic>", "the NIC, as the host calls it (default: the node's name)")
+    .addOption(new Option("--mode <mode>", "the NIC itself, or a second MAC on it").choices(["absorb", "macvlan"]))
+    .action(async (name: string, options: PhyOptions) => {
+      const { network, parent, mode } = options;
+      const given = Object.entries({ parent, mode }).filter(([, value]) => value !== undefined);
+      await add(name, options, { kind: "phy", nics: network.map(parseNicWord), ...Object.fromEntries(given) });
+    });
+  examples(
+    command,
+    ["yard add phy eth1 -n lan01", "the host's eth1 becomes a port of lan01, and comes back when the node goes"],
+    ["yard add phy out -n lan01 --parent eth0 --mode macvlan", "the one node of lan01 is on eth0's segment"],
   );
 }
 

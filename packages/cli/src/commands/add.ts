@@ -9,7 +9,7 @@ import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { defineA2b, defineC2c, defineNat, defineTap } from "./add-joint.ts";
+import { defineA2b, defineC2c, defineNat, definePhy, defineTap } from "./add-joint.ts";
 import { defineVm } from "./add-vm.ts";
 import { environment } from "./exec.ts";
 
@@ -58,10 +58,10 @@ export function define(command: Command, session: Session): void {
       "again, and leaves nothing behind. The words mean what they mean in a lab file.",
   );
   command
-    .argument("[what]", "network, netns, container, vm, a2b, tap, nat or c2c")
+    .argument("[what]", "network, netns, container, vm, a2b, tap, nat, c2c or phy")
     .action((what: string | undefined) => {
       throw new YardError("usage.wrong", what === undefined ? "there is nothing to add" : `"${what}" cannot be added`, {
-        hint: "yard add network, netns, container, vm, a2b, tap, nat or c2c; `yard help add` shows examples",
+        hint: "yard add network, netns, container, vm, a2b, tap, nat, c2c or phy; `yard help add` shows examples",
       });
     });
   defineNetwork(subcommand(command, "network", "add a network", session), session);
@@ -77,6 +77,8 @@ export function define(command: Command, session: Session): void {
   defineNat(nat, (name, options, node) => addOne(session, nat, name, options, node));
   const c2c = subcommand(command, "c2c", "add a link to another yard", session);
   defineC2c(c2c, (name, options, node) => addOne(session, c2c, name, options, node));
+  const phy = subcommand(command, "phy", "add a NIC of the host to a network", session);
+  definePhy(phy, (name, options, node) => addOne(session, phy, name, options, node));
   examples(
     command,
     ["yard add network lan01 --cidr 10.1.0.0/24", "a network that gives nics addresses"],

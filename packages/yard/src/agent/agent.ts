@@ -19,6 +19,7 @@ import { apartNodes } from "./desire-joints.ts";
 import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { natFailures } from "./desire-nat-node.ts";
+import { phyFailures } from "./desire-phy.ts";
 import { unjoined } from "./desire-zerotier.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -329,7 +330,11 @@ class Agent implements AsyncDisposable {
     const outcome = await apply(site, desired, actions, seen, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
-    const absent = [...absentBridges(rows, facts, onSwitch), ...portlessFailures(rows, facts)];
+    const absent = [
+      ...absentBridges(rows, facts, onSwitch),
+      ...portlessFailures(rows, facts),
+      ...phyFailures(rows, facts),
+    ];
     const unreachable = [
       ...gatewayFailures(rows, facts),
       ...natFailures(rows, facts),

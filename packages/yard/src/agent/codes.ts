@@ -45,6 +45,8 @@ export const agentCodes = {
   "node.port-taken": "A port of the host that the node publishes is in use by another program. Choose another.",
   "node.sysctl-refused":
     "The kernel refused a parameter in the node's namespace; it does not exist there or the value is wrong.",
+  "phy.many-macs":
+    "A phy in mode macvlan is on a network with more than one other nic; take the mode absorb, or a network for each.",
   "runtime.unreachable":
     "The container engine did not answer. Start it, or correct the address that the lab was declared with.",
   "service.ended": "A process of the yard ended as it started. Its log, which the hint names, says why.",

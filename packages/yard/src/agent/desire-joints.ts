@@ -8,10 +8,11 @@ import type { NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { addNat, type NatNode } from "./desire-nat-node.ts";
 import { networkMtu } from "./desire-network.ts";
+import { phyLink } from "./desire-phy.ts";
 import type { Pipes } from "./desire-pipes.ts";
 import { networkBridge, switchNamespace } from "./names.ts";
 import { type PeerWord, wordFile } from "./peers.ts";
-import { type FileState, HOST, type NatState, type PortState, type VethState } from "./state.ts";
+import { type FileState, HOST, type LinkState, type NatState, type PortState, type VethState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Of an a2b that only passes on. */
@@ -30,6 +31,7 @@ interface Into {
   readonly nats: Map<string, NatState>;
   readonly ports: Map<string, PortState>;
   readonly veths: Map<string, VethState>;
+  readonly links: Map<string, LinkState>;
   readonly files: Map<string, FileState>;
 }
 
@@ -38,6 +40,7 @@ export function addJoint(
   node: NodeEntry,
   spec: Extract<NodeConfig, { kind: JointSpec["kind"] }>,
   nics: readonly JointNic[],
+  rows: Rows,
   facts: HostFacts,
   pipes: Pipes,
   nats: ReadonlyMap<string, NatNode>,
@@ -75,6 +78,14 @@ export function addJoint(
     }
     case "c2c":
       for (const it of nics) addC2c(node, spec.to, it, facts, into, plug);
+      return;
+    case "phy":
+      for (const it of nics) {
+        const link = it.port && phyLink(node, spec, it, rows, facts);
+        if (link === undefined) continue;
+        into.links.set(link.name, link);
+        plug(it);
+      }
       return;
   }
 }

@@ -131,7 +131,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
         const port = barred ? undefined : portState(node, nic, bridge);
         return { nic, mtu: mtuOf(nic), offloads: networkOffloads(network, networks, facts), port };
       });
-      addJoint(node, node.spec, joined, facts, impaired, ways, { ports, veths, files, nats });
+      addJoint(node, node.spec, joined, rows, facts, impaired, ways, { ports, veths, links, files, nats });
       continue;
     }
     const namespace = nodeNamespace(facts.yard, node.name);

@@ -33,6 +33,9 @@ import type {
 import { ELSEWHERE, HOST } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
+/** The namespace of the model's switch. */
+export const SWITCH = "yard_t";
+
 /** The state that `actions`, in their order, lead to from `state`. */
 export function applyToModel(state: State, actions: readonly Action[]): State {
   const host = new Host(state);
@@ -229,8 +232,8 @@ class Host {
         return;
       case "link-create": {
         const { namespace, name, making } = action.state;
-        if (this.#links.has(action.link) || !this.#namespaces.has(namespace) || this.#hasDevice(namespace, name))
-          return;
+        const there = namespace === HOST || namespace === SWITCH || this.#namespaces.has(namespace);
+        if (this.#links.has(action.link) || !there || this.#hasDevice(namespace, name)) return;
         const taken = [...this.#links.values()].some(
           (it) => it.making.kind === "passthrough" && sameMaking(making, it.making),
         );

@@ -15,21 +15,31 @@ interface Namespaces {
   readonly dormant: ReadonlySet<string>;
 }
 
-/** @param unrouted takes those whose routes the kernel drops in the course, by namespace */
+/**
+ * @param unrouted takes those whose routes the kernel drops in the course, by namespace
+ * @returns the ports whose device is made anew, and so they too
+ */
 export function planLinks(
   desired: State,
   actual: State,
   namespaces: Namespaces,
   unrouted: (namespace: string, nic: string) => void,
   actions: Action[],
-): void {
+): Set<string> {
+  const renewed = new Set<string>();
   for (const [link, present] of actual.links)
     if (!desired.links.has(link)) planRemoval(link, present, namespaces, parsePurpose(present.purpose), actions);
   for (const [link, state] of desired.links) {
     if (namespaces.dormant.has(state.namespace)) continue;
     const present = actual.links.get(link);
+    const before = actions.length;
     if (planLink(link, state, present, namespaces, actions)) unrouted(state.namespace, state.name);
+    const made = actions.slice(before).some((action) => action.do === "link-create");
+    if (!made || !actual.ports.has(link) || !desired.ports.has(link)) continue;
+    renewed.add(link);
+    actions.push({ do: "port-delete", port: link, renewed: true, subject: parsePurpose(state.purpose) });
   }
+  return renewed;
 }
 
 function planRemoval(link: string, present: LinkState, namespaces: Namespaces, subject: Subject, actions: Action[]) {

@@ -46,7 +46,7 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   const dropped = (namespace: string, nic: string) =>
     void unrouted.set(namespace, (unrouted.get(namespace) ?? new Set()).add(nic));
   const renewed = planVeths(desired, actual, nodes, dropped, actions);
-  planLinks(desired, actual, nodes, dropped, actions);
+  for (const port of planLinks(desired, actual, nodes, dropped, actions)) renewed.add(port);
   planBridges(desired, actual, actions);
   for (const tap of planTaps(desired, actual, actions)) renewed.add(tap);
   for (const port of planPipes(desired, actual, actions)) renewed.add(port);

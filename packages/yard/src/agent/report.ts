@@ -102,6 +102,7 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     kind === "a2b" ||
     kind === "tap" ||
     kind === "nat" ||
+    kind === "phy" ||
     joined ||
     status === "running" ||
     status === "paused";
@@ -139,7 +140,8 @@ function nicStatusOf(
   const failure =
     blamed({ kind: "nic", node: node.name, nic: nic.name }) ??
     (nic.link === undefined ? undefined : blamed({ kind: "link", link: nic.link }));
-  const link = findings.desired.links.get(port);
+  // The device of a phy is a port, as others' are.
+  const link = findings.desired.ports.has(port) ? undefined : findings.desired.links.get(port);
   const hosted = nicDevice(yard, port);
   const onHost = link !== undefined || findings.desired.taps.has(hosted);
   const plugged = onHost || (observed?.ofport !== undefined && observed.ofport >= 0);
@@ -157,7 +159,7 @@ function nicStatusOf(
         ? { kind: "nic", node: node.name, nic: nic.name }
         : { kind: "link", link: nic.link };
   const impairedBy = findings.impairedBy.get(purposeOf(subject));
-  return { state, failure, port, ofport: observed?.ofport, mac: undefined, impairedBy };
+  return { state, failure, port, ofport: observed?.ofport, mac: findings.macs.get(port), impairedBy };
 }
 
 function networkStatusOf(network: NetworkEntry, findings: Findings, failure: Failure | undefined): NetworkStatus {

@@ -27,7 +27,7 @@ export interface State {
   readonly veths: ReadonlyMap<string, VethState>;
   /** By the name of the near end: devices in the switch's namespace that impair what passes between them. */
   readonly pipes: ReadonlyMap<string, PipeState>;
-  /** By the name that their port would have: the nics that are no ports of the switch. */
+  /** By the name that their port has, or would have: nics that are no ports of the switch, and the devices of phys. */
   readonly links: ReadonlyMap<string, LinkState>;
   /** By name, `vtep<id>`: VXLAN devices of the kernel's own, in the switch's namespace. */
   readonly vteps: ReadonlyMap<string, VtepState>;
@@ -109,7 +109,7 @@ export type LinkMaking =
 /** A nic that is no port of the switch. */
 export interface LinkState {
   readonly making: LinkMaking;
-  /** Of the node; observed: {@link HOST} for a NIC that came back by itself when its namespace died. */
+  /** Of the node, or the switch; observed: {@link HOST} for a NIC that came back by itself when its namespace died. */
   readonly namespace: string;
   readonly name: string;
   /** Lower case; empty: that which a NIC of the host's has itself. */

@@ -2,7 +2,7 @@
 import { type Cidr, family, networkOf, parseCidr, parseIp, prefixOf, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
 import { readImpair } from "./impair.ts";
-import { nicDenial } from "./making.ts";
+import { nicDenial, readNicOfHost } from "./making.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
@@ -10,7 +10,7 @@ import type { C2cFile, JointFile, NatFile, NodeEntryFile } from "./schema.ts";
 import type { JointSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
 
 /** The most nics that each kind has. */
-const NICS = { a2b: 2, tap: 1, nat: 1, c2c: 1 } as const satisfies Record<JointSpec["kind"], number>;
+const NICS = { a2b: 2, tap: 1, nat: 1, c2c: 1, phy: 1 } as const satisfies Record<JointSpec["kind"], number>;
 
 /** The keys of a nic that mean something at a port which no node has the other end of. */
 const OF_A_PORT = ["network", "name", "mtu", "vlan", "trunks", "spy", "monitor"];
@@ -19,6 +19,7 @@ const KEYS: Readonly<Record<JointSpec["kind"], readonly string[]>> = {
   tap: [...OF_A_PORT, "impair", "ip", "slot", "mac"],
   nat: [...OF_A_PORT, "impair"],
   c2c: [...OF_A_PORT, "impair"],
+  phy: [...OF_A_PORT, "impair"],
 };
 
 /** The assigned UDP port of VXLAN (RFC 7348). */
@@ -38,7 +39,8 @@ export function isJoint<T extends { readonly kind: string }>(spec: T): spec is E
 
 /** A node with one more nic than there is room for. */
 export function tooManyNics({ kind, name }: Pick<NodeSpec, "kind" | "name">, count: number): YardError | undefined {
-  const most = kind === "a2b" || kind === "tap" || kind === "nat" || kind === "c2c" ? NICS[kind] : Infinity;
+  const most =
+    kind === "a2b" || kind === "tap" || kind === "nat" || kind === "c2c" || kind === "phy" ? NICS[kind] : Infinity;
   if (count <= most) return undefined;
   return new YardError("node.too-many-nics", `"${name}" is of kind ${kind}, which has ${most} nics at most`, {
     hint: most === 2 ? "one for each side" : "it has one side within the yard",
@@ -91,6 +93,11 @@ function jointSpec(
       return { ...common, kind: file.kind, cidr: readCidr(file, path, reading) };
     case "c2c":
       return { ...common, kind: file.kind, to: readTarget(common.name, file, path, reading) };
+    case "phy": {
+      const parent = file.parent ?? common.name;
+      const read = reading.parse([...path, "parent"], parent, readNicOfHost);
+      return { ...common, kind: file.kind, parent: read ?? parent, mode: file.mode ?? "absorb" };
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import {
   networkMappingSchema,
   nicImpairSchema,
   nicMappingSchema,
+  phySchema,
   routeSchema,
   tapSchema,
   vmSchema,
@@ -29,6 +30,7 @@ const KEYS: Readonly<Record<(typeof KINDS)[number], Readonly<Record<string, unkn
   tap: tapSchema.shape,
   nat: natSchema.shape,
   c2c: c2cSchema.shape,
+  phy: phySchema.shape,
 };
 
 /** The keys that the mapping at a path may have. */

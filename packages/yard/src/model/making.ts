@@ -67,6 +67,7 @@ const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
   a2b: ["macvlan", "passthrough", "zerotier"],
   tap: ["macvlan", "passthrough", "zerotier"],
   c2c: ["macvlan", "passthrough", "zerotier"],
+  phy: ["macvlan", "passthrough", "zerotier"],
 };
 
 /** Why a node of that kind cannot have a nic on a network of that type. */
@@ -277,10 +278,17 @@ function readParent(name: string, type: NetworkType, parent: string | undefined,
       throw new YardError("network.parent-missing", `network "${name}" of type ${type} needs a "parent"`, {
         hint: "the name of a NIC of the host, as `ip link` tells it",
       });
-    if (PRESENT.test(text)) return text;
-    throw new YardError("network.bad-parent", `"${text}" cannot be the name of a NIC`);
+    return readNicOfHost(text);
   });
   return read ?? "";
+}
+
+/** @throws YardError `network.bad-parent` */
+export function readNicOfHost(text: string): string {
+  if (PRESENT.test(text)) return text;
+  throw new YardError("network.bad-parent", `"${text}" cannot be the name of a NIC`, {
+    hint: "`ip link` lists those that the host has",
+  });
 }
 
 function readMaster(master: string | undefined, path: Path, reading: Reading): string | undefined {

@@ -21,6 +21,7 @@ const SECTIONS: readonly (readonly [string, string, string])[] = [
   ["tap", "A node of kind tap", "An entry of `nodes`."],
   ["nat", "A node of kind nat", "An entry of `nodes`."],
   ["c2c", "A node of kind c2c", "An entry of `nodes`. See [c2c.md](c2c.md)."],
+  ["phy", "A node of kind phy", "An entry of `nodes`. See [c2c.md](c2c.md#phy-a-nic-of-the-host)."],
   ["nic", "A nic", "An entry of a node's `nics`; a text alone is the name of the network."],
   ["route", "A route", "An entry of `routes`, of a node or a nic."],
   ["impair", "The impairment of a nic", "Under `impair`; [impairment.md](impairment.md) tells more."],

@@ -364,8 +364,21 @@ export const c2cSchema = z
   })
   .meta({ id: "c2c" });
 
+export const phySchema = z
+  .strictObject({
+    kind: field(z.literal("phy"), "A NIC of the host as a port of a network."),
+    nics: ends(1),
+    parent: field(text, "The NIC, as `ip link` on the host calls it.", { otherwise: "the node's name" }).optional(),
+    mode: field(
+      z.enum(["absorb", "macvlan"]),
+      "`absorb` takes the NIC itself, which the host has back as it was when the node goes; `macvlan` leaves it to the host, and takes the MAC of the one node on the network there.",
+      { default: "absorb" },
+    ).optional(),
+  })
+  .meta({ id: "phy" });
+
 /** What a node can be. */
-export const KINDS = ["netns", "container", "vm", "a2b", "tap", "nat", "c2c"] as const;
+export const KINDS = ["netns", "container", "vm", "a2b", "tap", "nat", "c2c", "phy"] as const;
 
 export const nodeSchema = z.discriminatedUnion("kind", [
   netnsSchema,
@@ -375,6 +388,7 @@ export const nodeSchema = z.discriminatedUnion("kind", [
   tapSchema,
   natSchema,
   c2cSchema,
+  phySchema,
 ]);
 
 export const networkMappingSchema = z
@@ -526,7 +540,8 @@ export type NetworkFile = z.infer<typeof networkMappingSchema>;
 export type NodeEntryFile = z.infer<typeof nodeSchema>;
 export type NatFile = z.infer<typeof natSchema>;
 export type C2cFile = z.infer<typeof c2cSchema>;
-export type JointFile = z.infer<typeof a2bSchema> | z.infer<typeof tapSchema> | NatFile | C2cFile;
+export type PhyFile = z.infer<typeof phySchema>;
+export type JointFile = z.infer<typeof a2bSchema> | z.infer<typeof tapSchema> | NatFile | C2cFile | PhyFile;
 export type NodeFile = Exclude<NodeEntryFile, JointFile>;
 export type CommonFile = z.infer<typeof commonSchema>;
 export type ContainerFile = z.infer<typeof containerDefaultsSchema>;

@@ -223,7 +223,7 @@ function subject(path: Path): string {
 function missingHint(key: string): { hint?: string } {
   if (key === "kind")
     return {
-      hint: "kind: netns is a bare network namespace, kind: container a container, kind: vm a virtual machine; a2b, tap, nat and c2c join networks",
+      hint: "kind: netns is a bare network namespace, kind: container a container, kind: vm a virtual machine; a2b, tap, nat, c2c and phy join networks",
     };
   if (key === "name") return { hint: "for instance `name: office`" };
   return {};

@@ -71,7 +71,7 @@ interface NetworkCommon {
   readonly mtu: number | undefined;
 }
 
-export type NodeKind = "netns" | "container" | "vm" | "a2b" | "tap" | "nat" | "c2c";
+export type NodeKind = "netns" | "container" | "vm" | "a2b" | "tap" | "nat" | "c2c" | "phy";
 export type ContainerRuntime = "docker" | "podman" | "oci";
 export type PullPolicy = "missing" | "always" | "never";
 
@@ -207,8 +207,18 @@ export interface C2cSpec extends NodeCommon {
     | { readonly type: "vxlan"; readonly peer: Ip; readonly id: number; readonly port: number };
 }
 
+/** A NIC of the host's as a port of the network that its one nic is on. */
+export interface PhySpec extends NodeCommon {
+  readonly kind: "phy";
+  /** By the name that it has on the host. */
+  readonly parent: string;
+  /** `absorb`: the NIC itself, which the host has back in the end; `macvlan`: a second MAC on it. */
+  readonly mode: PhyMode;
+}
+export type PhyMode = "absorb" | "macvlan";
+
 /** Nodes that nothing runs in: no namespace, addresses or commands but a tap's; the other common parts are empty. */
-export type JointSpec = A2bSpec | TapSpec | NatSpec | C2cSpec;
+export type JointSpec = A2bSpec | TapSpec | NatSpec | C2cSpec | PhySpec;
 
 export type NodeSpec = NetnsSpec | ContainerSpec | GuestSpec | VmSpec | JointSpec;
 

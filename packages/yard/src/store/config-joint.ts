@@ -17,3 +17,6 @@ export const c2cSchema = {
     }),
   ]),
 };
+
+/** Which NIC of the host's a phy is. */
+export const phySchema = { parent: z.string(), mode: z.enum(["absorb", "macvlan"]) };

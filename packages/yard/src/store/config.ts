@@ -18,12 +18,13 @@ import type {
   NetnsSpec,
   NicSpec,
   NodeSpec,
+  PhySpec,
   RouteSpec,
   TapSpec,
   VmSpec,
 } from "../model/types.ts";
 import { canonicalJson, type Plain } from "./canonical.ts";
-import { c2cSchema, natSchema } from "./config-joint.ts";
+import { c2cSchema, natSchema, phySchema } from "./config-joint.ts";
 import { machineConfig, machineSchema, wholeMachine } from "./config-vm.ts";
 
 /** What a nic's columns do not hold. */
@@ -37,7 +38,8 @@ export type NodeConfig =
   | Omit<A2bSpec, "nics">
   | Omit<TapSpec, "nics">
   | Omit<NatSpec, "nics">
-  | Omit<C2cSpec, "nics">;
+  | Omit<C2cSpec, "nics">
+  | Omit<PhySpec, "nics">;
 
 export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   const { routes, sysctls, env, ports, exec } = spec;
@@ -52,6 +54,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   if (spec.kind === "a2b") return canonicalJson({ ...common, impair: plainImpair(spec.impair) });
   if (spec.kind === "nat") return canonicalJson({ ...common, cidr: spec.cidr });
   if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
+  if (spec.kind === "phy") return canonicalJson({ ...common, parent: spec.parent, mode: spec.mode });
   if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
   if (spec.kind === "vm") return canonicalJson({ ...common, ...machineConfig(spec) });
   return canonicalJson({
@@ -113,6 +116,7 @@ export function parseNodeConfig(row: {
   }
   if (row.kind === "nat") return { kind: row.kind, name, ...parse(commonSchema.extend(natSchema), row.config, where) };
   if (row.kind === "c2c") return { kind: row.kind, name, ...parse(commonSchema.extend(c2cSchema), row.config, where) };
+  if (row.kind === "phy") return { kind: row.kind, name, ...parse(commonSchema.extend(phySchema), row.config, where) };
   if (row.kind === "netns") return { kind: row.kind, name, ...parse(commonSchema, row.config, where) };
   if (row.kind === "container") {
     const runtime = parseRuntime(row.runtime, where);
