@@ -14,3 +14,6 @@ export function examples(command: Command, ...lines: readonly Example[]): Comman
 export const FILE_HELP = "the lab file (default: the only *.yard.yaml of this folder)";
 /** What `--json` means for every verb that has it. */
 export const JSON_HELP = "print JSON, errors too";
+
+/** The help for `--nic` beside `--network`. */
+export const NIC_HELP = "the same; TYPE:ID, or type=TYPE,id=ID, for a network that nobody declares";

@@ -1,13 +1,14 @@
 import type { FilePart } from "@switchyard/yard/model";
 import type { Command } from "commander";
 import { parseNicWord } from "../commanded.ts";
-import { examples, JSON_HELP } from "../help.ts";
+import { examples, JSON_HELP, NIC_HELP } from "../help.ts";
 import { repeated, wholeNumber } from "../options.ts";
 import type { CommonOptions } from "../session.ts";
 
 /** Of `yard add vm`; what they mean stands in the lab file's reference. */
 interface Options extends CommonOptions {
   readonly network: readonly string[];
+  readonly nic: readonly string[];
   readonly publish: readonly string[];
   readonly image?: string;
   readonly format?: string;
@@ -45,6 +46,7 @@ export function defineVm(
     .option("--user-data <file>", "the same, with this user data")
     .option("--no-guest-agent", "without a channel to a guest agent")
     .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
+    .option("--nic <nic>", NIC_HELP, repeated, [])
     .option("-p, --publish <ports>", "published port, HOST:NODE[/udp] (may be repeated)", repeated, [])
     .option("--json", JSON_HELP)
     .action(async (name: string, options: Options) => add(name, options, nodeOf(options)));
@@ -57,10 +59,10 @@ export function defineVm(
 
 function nodeOf(options: Options): FilePart {
   const { image, format, persistent, kernel, initrd, append, cpus, memory, userData, guestAgent } = options;
-  const { network, publish, disk, iso, cloudInit } = options;
+  const { network, nic, publish, disk, iso, cloudInit } = options;
   const seed = userData === undefined ? (cloudInit === true ? true : undefined) : { user_data_file: userData };
   const values = { image, format, persistent, kernel, initrd, append, cpus, memory, cloud_init: seed };
-  const lists = { nics: network.map(parseNicWord), ports: publish, disks: disk.map(parseDisk), iso };
+  const lists = { nics: [...network, ...nic].map(parseNicWord), ports: publish, disks: disk.map(parseDisk), iso };
   return Object.fromEntries([
     ["kind", "vm"],
     ...(guestAgent ? [] : [["guest_agent", false]]),

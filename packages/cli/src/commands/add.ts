@@ -4,7 +4,7 @@ import { addNetwork, addNode, rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit, parseNicWord } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
-import { examples, JSON_HELP } from "../help.ts";
+import { examples, JSON_HELP, NIC_HELP } from "../help.ts";
 import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { took } from "../render/duration.ts";
@@ -21,6 +21,7 @@ interface NetworkOptions extends CommonOptions {
   readonly peer: readonly string[];
   readonly port?: number;
   readonly address?: string;
+  readonly parent?: string;
   readonly nwid?: string;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
@@ -91,7 +92,10 @@ export function define(command: Command, session: Session): void {
 function defineNetwork(command: Command, session: Session): void {
   command
     .argument("<name>", "its name")
-    .option("--type <type>", "how it is made: lan, nat, bridge, vlan or vxlan (default: lan)")
+    .option(
+      "--type <type>",
+      "how it is made: lan, nat, bridge, vlan, vxlan, macvlan, passthrough or zerotier (default: lan)",
+    )
     .option("--id <number>", "the number of the VLAN or VXLAN", number)
     .option(
       "--master <name>",
@@ -101,20 +105,21 @@ function defineNetwork(command: Command, session: Session): void {
     .option("--peer <ip>", "address of another host that a VXLAN is on (may be repeated)", repeated, [])
     .option("--port <number>", "the UDP port of a VXLAN (default: 4789, without peers 8472)", number)
     .option("--address <cidr>", "this host's address on the master of a VXLAN without peers")
+    .option("--parent <device>", "the host's NIC of a macvlan or passthrough")
     .option("--nwid <number>", "the number of the ZeroTier network, 16 hexadecimal digits")
     .option("--cidr <cidr>", "subnet that nics get addresses of (may be repeated)", repeated, [])
     .option("--gateway <ip>", "address of the host on it (may be repeated)", repeated, [])
     .option("--mtu <bytes>", "largest packet", number)
     .option("--json", JSON_HELP)
     .action(async (name: string, options: NetworkOptions) => {
-      const { cidr, gateway, type, id, master, bridge, peer, port, address, nwid, mtu } = options;
+      const { cidr, gateway, type, id, master, bridge, peer, port, address, parent, nwid, mtu } = options;
       const began = performance.now();
       const yard = yardName(command, session.env);
       const spec = networkSpec(
         name,
         {
           ...some({ cidr, gateway, peers: peer }),
-          ...given({ type, id, master, bridge, port, address, nwid, mtu }),
+          ...given({ type, id, master, bridge, port, address, parent, nwid, mtu }),
         },
         session.env,
       );
@@ -129,6 +134,7 @@ function defineNetwork(command: Command, session: Session): void {
     command,
     ["yard add network lan01 --cidr 10.1.0.0/24 --gateway 10.1.0.254", "the host reaches it too"],
     ["yard add network office --type vlan --id 100 --master lan01", "VLAN 100 of lan01"],
+    ["yard add network street --type macvlan --parent eth1", "what is behind a NIC of the host"],
   );
 }
 
@@ -177,7 +183,7 @@ function nodeOptions(command: Command): Command {
   return command
     .argument("<name>", "its name")
     .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
-    .option("--nic <nic>", "the same; TYPE:ID, or type=TYPE,id=ID, for a network that nobody declares", repeated, [])
+    .option("--nic <nic>", NIC_HELP, repeated, [])
     .option("-e, --env <name=value>", "environment of its commands (may be repeated)", repeated, [])
     .option("--sysctl <name=value>", "kernel parameter of its namespaces (may be repeated)", repeated, [])
     .option("-p, --publish <ports>", "published port, HOST:NODE[/udp] (may be repeated)", repeated, [])
