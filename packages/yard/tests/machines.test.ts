@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createSocket } from "node:dgram";
 import { chmodSync, readdirSync } from "node:fs";
+import { connect } from "node:net";
 import { run } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { openVmEngine, type VmEngine } from "@switchyard/runtime";
@@ -13,6 +15,8 @@ import {
 } from "@switchyard/testing";
 import { LiveYard } from "./live.ts";
 import { Screen } from "./screen.ts";
+
+const PORT = 20_000 + (process.pid % 10_000);
 
 // A translated guest is slow, and the machine may be busy with other tests.
 setDefaultTimeout(90_000);
@@ -54,6 +58,7 @@ nodes:
     initrd: ${guest.initrd}
     append: console=ttyS0 quiet media
     memory: 160M
+    ports: ["127.0.0.1:${PORT}:5002", "127.0.0.1:${PORT}:5002/udp"]
     cloud_init: { user_data: "#!/bin/sh\\necho told > /tmp/told\\n" }
     nics: [${nics}]
 `;
@@ -109,6 +114,21 @@ nodes:
         `${make.replaceAll("/tmp/file", file)}; ${send(file, "10.86.1.7 5001")}`,
       );
       expect(await back).toBe(sent.stdout);
+    });
+
+    test("publish ports, over TCP and UDP", async () => {
+      const listening = "until cat /proc/net/tcp* | grep -q :138A; do usleep 10000; done";
+      await inGuest(`nc -l -p 5002 -e hostname >/dev/null 2>&1 </dev/null & ${listening}`);
+      let answer = "";
+      for await (const chunk of connect(PORT, "127.0.0.1")) answer += String(chunk);
+      expect(answer).toBe("vm\n");
+      // A busybox has no server for UDP: the guest's kernel counts what has come to a port that nobody listens at.
+      const come = "$(grep Udp: /proc/net/snmp | tail -n 1 | cut -d ' ' -f 3)";
+      const before = Number(await inGuest(`echo ${come}`));
+      const socket = createSocket("udp4");
+      socket.send("a", PORT, "127.0.0.1");
+      await inGuest(`until [ ${come} -gt ${before} ]; do usleep 10000; done`);
+      socket.close();
     });
 
     test("get nics, lose them and have them moved while they run", async () => {
