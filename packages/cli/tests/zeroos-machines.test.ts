@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
+import { run } from "@switchyard/base";
 import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 import { type ServedYard, serveYard } from "./zeroos.ts";
@@ -56,6 +59,9 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
   });
 
   test("shuts it down; resets and destroys another", async () => {
-    await served.passes("machines", "ended", uuid, container);
+    const disk = join(site.folder, "disk.qcow2");
+    await run(["qemu-img", "create", "-q", "-f", "qcow2", disk, "16M"]);
+    chmodSync(disk, 0o666);
+    await served.passes("machines", "ended", uuid, container, disk, String(20_000 + (process.pid % 10_000)));
   });
 });

@@ -83,8 +83,19 @@ def ended():
     cl.kvm.shutdown(uuid)
     assert cl.kvm.list() == []
     assert fails(cl.kvm.get, uuid, code=404) and fails(cl.kvm.destroy, uuid, code=404)
-    again = cl.kvm.create(name="guest", flist=FLIST, cpu=1, memory=160, nics=[nic("vlan", 83)])
-    assert "vlbr83" in left(cl)
+    port = int(sys.argv[5])
+    again = cl.kvm.create(name="guest", media=[{"url": sys.argv[4]}], flist=FLIST, cpu=1, memory=160,
+                          nics=[nic("vlan", 83), {"type": "default"}], port={port: 80})
+    told = lambda: cl.kvm.get(again)
+    assert "vlbr83" in left(cl) and told()["default_ip"].startswith("172.")
+    forward = lambda verb, at, to: cl.json("kvm.portforward-" + verb, {"uuid": again, "host_port": at, "container_port": to})
+    forward("add", port + 1, 81)
+    assert told()["params"]["port"] == {str(port): 80, str(port + 1): 81}
+    assert fails(forward, "add", port + 1, 82, code=409) and fails(forward, "remove", port + 1, 82, code=404)
+    forward("remove", port + 1, 81)
+    assert told()["params"]["port"] == {str(port): 80}
+    for medium in ("nbd://nowhere/disk", "/nowhere.qcow2"):
+        assert fails(lambda: cl.kvm.create(name="other", media=[{"url": medium}], nics=[]), code=404, contains=medium)
     cl.kvm.reset(again)
     assert cl.kvm.get(again)["state"] == "running"
     cl.kvm.destroy(again)

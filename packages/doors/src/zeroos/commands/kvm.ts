@@ -86,7 +86,12 @@ export function kvmCommands(ground: Ground, networks: Networks): Readonly<Record
     forOne(id, async (machine, _, call) => {
       await run(await ground.hypervisor(), engineName(ground, machine), call);
     });
-  const remove = async ({ node }: Machine, { signal }: Call) => {
+  const end = async (machine: Machine, grace: number, { signal }: Call) => {
+    const { node } = machine;
+    const engine = await ground.hypervisor();
+    const own = engineName(ground, machine);
+    // One that could not be made, or was taken away behind our back, is to be forgotten all the same.
+    if ((await engine.list({})).some(({ name }) => name === own)) await engine.stop(own, grace, signal);
     await change(ground, { nodes: [node.name] }, () => removeNode(ground.store, node.name));
     await networks.release(signal);
   };
@@ -103,12 +108,9 @@ export function kvmCommands(ground: Ground, networks: Networks): Readonly<Record
       const names = livingNics(machineOf(ground, uuid)).map(({ row }) => row.status.port ?? row.name);
       return { Vcpu: [], Net: names.map((name) => ({ name })), Block: [] };
     }),
-    "kvm.destroy": forOne(id, (machine, _, call) => remove(machine, call)),
+    "kvm.destroy": forOne(id, (machine, _, call) => end(machine, 0, call)),
     // A machine that was shut down is gone, as one of the original's is.
-    "kvm.shutdown": forOne(id, async (machine, _, call) => {
-      await (await ground.hypervisor()).stop(engineName(ground, machine), GRACE, call.signal);
-      await remove(machine, call);
-    }),
+    "kvm.shutdown": forOne(id, (machine, _, call) => end(machine, GRACE, call)),
     "kvm.reboot": byEngine(async (engine, name, { signal }) => {
       await engine.stop(name, GRACE, signal);
       await engine.start(name, signal);
