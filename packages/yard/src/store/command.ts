@@ -5,7 +5,7 @@
 import { YardError } from "@switchyard/base";
 import type { Transaction } from "@switchyard/ovsdb";
 import type { ImpairSpec, NetworkSpec, NicSpec, NodeSpec, PortForward } from "../model/types.ts";
-import { Change, type ChangeOptions, type Place } from "./change.ts";
+import { Change, type ChangeOptions } from "./change.ts";
 import {
   linkConfigText,
   nicConfigText,
@@ -15,6 +15,7 @@ import {
   parseNodeConfig,
 } from "./config.ts";
 import type { Declared } from "./declare.ts";
+import type { Place } from "./draft.ts";
 import { undeclared } from "./implied.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
@@ -32,7 +33,7 @@ export interface Commanded extends Declared {
 export function addNetwork(store: Store, spec: NetworkSpec, place: Place, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `add network ${spec.name}`, place, options, (change) => {
     const row = store.db.table("Network").find({ name: spec.name });
-    const uuid = change.writeNetwork(spec, row, row?.lab);
+    const uuid = change.networks.write(spec, row, row?.lab);
     // The same again is no error; another of that name is.
     if (row && change.changed)
       throw new YardError("network.name-taken", `the network ${spec.name} exists and is made otherwise`, {
@@ -43,8 +44,8 @@ export function addNetwork(store: Store, spec: NetworkSpec, place: Place, option
       const made = store.db.table("Network").get(uuid);
       const before = adopted && undeclared(adopted.name);
       if (made === undefined || row !== undefined) return;
-      if (before) undo.writeNetwork(before, made, undefined);
-      else undo.deleteNetwork(made);
+      if (before) undo.networks.write(before, made, undefined);
+      else undo.networks.delete(made);
     };
   });
 }
@@ -54,7 +55,7 @@ export function removeNetwork(store: Store, name: string, options?: ChangeOption
   return command(store, `remove network ${name}`, undefined, options, (change) => {
     const row = store.db.table("Network").find({ name });
     if (row === undefined) throw new YardError("network.unknown", `the yard has no network ${name}`);
-    change.deleteNetwork(row);
+    change.networks.delete(row);
     return undefined;
   });
 }
@@ -66,7 +67,7 @@ export function removeNetwork(store: Store, name: string, options?: ChangeOption
 export function addNode(store: Store, spec: NodeSpec, place: Place, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `add node ${spec.name}`, place, options, (change) => {
     const row = store.db.table("Node").find({ name: spec.name });
-    const uuids = change.writeNodes([{ spec, row }], row?.lab, row?.host ?? change.host(place.host));
+    const uuids = change.nodes.write([{ spec, row }], row?.lab, row?.host ?? change.host(place.host));
     if (row && change.changed)
       throw new YardError("node.name-taken", `the node ${spec.name} exists and is made otherwise`, {
         hint: `remove it first: yard rm ${spec.name}`,
@@ -75,7 +76,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
     return (undo) => {
       const made = row === undefined && uuid !== undefined && store.db.table("Node").get(uuid);
       if (!made) return;
-      undo.deleteNode(made);
+      undo.nodes.delete(made);
     };
   });
 }
@@ -83,7 +84,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
 /** @throws YardError `node.unknown`, `node.not-ours`; OvsdbError */
 export function removeNode(store: Store, name: string, options?: ChangeOptions): Promise<Commanded> {
   return command(store, `remove node ${name}`, undefined, options, (change) => {
-    change.deleteNode(ownRow(store, name));
+    change.nodes.delete(ownRow(store, name));
     return undefined;
   });
 }
@@ -99,16 +100,16 @@ export function attachNic(store: Store, node: string, spec: NicSpec, options?: C
     const config = parseNodeConfig(row);
     if (config.kind === "container" && config.hostNetwork)
       throw new YardError("node.host-network", `${node} is on the host's network and has no nics of its own`);
-    const attached = change.attach(row, spec);
+    const attached = change.nodes.attach(row, spec);
     if (attached === undefined) return undefined;
     const { uuid, before } = attached;
     return (undo) => {
       const now = store.db.table("Nic").get(uuid);
       const owner = store.db.table("Node").find({ name: node });
       if (now === undefined || owner === undefined) return;
-      if (before) undo.restore(now, before);
+      if (before) undo.nodes.restore(now, before);
       else
-        undo.setNics(
+        undo.nodes.setNics(
           owner,
           [...owner.nics].filter((nic) => nic !== uuid),
         );
@@ -123,7 +124,7 @@ export function detachNic(store: Store, node: string, nic: string, options?: Cha
     const nics = store.db.table("Nic");
     const left = [...row.nics].filter((uuid) => nics.get(uuid)?.name !== nic);
     if (left.length === row.nics.size) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
-    change.setNics(row, left);
+    change.nodes.setNics(row, left);
     return undefined;
   });
 }
@@ -143,10 +144,10 @@ export function changePorts(
   return command(store, `publish ports of ${node}`, undefined, options, (it) => {
     const row = ownRow(store, node);
     const before = parseNodeConfig(row);
-    it.configure(row, { ...before, ports: change(before.ports) });
+    it.nodes.configure(row, { ...before, ports: change(before.ports) });
     return (undo) => {
       const now = store.db.table("Node").find({ name: node });
-      if (now !== undefined) undo.configure(now, { ...parseNodeConfig(now), ports: before.ports });
+      if (now !== undefined) undo.nodes.configure(now, { ...parseNodeConfig(now), ports: before.ports });
     };
   });
 }
@@ -203,10 +204,10 @@ export function spyNic(
     const uuid = [...nodeRow(store, node).nics].find((it) => nics.get(it)?.name === nic);
     const row = uuid === undefined ? undefined : nics.get(uuid);
     if (row === undefined) throw new YardError("nic.unknown", `node ${node} has no nic ${nic}`);
-    change.setSpy(row, on);
+    change.nodes.setSpy(row, on);
     return (undo) => {
       const now = nics.get(row._uuid);
-      if (now !== undefined) undo.setSpy(now, row.spy);
+      if (now !== undefined) undo.nodes.setSpy(now, row.spy);
     };
   });
 }

@@ -1,8 +1,9 @@
 import { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { Lab } from "../model/types.ts";
-import { Change, type ChangeOptions, type Locate, type Place } from "./change.ts";
+import { Change, type ChangeOptions } from "./change.ts";
 import { checksText } from "./config.ts";
+import type { Locate, Place } from "./draft.ts";
 import type { Store } from "./store.ts";
 
 /** What a change to the store has come to. */
@@ -37,18 +38,18 @@ export function declareLab(
 
       const nodeNames = new Set(lab.nodes.map((node) => node.name));
       const ours = db.table("Node").filter({ lab: uuid });
-      for (const node of ours) if (!nodeNames.has(node.name)) change.deleteNode(node);
+      for (const node of ours) if (!nodeNames.has(node.name)) change.nodes.delete(node);
 
       const networkNames = new Set(lab.networks.map((network) => network.name));
       for (const network of db.table("Network").filter({ lab: uuid })) {
         if (networkNames.has(network.name)) continue;
         // A nic of this lab that is on it now will be elsewhere, or the model would have refused the lab.
-        change.attempt(() => change.deleteNetwork(network, (node) => !foreign(node.lab)));
+        change.attempt(() => change.networks.delete(network, (node) => !foreign(node.lab)));
       }
       for (const spec of lab.networks) {
         const row = db.table("Network").find({ name: spec.name });
         if (row && foreign(row.lab)) change.attempt(() => refuseName("network", spec.name, labName(store, row.lab)));
-        else change.writeNetwork(spec, row, uuid);
+        else change.networks.write(spec, row, uuid);
       }
 
       const linkNames = new Set(lab.links.map((link) => link.name));
@@ -63,7 +64,7 @@ export function declareLab(
       const nodes = lab.nodes.map((spec) => ({ spec, row: db.table("Node").find({ name: spec.name }) }));
       for (const { spec, row } of nodes)
         if (row && foreign(row.lab)) change.attempt(() => refuseName("node", spec.name, labName(store, row.lab)));
-      change.writeNodes(nodes, uuid, change.host(place.host));
+      change.nodes.write(nodes, uuid, change.host(place.host));
       change.finish();
       return { cfg: change.cfg, changed: change.changed };
     },
@@ -87,10 +88,10 @@ export function withdrawLabs(
     (tx) => {
       const change = new Change(db, tx, undefined);
       const labs = [...db.table("Lab")].filter((lab) => names === "all" || names.includes(lab.name));
-      for (const lab of labs) for (const node of db.table("Node").filter({ lab: lab._uuid })) change.deleteNode(node);
+      for (const lab of labs) for (const node of db.table("Node").filter({ lab: lab._uuid })) change.nodes.delete(node);
       for (const lab of labs) {
         for (const network of db.table("Network").filter({ lab: lab._uuid }))
-          change.attempt(() => change.deleteNetwork(network));
+          change.attempt(() => change.networks.delete(network));
         for (const link of db.table("Link").filter({ lab: lab._uuid })) change.delete("Link", link._uuid);
         change.delete("Lab", lab._uuid);
       }

@@ -4,8 +4,9 @@
  */
 import { YardError } from "@switchyard/base";
 import type { GuestSpec, NetworkSpec } from "../model/types.ts";
-import { Change, type ChangeOptions, type Place } from "./change.ts";
+import { Change, type ChangeOptions } from "./change.ts";
 import type { Declared } from "./declare.ts";
+import type { Place } from "./draft.ts";
 import type { Store } from "./store.ts";
 import type { NetworkRow, NodeRow } from "./switchyard.gen.ts";
 
@@ -59,7 +60,7 @@ export function addForeignNetwork(
 ): Promise<Declared> {
   return change(store, `add network ${spec.name}`, place, options, (it, tx) => {
     refuseNetwork(store, spec.name);
-    tx.update("Network", it.writeNetwork(spec, undefined, undefined), { external_ids: new Map(Object.entries(ids)) });
+    tx.update("Network", it.networks.write(spec, undefined, undefined), { external_ids: new Map(Object.entries(ids)) });
     // With it comes the row of the host, so that whoever waits has one to wait for.
     it.host(place.host);
   });
@@ -74,8 +75,8 @@ export function addForeignNode(
 ): Promise<Declared> {
   return change(store, `add node ${spec.name}`, place, options, (it, tx) => {
     refuseNode(store, spec.name);
-    for (const row of replaces) it.deleteNode(row);
-    for (const uuid of it.writeNodes([{ spec, row: undefined }], undefined, it.host(place.host)))
+    for (const row of replaces) it.nodes.delete(row);
+    for (const uuid of it.nodes.write([{ spec, row: undefined }], undefined, it.host(place.host)))
       tx.update("Node", uuid, { external_ids: new Map(Object.entries(ids)) });
   });
 }
@@ -89,7 +90,7 @@ export function changeForeignNode(
 ): Promise<Declared> {
   return change(store, `change node ${row.name}`, undefined, options, (it, tx) => {
     if (spec.name !== row.name) refuseNode(store, spec.name);
-    it.configure(row, spec);
+    it.nodes.configure(row, spec);
     if (spec.name === row.name) return;
     tx.update("Node", row._uuid, { name: spec.name });
     it.changed = true;
@@ -122,14 +123,14 @@ export function removeForeignNetwork(
   options?: ChangeOptions,
 ): Promise<Declared> {
   return change(store, `remove network ${row.name}`, undefined, options, (it) => {
-    for (const node of nodes) it.deleteNode(node);
-    it.deleteNetwork(row);
+    for (const node of nodes) it.nodes.delete(node);
+    it.networks.delete(row);
   });
 }
 
 /** @throws OvsdbError */
 export function removeForeignNode(store: Store, row: NodeRow, options?: ChangeOptions): Promise<Declared> {
-  return change(store, `remove node ${row.name}`, undefined, options, (it) => it.deleteNode(row));
+  return change(store, `remove node ${row.name}`, undefined, options, (it) => it.nodes.delete(row));
 }
 
 function refuseNetwork(store: Store, name: string): void {

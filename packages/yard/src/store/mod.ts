@@ -8,7 +8,7 @@ export {
   removeBridgeNic,
 } from "./bridges.ts";
 export { carryOut, type Settled } from "./carry-out.ts";
-export type { ChangeOptions, Note, Place } from "./change.ts";
+export type { ChangeOptions, Note } from "./change.ts";
 export { type Changed, type Changes, changesBetween, type Declaration, declarationOf } from "./changes.ts";
 export {
   addNetwork,
@@ -25,6 +25,7 @@ export {
 } from "./command.ts";
 export type { NodeConfig } from "./config.ts";
 export { type Declared, declareLab, withdrawLabs } from "./declare.ts";
+export type { Place } from "./draft.ts";
 export { failureErrors } from "./failures.ts";
 export * from "./foreign.ts";
 export { checkHost, hostSubnets } from "./host-subnets.ts";

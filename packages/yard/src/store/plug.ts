@@ -1,9 +1,10 @@
 /** Nics plugged into lans and out of them, as cables are: the nic stays, and the lan is there while somebody is on it. */
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
 import type { NetworkSpec, NicSpec } from "../model/types.ts";
-import type { ChangeOptions, Place } from "./change.ts";
+import type { ChangeOptions } from "./change.ts";
 import { type Commanded, command, ownRow } from "./command.ts";
 import { parseNicConfig } from "./config.ts";
+import type { Place } from "./draft.ts";
 import { PLUGGED } from "./implied.ts";
 import type { Store } from "./store.ts";
 import type { NicRow } from "./switchyard.gen.ts";
@@ -37,16 +38,16 @@ export function plugNic(
       });
     const row = network && networks.find({ name: network.name });
     if (network !== undefined && row === undefined) {
-      change.writeNetwork(network, undefined, undefined);
+      change.networks.write(network, undefined, undefined);
       change.note({ table: "Network", name: network.name, entries: { [PLUGGED]: "" } });
     }
     const addressed = (row?.cidr.size ?? network?.cidr.length ?? 0) > 0;
-    const attached = change.attach(owner, { ...specOf(nic, addressed), network: network?.name });
+    const attached = change.nodes.attach(owner, { ...specOf(nic, addressed), network: network?.name });
     const before = attached?.before;
     if (network === undefined || before === undefined) return undefined;
     return (undo) => {
       const now = nics.get(nic._uuid);
-      if (now !== undefined) undo.restore(now, before);
+      if (now !== undefined) undo.nodes.restore(now, before);
     };
   });
 }
@@ -76,8 +77,8 @@ function specOf(row: NicRow, addressed: boolean): NicSpec {
 export function clearYard(store: Store, options?: ChangeOptions): Promise<Commanded> {
   return command(store, "clear the yard", undefined, options, (change) => {
     const { db } = store;
-    for (const node of db.table("Node")) if (node.kind !== "guest") change.deleteNode(node);
-    for (const network of db.table("Network")) change.deleteNetwork(network);
+    for (const node of db.table("Node")) if (node.kind !== "guest") change.nodes.delete(node);
+    for (const network of db.table("Network")) change.networks.delete(network);
     for (const table of ["Link", "Lab"] as const) for (const row of db.table(table)) change.delete(table, row._uuid);
     return undefined;
   });
