@@ -3,7 +3,7 @@ import { YardError } from "@switchyard/base";
 import { Given, readCommand } from "./nodes.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
-import type { ContainerFile } from "./schema.ts";
+import type { ContainerFile } from "./schema-nodes.ts";
 import type { ContainerRuntime, ContainerSpec } from "./types.ts";
 import {
   parseBind,

@@ -2,7 +2,7 @@
 import { YardError } from "@switchyard/base";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
-import type { DirectionFile, LinkImpairFile, NicImpairFile } from "./schema.ts";
+import type { DirectionFile, LinkImpairFile, NicImpairFile } from "./schema-nics.ts";
 import type { Impairment, ImpairSpec } from "./types.ts";
 
 /** The ways of a nic's impairment in a file, and of everything else's: `forward`, then `backward`. */

@@ -6,7 +6,7 @@ import { nicDenial, readNicOfHost } from "./making.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
-import type { C2cFile, JointFile, NatFile, NodeEntryFile } from "./schema.ts";
+import type { C2cFile, JointFile, NatFile, NodeEntryFile } from "./schema-nodes.ts";
 import type { JointSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
 
 /** The most nics that each kind has. */

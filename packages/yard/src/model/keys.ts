@@ -1,24 +1,17 @@
 import type { Path, Places } from "./places.ts";
+import { checkSchema, defaultsSchema, labSchema, linkSchema, networkMappingSchema } from "./schema.ts";
+import { linkImpairSchema, nicImpairSchema, nicMappingSchema, routeSchema } from "./schema-nics.ts";
 import {
   a2bSchema,
   c2cSchema,
-  checkSchema,
   containerSchema,
-  defaultsSchema,
   KINDS,
-  labSchema,
-  linkImpairSchema,
-  linkSchema,
   natSchema,
   netnsSchema,
-  networkMappingSchema,
-  nicImpairSchema,
-  nicMappingSchema,
   phySchema,
-  routeSchema,
   tapSchema,
   vmSchema,
-} from "./schema.ts";
+} from "./schema-nodes.ts";
 import { cloudInitSchema, diskSchema } from "./schema-vm.ts";
 
 /** The keys of each kind of node. */

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import { Given } from "./nodes.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
-import type { VmFile } from "./schema.ts";
+import type { VmFile } from "./schema-nodes.ts";
 import type { CloudInitSpec, DiskSpec, KernelSpec, NetworkSpec, NicSpec, VmSpec } from "./types.ts";
 import { parseMemory } from "./values.ts";
 

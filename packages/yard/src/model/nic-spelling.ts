@@ -2,7 +2,7 @@
 import { YardError } from "@switchyard/base";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
-import type { NicFile } from "./schema.ts";
+import type { NicFile } from "./schema-nics.ts";
 
 /** A nic in one spelling, and where each key of it is written. */
 export interface Spelled {

@@ -9,7 +9,7 @@ import { respell, type Spelled } from "./nic-spelling.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
 import { readRoutes } from "./routes.ts";
-import type { NicFile } from "./schema.ts";
+import type { NicFile } from "./schema-nics.ts";
 import { nicAddress } from "./segments.ts";
 import type { NetworkSpec, NicSpec } from "./types.ts";
 import { checkZerotierNic, readIdentity } from "./zerotier.ts";

@@ -8,7 +8,7 @@ import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
 import { readRoutes } from "./routes.ts";
-import type { CommonFile, NodeFile } from "./schema.ts";
+import type { CommonFile, NodeFile } from "./schema-nodes.ts";
 import type { NetworkSpec, NicSpec, NodeSpec, PortForward, RouteSpec } from "./types.ts";
 import { parsePort, portKey, portsClash } from "./values.ts";
 import { splitWords } from "./words.ts";

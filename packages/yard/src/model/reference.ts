@@ -1,6 +1,7 @@
 /** The reference of the lab file in Markdown, made of the schema. */
 import { z } from "zod";
-import { KINDS, labSchema } from "./schema.ts";
+import { labSchema } from "./schema.ts";
+import { KINDS } from "./schema-nodes.ts";
 
 type Json = z.core.JSONSchema.JSONSchema;
 

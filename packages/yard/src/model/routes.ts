@@ -12,7 +12,7 @@ import {
 import { suggest } from "./nearest.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
-import type { RouteFile } from "./schema.ts";
+import type { RouteFile } from "./schema-nics.ts";
 import type { NetworkSpec, NicSpec, RouteSpec } from "./types.ts";
 
 /** Reads `routes`; of a nic when `nic` names it. Wrong ones are left out. */

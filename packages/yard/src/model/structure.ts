@@ -5,7 +5,8 @@ import { elsewhere, keysAt } from "./keys.ts";
 import { nearest, suggest } from "./nearest.ts";
 import type { Path, Places } from "./places.ts";
 import { Repair } from "./repair.ts";
-import { KINDS, type LabFile, labSchema } from "./schema.ts";
+import { type LabFile, labSchema } from "./schema.ts";
+import { KINDS } from "./schema-nodes.ts";
 
 type Issue = z.core.$ZodIssue;
 

@@ -4,7 +4,8 @@ import { YardError } from "@switchyard/base";
 import type { Spelled } from "./nic-spelling.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
-import type { NetworkFile, NicFile } from "./schema.ts";
+import type { NetworkFile } from "./schema.ts";
+import type { NicFile } from "./schema-nics.ts";
 import type { NetworkSpec } from "./types.ts";
 
 const HINT = '16 hexadecimal digits, in quotes: "8056c2e21c000001"';
