@@ -127,6 +127,22 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     expect(await run("cloonix_ovs NET list-ports _b_new")).toBe("_k_15_0\ns_k_15_0\n");
   });
 
+  test("takes a NIC of the host for a lan, and gives it back", async () => {
+    const nic = `cp${process.pid}`;
+    await run(`ip link add ${nic} type veth peer name cq${process.pid}`);
+    try {
+      await run(`cloonix_cli NET add phy ${nic} absorb`);
+      await run(`cloonix_cli NET add lan ${nic} 0 outside`);
+      expect(await run("cloonix_ovs NET list-ports _b_outside")).toBe("_k_16_0\n");
+      expect((await cloonix.line(`ip link show ${nic}`)).code).toBe(1);
+      expect(await run("cloonix_cli NET lst")).toContain(`cloonix_cli ${NET} add phy ${nic} absorb\n`);
+      await run(`cloonix_cli NET del phy ${nic}`);
+      await run(`ip link show ${nic}`);
+    } finally {
+      await run(`ip link delete cq${process.pid}`);
+    }
+  });
+
   test("plugs a machine into a nat of its own where that is asked for", async () => {
     await run("cloonix_cli NET add kvm own ram=64 cpu=1 eth=vv disk.qcow2 --natplug=1");
     const listed = await run("cloonix_cli NET lst");

@@ -48,8 +48,13 @@ export function parseItem(item: Item, words: Words, cwd: string): Addition {
       const cidr = values.get("cidr");
       return { name, node: { kind: "nat", nics: ["none"], ...(cidr === undefined ? {} : { cidr }) } };
     }
-    case "phy":
-      throw words.leftOut(item, "see docs/cloonix.md");
+    case "phy": {
+      const mode = words.oneOf(["absorb", "macvlan"], "absorb or macvlan");
+      // A NIC may have several of mode macvlan.
+      const [own = name, more] = words.rest();
+      if (more !== undefined) throw words.wrong(`"${more}" is one word too many`);
+      return { name: own, node: { kind: "phy", parent: name, mode, nics: ["none"] } };
+    }
     case "c2c": {
       const yard = yardOf(words.take("<distant_net>"));
       words.end();

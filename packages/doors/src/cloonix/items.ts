@@ -27,6 +27,7 @@ export function itemOf(spec: Spec): Item | undefined {
     case "a2b":
     case "nat":
     case "c2c":
+    case "phy":
       return spec.kind;
     case "netns":
     case "guest":
@@ -78,6 +79,8 @@ export function additionWords(node: NodeEntry, wording: Wording): readonly strin
       return [item, name];
     case "nat":
       return [item, name, `cidr=${spec.cidr}`];
+    case "phy":
+      return [item, spec.parent, spec.mode, ...(name === spec.parent ? [] : [name])];
     case "c2c":
       return spec.to.type === "yard" ? [item, name, netOf(spec.to.yard) ?? spec.to.yard] : [item, name, "elsewhere"];
     case "netns":

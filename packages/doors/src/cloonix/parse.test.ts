@@ -82,6 +82,14 @@ describe("a command of cloonix's", () => {
     expect(parse("add c2c far fido")).toMatchObject({ node: { kind: "c2c", yard: "cloonix-fido", nics: ["none"] } });
   });
 
+  test("adds a NIC of the host, under its name or another", () => {
+    const node = { kind: "phy", parent: "eth1", nics: ["none"] };
+    expect(parse("add phy eth1 absorb")).toEqual({ do: "add", name: "eth1", node: { ...node, mode: "absorb" } });
+    expect(parse("add phy eth1 macvlan out")).toMatchObject({ name: "out", node: { ...node, mode: "macvlan" } });
+    expect(refusal("add phy eth1")).toBe("cloonix.bad-word");
+    expect(refusal("add phy eth1 borrow")).toBe("cloonix.bad-word");
+  });
+
   test.each([
     ...["", "frobnicate", "add", "add vm x", "add kvm", "add kvm x cpu=1 i", "add kvm x ram=a cpu=1 i"],
     ...["add kvm x ram=64 cpu=1", "add kvm x ram=64 cpu=1 i j", "add kvm x ram=64 cpu=1 i --9p_share=/x"],

@@ -8,7 +8,8 @@ cloonix_cli <net> <command>:
   add cru|doc|pod <name> [eth=<s|v>*] <image> [--customer_launch="<command>"] [--startup_env="A=b C=d"]
           [--vmount="/host:/in …"] [--privileged] [--mac_addr=eth<n>:<mac>]
   add tap <name>                      an interface of the host
-  add nat <name>                      the way out, with addresses by DHCP
+  add phy <nic> absorb|macvlan [<name>]  a NIC of the host
+  add nat <name> [cidr=<subnet>]      the way out, with addresses by DHCP
   add a2b <name>                      two sides, and what passes between them impaired
   add c2c <name> <distant_net>        a link to the item of that name in another net
   add lan <item> <num> <lan>          plug interface <num> into a lan, which is made for the first
