@@ -1,7 +1,7 @@
 /** What becomes of virtual machines and of the tap devices of their nics. Pure. */
 import type { Action } from "./action.ts";
 import { samePlace, sameTap, sameVmNic } from "./compare.ts";
-import type { PlanOptions } from "./plan.ts";
+import type { PlanOptions } from "./plan-nodes.ts";
 import type { MachineState, State } from "./state.ts";
 import { parsePurpose, type Subject } from "./subject.ts";
 

@@ -2,38 +2,18 @@
  * The difference between what shall be and what is, as actions. Pure: the same two states always give the same plan,
  * and carrying it out gives the desired state (model.ts, and the properties that plan.test.ts checks).
  */
-import { type Action, ownsNamespace, PHASES, phaseOf } from "./action.ts";
-import {
-  sameBridge,
-  sameContainer,
-  sameFile,
-  sameNat,
-  samePipe,
-  samePipeKind,
-  samePort,
-  sameService,
-} from "./compare.ts";
-import { planAddresses } from "./plan-addresses.ts";
+import { type Action, PHASES, phaseOf } from "./action.ts";
+import { sameBridge, sameFile, sameNat, samePipe, samePipeKind, samePort, sameService } from "./compare.ts";
 import { planBridges } from "./plan-bridges.ts";
 import { planLinks } from "./plan-links.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
+import { type Nodes, type PlanOptions, planNodes } from "./plan-nodes.ts";
 import { planSpies } from "./plan-spies.ts";
+import { planVeths } from "./plan-veths.ts";
 import { planVteps } from "./plan-vteps.ts";
 import { routeDevice } from "./route.ts";
-import {
-  type ContainerNodeState,
-  HOST,
-  type NamespaceState,
-  type ServiceState,
-  type State,
-  type VethState,
-} from "./state.ts";
+import { HOST, type NamespaceState, type ServiceState, type State } from "./state.ts";
 import { parsePurpose, type Subject } from "./subject.ts";
-
-export interface PlanOptions {
-  /** Start containers that have exited, and run commands again that have failed: what `up` asks for. */
-  readonly revive: boolean;
-}
 
 /** The actions that lead from `actual` to `desired`, in the order of their phases; none when there is no difference. */
 export function plan(desired: State, actual: State, options: PlanOptions): Action[] {
@@ -65,102 +45,6 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   return inPhases(actions);
 }
 
-/** What becomes of the nodes, which the rest of the plan hangs on. */
-interface Nodes {
-  /** Namespaces that are made or adopted by this plan: nothing is in them yet. */
-  readonly fresh: ReadonlySet<string>;
-  /** Namespaces that go away, maybe to come again: what is in them goes too. */
-  readonly lost: ReadonlySet<string>;
-  /** Namespaces that cannot be had now, as their container has exited: all that hangs on them stays as it is. */
-  readonly dormant: ReadonlySet<string>;
-  /** Nodes that begin a new life. */
-  readonly reborn: ReadonlySet<string>;
-  /** Nodes whose container has exited and stays so. */
-  readonly asleep: ReadonlySet<string>;
-}
-
-function planNodes(desired: State, actual: State, options: PlanOptions, actions: Action[]): Nodes {
-  const fresh = new Set<string>();
-  const lost = new Set<string>();
-  const dormant = new Set<string>();
-  const reborn = new Set<string>();
-  const asleep = new Set<string>();
-
-  /** Containers as far as they do not hang on a namespace of ours. */
-  const fate = new Map<string, Fate>();
-  for (const [node, container] of desired.containers) {
-    const present = actual.containers.get(node);
-    let next = containerFate(container, present, options);
-    const wanted = desired.namespaces.get(container.namespace);
-    const there = actual.namespaces.get(container.namespace);
-    // What lives in a namespace of ours cannot move to another one: with a new namespace comes a new container.
-    if (present && wanted && !ownsNamespace(container) && there?.container !== wanted.container) next = "remake";
-    if (present && !ownsNamespace(container) && there === undefined) next = "remake";
-    fate.set(node, next);
-  }
-  for (const [node, container] of actual.containers) {
-    if (desired.containers.has(node) && fate.get(node) !== "remake") continue;
-    reborn.add(node);
-    actions.push({ do: "container-remove", node, container, subject: { kind: "node", node } });
-  }
-
-  for (const [name, namespace] of desired.namespaces) {
-    const node = namespace.node;
-    const present = actual.namespaces.get(name);
-    const own = namespace.container === undefined ? undefined : fate.get(namespace.container);
-    if (own === "sleep") {
-      dormant.add(name);
-      continue;
-    }
-    const moves = own === "start" || own === "remake";
-    if (present && present.container === namespace.container && !moves) continue;
-    if (present) {
-      lost.add(name);
-      actions.push({ do: "namespace-delete", namespace: name, subject: { kind: "node", node } });
-    }
-    fresh.add(name);
-    reborn.add(node);
-    const how = namespace.container === undefined ? "namespace-create" : "namespace-adopt";
-    actions.push({ do: how, namespace: name, node, subject: { kind: "node", node } });
-  }
-  for (const [name, namespace] of actual.namespaces) {
-    if (desired.namespaces.has(name)) continue;
-    lost.add(name);
-    actions.push({ do: "namespace-delete", namespace: name, subject: { kind: "node", node: namespace.node } });
-  }
-
-  for (const [node, container] of desired.containers) {
-    const subject: Subject = { kind: "node", node };
-    const next = fate.get(node);
-    if (next === "sleep") asleep.add(node);
-    if (next === "remake") actions.push({ do: "container-create", node, container, subject });
-    if (next === "remake" || next === "start") {
-      reborn.add(node);
-      actions.push({ do: "container-start", node, container, subject });
-    }
-  }
-  return { fresh, lost, dormant, reborn, asleep };
-}
-
-/** `remake` also when there is none; `sleep` leaves an exited one alone. */
-type Fate = "keep" | "start" | "remake" | "sleep";
-
-function containerFate(
-  wanted: ContainerNodeState,
-  present: ContainerNodeState | undefined,
-  options: PlanOptions,
-): Fate {
-  if (present === undefined || !sameContainer(wanted, present)) return "remake";
-  switch (present.status) {
-    case "running":
-      return "keep";
-    case "created":
-      return "start";
-    case "exited":
-      return options.revive ? "start" : "sleep";
-  }
-}
-
 function planServices(desired: State, actual: State, nodes: Nodes, actions: Action[]): void {
   /** In a namespace that is made anew there is nothing of the one before. */
   const stays = (wanted: ServiceState, present: ServiceState) =>
@@ -187,81 +71,6 @@ function planFiles(desired: State, actual: State, actions: Action[]): void {
     if (present === undefined || !sameFile(file, present))
       actions.push({ do: "file-write", path, file, subject: parsePurpose(file.purpose) });
   }
-}
-
-/**
- * @param unrouted takes the nics whose routes are gone once the plan's earlier actions are done, by namespace
- * @returns the ports whose device is made anew, and so they too
- */
-function planVeths(
-  desired: State,
-  actual: State,
-  nodes: Nodes,
-  unrouted: (namespace: string, nic: string) => void,
-  actions: Action[],
-): Set<string> {
-  for (const [veth, present] of actual.veths) {
-    // The far end's namespace takes it along, in its own time: where a tap device is to have its name, that is too late.
-    const goes = nodes.lost.has(present.namespace) && !desired.taps.has(veth);
-    if (desired.veths.has(veth) || goes) continue;
-    actions.push({ do: "veth-delete", veth, subject: parsePurpose(present.purpose) });
-  }
-  const renewed = new Set<string>();
-  for (const [veth, state] of desired.veths) {
-    if (nodes.dormant.has(state.namespace)) continue;
-    const present = actual.veths.get(veth);
-    const fits = isInPlace(state, present, nodes);
-    if (!fits && actual.ports.has(veth) && desired.ports.has(veth)) {
-      renewed.add(veth);
-      actions.push({ do: "port-delete", port: veth, renewed: true, subject: parsePurpose(state.purpose) });
-    }
-    if (planVeth(veth, state, present, nodes, actions)) unrouted(state.namespace, state.name);
-  }
-  return renewed;
-}
-
-/** Whether a veth is where it shall be, and stays there. */
-function isInPlace(state: VethState, present: VethState | undefined, nodes: Nodes): present is VethState {
-  const { namespace, name } = state;
-  return present?.namespace === namespace && present.name === name && !nodes.fresh.has(namespace);
-}
-
-/** @returns whether the kernel drops routes over this nic in the course */
-function planVeth(
-  veth: string,
-  state: VethState,
-  present: VethState | undefined,
-  nodes: Nodes,
-  actions: Action[],
-): boolean {
-  const subject = parsePurpose(state.purpose);
-  const { namespace, name } = state;
-  if (!isInPlace(state, present, nodes)) {
-    // Also where its old namespace goes: a namespace dies in its own time, and the name must be free at once.
-    if (present) actions.push({ do: "veth-delete", veth, subject });
-    actions.push({ do: "veth-create", veth, state, subject });
-    planAddresses(veth, state, [], subject, actions);
-    return true;
-  }
-  const mac = state.mac !== "" && state.mac !== present.mac;
-  const mtu = state.mtu !== present.mtu;
-  const up = state.up && !present.up;
-  const finish = !state.offloads && present.offloads;
-  if (mac || mtu || up || finish) {
-    actions.push({
-      do: "veth-set",
-      veth,
-      namespace,
-      name,
-      ...(mac ? { mac: state.mac } : {}),
-      ...(mtu ? { mtu: state.mtu } : {}),
-      ...(up ? { up } : {}),
-      ...(finish ? { offloads: false } : {}),
-      subject,
-    });
-  }
-  const gone = planAddresses(veth, state, present.addresses, subject, actions);
-  return up || gone;
 }
 
 /** @returns the ports whose device is made anew, and so they too */
