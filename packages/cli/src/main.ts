@@ -14,6 +14,8 @@ async function main(): Promise<void> {
     case "switchyard":
     case "ovs":
     case "userspace":
+    case "ovs-mirror-producer":
+    case "ovs-mirror-consumer":
       return (await import("./cni/plugin.ts")).runCniPlugin(name);
     default:
       await import("./personalities.ts");

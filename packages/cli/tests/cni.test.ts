@@ -30,7 +30,13 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
   const ports = async () => (await site.vsctl("list-ports", "br0")).split("\n").filter((name) => name !== "");
 
   test("has its names in the folder, which others' programs keep theirs in", async () => {
-    expect(readdirSync(site.plugins).sort()).toEqual(["ovs", "switchyard", "userspace"]);
+    expect(readdirSync(site.plugins).sort()).toEqual([
+      "ovs",
+      "ovs-mirror-consumer",
+      "ovs-mirror-producer",
+      "switchyard",
+      "userspace",
+    ]);
     expect(readlinkSync(`${site.plugins}/ovs`)).toBe(executable);
     const folder = `${site.folder}/mixed`;
     await run(["mkdir", folder]);

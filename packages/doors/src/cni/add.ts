@@ -4,6 +4,7 @@ import { type Switch, tunnelBridges } from "@switchyard/vswitch";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { addAddresses, forward } from "./delegate.ts";
+import { attachInternal } from "./internal.ts";
 import { findPort, portIds, portName } from "./marks.ts";
 import { address, addressing, deleteLink, makeVeth, refuseExisting, seenNic } from "./nic.ts";
 import type { SwitchPlace } from "./place.ts";
@@ -56,7 +57,14 @@ async function attach(work: Work): Promise<Result> {
   await sweep(db, place.namespace, call.limits);
   const { previous, attachment } = config;
   if (previous !== undefined) return attachGiven(work, previous);
-  return attachment.way.kind === "veth" ? attachVeth(work) : addVhostUser(work, attachment.way);
+  switch (attachment.way.kind) {
+    case "veth":
+      return attachVeth(work);
+    case "internal":
+      return attachInternal(work);
+    case "vhostuser":
+      return addVhostUser(work, attachment.way);
+  }
 }
 
 async function ipam(call: Call, config: NetworkConfig, undo: AsyncDisposableStack): Promise<Result | undefined> {

@@ -29,7 +29,10 @@ export interface VhostUser {
   readonly permissions: number;
 }
 
-export type Way = { readonly kind: "veth" } | ({ readonly kind: "vhostuser" } & VhostUser);
+export type Way =
+  | { readonly kind: "veth" }
+  | { readonly kind: "internal" }
+  | ({ readonly kind: "vhostuser" } & VhostUser);
 
 export interface Attachment {
   readonly switch: SwitchChoice;

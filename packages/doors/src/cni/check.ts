@@ -38,7 +38,7 @@ export async function check(call: Call, request: Request, config: NetworkConfig)
   if (port.network !== config.name) wrong.push(`it is of network ${port.network}, not ${config.name}`);
   wrong.push(...vlanDifferences(port, attachment.vlan));
   wrong.push(...(await linkDifferences(db, port)));
-  if (port.way === "veth") wrong.push(...nicDifferences(container, request, previous));
+  if (port.way === "veth" || port.way === "internal") wrong.push(...nicDifferences(container, request, previous));
   if (wrong.length > 0) throw new YardError("cni.check-failed", `${request.ifname}: ${wrong.join("; ")}`);
 }
 
@@ -72,8 +72,10 @@ function vlanDifferences({ row }: OwnedPort, { tag, trunks, mode }: Vlan): strin
 async function linkDifferences(db: Switch, { row, way }: OwnedPort): Promise<string[]> {
   const link = (): InterfaceRow | undefined =>
     [...row.interfaces].map((uuid) => db.table("Interface").get(uuid)).find((one) => one !== undefined);
-  // A socket is up when the container's side is connected, which is the container's affair.
-  const well = () => link()?.error === undefined && (way === "vhostuser" || link()?.link_state === "up");
+  // A socket is up when the container's side is connected, which is the container's affair; and of a device that was
+  // moved to the container the switch knows no state.
+  const stateless = way === "vhostuser" || way === "internal";
+  const well = () => link()?.error === undefined && (stateless || link()?.link_state === "up");
   await db.waitFor(well, { timeout: CONVERGENCE }).catch(() => {});
   if (well()) return [];
   const { error, link_state } = link() ?? {};

@@ -30,6 +30,10 @@ export const codes = {
     "A plugin of the network failed; the message has its words. What those before it had made was taken back.",
   "cni.name-taken":
     "The folder has a program of that name which is none of ours, such as the plugin that ours stands for. `--force` puts ours in its place.",
+  "cni.no-port":
+    "A plugin for mirrors found no port of the nic that the plugin before it made, on the bridge that it names.",
+  "cni.mirror-taken":
+    "A mirror's copies go to one port, and it has one already. Let the second consumer have a mirror of its own.",
   "cni.socket-taken":
     "Another container has the vhost-user socket of that path. Leave `socketfile` out, so that each has its own.",
 } as const;

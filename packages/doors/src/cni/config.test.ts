@@ -68,7 +68,7 @@ describe("a configuration of ovs-cni", () => {
     expect(refusal("ovs", { bridge: "br1", deviceID: "0000:01:00.1" })).toStartWith(
       "cni.unsupported: deviceID is not served",
     );
-    expect(refusal("ovs", { bridge: "br1", interface_type: "internal" })).toStartWith(
+    expect(refusal("ovs", { bridge: "br1", interface_type: "dpdkvhostuser" })).toStartWith(
       "cni.unsupported: interface_type",
     );
   });

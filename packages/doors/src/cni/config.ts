@@ -6,12 +6,13 @@ import { readOvs } from "./dialect-ovs.ts";
 import { readSwitchyard } from "./dialect-switchyard.ts";
 import { readUserspace } from "./dialect-userspace.ts";
 import { Fields, isRecord, type JsonRecord, type Problems } from "./fields.ts";
+import { type Mirroring, readMirroring } from "./mirroring.ts";
 import { IDENTIFIER, type Request } from "./request.ts";
 import { parseResult, type Result } from "./result.ts";
 import { isVersion, OLDEST, VERSIONS, type Version } from "./versions.ts";
 
-/** The names that this plugin is called by: each is the `type` of a dialect. */
-export const PLUGIN_TYPES = ["switchyard", "ovs", "userspace"] as const;
+/** The names that this plugin is called by: each is the `type` of a dialect, or of ovs-cni's plugins for mirrors. */
+export const PLUGIN_TYPES = ["switchyard", "ovs", "userspace", "ovs-mirror-producer", "ovs-mirror-consumer"] as const;
 
 export type PluginType = (typeof PLUGIN_TYPES)[number];
 
@@ -34,6 +35,8 @@ export interface NetworkConfig {
   /** Undefined: not said. */
   readonly valid: readonly ValidAttachment[] | undefined;
   readonly attachment: Attachment;
+  /** What a nic that is there already has to do with mirrors; undefined: it is a nic that is meant. */
+  readonly mirroring: Mirroring | undefined;
 }
 
 /** What is read before all else, since an error is told in it. Anything that is not a version is the oldest. */
@@ -81,7 +84,9 @@ export function readConfig(
   const previous = config.any("prevResult");
   const result = previous === undefined ? undefined : parseResult(previous, "prevResult", problems);
   const wishes = wishesOf(config, parseArgs(request.args, forgiving));
-  const attachment = readDialect(PLUGIN_TYPES.find((one) => one === dialect) ?? type, config, wishes, note);
+  const meant = PLUGIN_TYPES.find((one) => one === dialect) ?? type;
+  const mirroring = readMirroring(meant, config);
+  const attachment = readDialect(meant, config, wishes, note);
   const valid = readValid(config);
   if (forgiving) [...problems.wrong, ...problems.unsupported].forEach(note);
   else refuse(problems);
@@ -94,6 +99,7 @@ export function readConfig(
     previous: result,
     valid,
     attachment,
+    mirroring,
   };
 }
 
@@ -124,6 +130,8 @@ function readDialect(
     case "switchyard":
       return readSwitchyard(config, wishes);
     case "ovs":
+    case "ovs-mirror-producer":
+    case "ovs-mirror-consumer":
       return readOvs(config, wishes, note);
     case "userspace":
       return readUserspace(config, wishes, note);

@@ -21,7 +21,7 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
     switch: readSwitch(socket),
     bridge: readBridge(config, wishes.ifaceId === undefined ? undefined : INTEGRATION),
     createBridge: false,
-    way: { kind: "veth" },
+    way: { kind: type === "internal" ? "internal" : "veth" },
     vlan: readVlan(config),
     mtu: either("mtu").integer("mtu", 0, 65_535) || undefined,
     ofportRequest: config.integer("ofport_request", 0, 65_279) || undefined,
@@ -34,8 +34,11 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
     either(name).integer(name, 0, Number.MAX_SAFE_INTEGER);
   if (config.string("deviceID") !== undefined)
     config.unsupported("deviceID", "is not served (neither SR-IOV nor vDPA): leave it out, for a veth");
-  if (type !== undefined && type !== "system")
-    config.unsupported("interface_type", `${type} is not served: leave it out, for a veth`);
+  if (type?.startsWith("dpdk"))
+    config.unsupported(
+      "interface_type",
+      `${type} has no place in it for the socket: take type switchyard or userspace`,
+    );
   for (const name of unknownFields(config)) note(`${name} means nothing to the plugin ovs, and is ignored`);
   return attachment;
 }

@@ -10,7 +10,6 @@ const SOCKETS = "/var/lib/cni/usrspcni/shared";
 
 export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
   const type = config.choice("interfaceType", ["veth", "dpdkvhostuserclient", "dpdkvhostuser", "internal"]) ?? "veth";
-  if (type === "internal") config.unsupported("interfaceType", "internal is not served: leave it out, for a veth");
   const socket = {
     folder: config.string("socketDir") ?? SOCKETS,
     group: config.string("socketGroup"),
@@ -19,7 +18,7 @@ export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
   if (!socket.folder.startsWith("/")) config.wrong("socketDir", "is not an absolute path");
   const way: Way =
     type === "veth" || type === "internal"
-      ? { kind: "veth" }
+      ? { kind: type }
       : { kind: "vhostuser", mode: type === "dpdkvhostuser" ? "server" : "client", name: undefined, ...socket };
   const attachment: Attachment = {
     switch: choose(config),

@@ -42,6 +42,8 @@ const numbers: Readonly<Record<string, number>> = {
   "switch.name-taken": 106,
   "cni.no-plugin": 107,
   "cni.socket-taken": 108,
+  "cni.mirror-taken": 109,
+  "cni.no-port": 110,
 };
 
 const NOT_AVAILABLE = 50;

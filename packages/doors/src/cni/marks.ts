@@ -9,6 +9,7 @@ export const CNI_OWNER = "cni";
 /** The purposes of rows, in external_ids:switchyard-purpose. */
 export const NIC = "nic";
 export const BRIDGE = "bridge";
+export const MIRROR = "mirror";
 
 const CONTAINER = "cni-container";
 const INTERFACE = "cni-interface";
@@ -18,8 +19,10 @@ const POD = "cni-pod-uid";
 const BOOT = "cni-boot";
 const WAY = "cni-way";
 
-/** What a port's device is: made with it, a socket, or somebody else's that was only attached. */
-export type PortWay = "veth" | "vhostuser" | "given";
+/** What a port's device is: one end of a veth, the switch's own, a socket, or somebody else's that was only attached. */
+export type PortWay = (typeof WAYS)[number];
+
+const WAYS = ["veth", "internal", "vhostuser", "given"] as const;
 
 /** A port of ours, read back. */
 export interface OwnedPort {
@@ -62,13 +65,12 @@ export function ownedPorts(db: Pick<Switch, "table">): OwnedPort[] {
     const ids = row.external_ids;
     const containerId = ids.get(CONTAINER);
     if (ids.get(OWNER) !== CNI_OWNER || containerId === undefined) return [];
-    const way = ids.get(WAY);
     return {
       row,
       containerId,
       ifname: ids.get(INTERFACE) ?? "",
       network: ids.get(NETWORK) ?? "",
-      way: way === "vhostuser" || way === "given" ? way : "veth",
+      way: WAYS.find((way) => way === ids.get(WAY)) ?? "veth",
       dead: ids.get(BOOT) !== boot,
     };
   });

@@ -84,6 +84,22 @@ export function address(container: NamespaceRef, ifname: string, mac: Mac | unde
   if (failure !== undefined) throw linkFailed(failure);
 }
 
+/** Moves a link to the container, where it has another name. @throws YardError `cni.link-failed` */
+export function moveLink(
+  home: NamespaceRef,
+  name: string,
+  container: NamespaceRef,
+  ifname: string,
+  mtu: number | undefined,
+): void {
+  const rename: LinkOp = { op: "set", name, rename: ifname, ...(mtu === undefined ? {} : { mtu }) };
+  const [failure] = applyLinks([
+    { namespace: home, ops: [{ op: "set", name, namespace: container }] },
+    { namespace: container, ops: [rename] },
+  ]);
+  if (failure !== undefined) throw linkFailed(failure);
+}
+
 /** @throws YardError `cni.link-failed` where it has gone meanwhile */
 export function seenNic(container: NamespaceRef, ifname: string): NicSeen {
   const link = viewNamespace(container).links.get(ifname);
@@ -161,7 +177,7 @@ function describe(op: LinkOp): string {
     case "veth":
       return `making the interface ${op.peer.name}`;
     case "set":
-      return `bringing up the interface ${op.name}`;
+      return `setting up the interface ${op.name}`;
     case "address-add":
       return `giving ${op.name} the address ${op.address}`;
     case "route-add":

@@ -7,6 +7,7 @@ import { check, status } from "./check.ts";
 import { type PluginType, readConfig, versionOf } from "./config.ts";
 import { collect, del } from "./del.ts";
 import { Elsewhere, errorReport } from "./errors.ts";
+import { addMirrors, checkMirrors, removeMirrors, sweepMirrors } from "./mirror.ts";
 import { type OpenedSwitch, openForCall, placeOf, type SwitchPlace } from "./place.ts";
 import { checkCommandVersion, commandOf, requestOf } from "./request.ts";
 import { renderResult } from "./result.ts";
@@ -75,17 +76,18 @@ async function answer(options: PluginCall, input: string): Promise<string> {
     open: open ?? ((at) => openForCall(at, signal)),
     step: step ?? (() => {}),
   };
+  const mirrors = config.mirroring !== undefined;
   switch (command) {
     case "ADD":
-      return renderResult(await add(call, request, config), config.version);
+      return renderResult(await (mirrors ? addMirrors : add)(call, request, config), config.version);
     case "DEL":
-      await del(call, request, config);
+      await (mirrors ? removeMirrors : del)(call, request, config);
       return "";
     case "CHECK":
-      await check(call, request, config);
+      await (mirrors ? checkMirrors : check)(call, request, config);
       return "";
     case "GC":
-      await collect(call, config);
+      await (mirrors ? sweepMirrors : collect)(call, config);
       return "";
     case "STATUS":
       await status(call, config);
