@@ -56,10 +56,11 @@ export interface CallOptions extends Partial<Pick<PluginCall, "type" | "step" | 
   readonly env?: NodeJS.ProcessEnv;
 }
 
-export async function cniSite(): Promise<CniSite> {
+/** @param options `vswitchd`: false where the test starts another one */
+export async function cniSite(options: { readonly vswitchd?: boolean } = {}): Promise<CniSite> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryFolder("tdoors-")).path;
-  const sw = stack.use(await testSwitch());
+  const sw = stack.use(await testSwitch(options));
   const spaces: string[] = [];
   stack.defer(() => void deleteNamespaces(spaces));
   const place: SwitchPlace = { ...sw.place, finishesPackets: () => true };

@@ -9,6 +9,7 @@ export type Need =
   | "docker-compose"
   | "podman"
   | "containerd"
+  | "dpdk"
   | "runc"
   | "conmon"
   | "qemu"
@@ -32,7 +33,10 @@ export type Need =
   | "frr";
 
 const programs: Readonly<
-  Record<Exclude<Need, "root" | "python3-openvswitch" | "python3-redis" | "cni-plugins" | "frr">, readonly string[]>
+  Record<
+    Exclude<Need, "root" | "dpdk" | "python3-openvswitch" | "python3-redis" | "cni-plugins" | "frr">,
+    readonly string[]
+  >
 > = {
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
@@ -88,6 +92,10 @@ function lacks(need: Need): string | undefined {
       return pythonHas("ovs.db.idl") ? undefined : "the Debian package python3-openvswitch";
     case "python3-redis":
       return pythonHas("redis") ? undefined : "the Debian package python3-redis";
+    case "dpdk":
+      return isExecutable("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk")
+        ? undefined
+        : "the Debian package openvswitch-switch-dpdk";
     case "cni-plugins":
       return isExecutable("/usr/lib/cni/host-local") ? undefined : "the Debian package containernetworking-plugins";
     case "frr":

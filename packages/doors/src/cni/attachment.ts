@@ -23,9 +23,9 @@ export interface VhostUser {
   readonly folder: string;
   /** The socket's name in the folder; undefined: the port's. */
   readonly name: string | undefined;
-  /** Of the folder, by name or number. */
+  /** Of the folder, and of a socket that the switch makes, by name or number. */
   readonly group: string | undefined;
-  /** Of the folder. */
+  /** Of the folder; of a socket that the switch makes the same without the right to enter. */
   readonly permissions: number;
 }
 

@@ -56,10 +56,12 @@ export async function collect(call: Call, config: NetworkConfig): Promise<void> 
 
 async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonly OwnedPort[]): Promise<void> {
   const names = new Set(ports.map(({ row }) => row.name));
-  const sockets = ports.flatMap((port) => socketOf(db, port) ?? []);
   await removePorts(db, ({ name }) => names.has(name), call.limits);
   for (const { row, way } of ports) if (way === "veth") deleteLink(place.namespace, row.name);
-  for (const socket of sockets) removeSocket(socket);
+  for (const port of ports) {
+    const socket = socketOf(port);
+    if (socket !== undefined) await removeSocket(call, port.row.name, socket);
+  }
 }
 
 async function withSwitch(call: Call, place: SwitchPlace, body: (db: Switch) => Promise<void>): Promise<void> {

@@ -18,6 +18,8 @@ const NETNS = "cni-netns";
 const POD = "cni-pod-uid";
 const BOOT = "cni-boot";
 const WAY = "cni-way";
+/** The path of a vhost-user socket. */
+export const SOCKET = "cni-socket";
 
 /** What a port's device is: one end of a veth, the switch's own, a socket, or somebody else's that was only attached. */
 export type PortWay = (typeof WAYS)[number];

@@ -66,7 +66,7 @@ export async function openPlace(place: SwitchPlace, signal: AbortSignal | undefi
       timeout: 10_000,
       ...(signal === undefined ? {} : { signal }),
       monitor: {
-        Open_vSwitch: ["bridges", "next_cfg", "cur_cfg"],
+        Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config"],
         Bridge: ["name", "ports", "mirrors", "datapath_type", "external_ids"],
         Port: ["name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "external_ids"],
         Interface: ["name", "type", "options", "external_ids", "ofport", "error", "admin_state", "link_state"],

@@ -1,10 +1,25 @@
 /** vhost-user ports: a socket in a folder of the container's own, by which the switch reaches a virtio device there. */
-import { chmodSync, chownSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { asYardError, YardError } from "@switchyard/base";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { asYardError, run, tryRun, YardError } from "@switchyard/base";
 import type { Switch } from "@switchyard/vswitch";
+import { runDirectory } from "@switchyard/yard/paths";
 import type { VhostUser } from "./attachment.ts";
-import { type OwnedPort, portIds, portName } from "./marks.ts";
+import type { Call } from "./call.ts";
+import { type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
 import type { Result } from "./result.ts";
 import { addPort, removePorts } from "./rows.ts";
 import { later, type Work } from "./work.ts";
@@ -17,34 +32,35 @@ const LONGEST = 107;
 /** How much of a container's id its folder is called by; ids may be shorter. */
 const SHORT_ID = 12;
 
-/** @throws YardError `cni.unsupported`, `cni.socket-taken`, `cni.io`, and as `addPort` */
+/** @throws YardError `cni.socket-taken`, `cni.io`, and as `addPort` */
 export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> {
   const { call, request, config, db, undo } = work;
-  if (way.mode === "server")
-    throw new YardError("cni.unsupported", "vhost-user sockets that the switch makes (mode server) are not served", {
-      hint: "let the container make the socket: mode client, or interfaceType dpdkvhostuserclient",
-    });
   const short = request.containerId.slice(0, SHORT_ID);
   const folder = join(way.folder, short);
   const path = join(folder, way.name ?? `${short}-${request.ifname}`);
-  if (Buffer.byteLength(path) > LONGEST)
-    throw new YardError("cni.unsupported", `the socket's path has more than ${LONGEST} bytes: ${path}`, {
-      hint: "choose a shorter folder",
-    });
   refuseTaken(db, path);
   if (makeFolder(folder, way)) later(undo, call, () => void removeFolder(folder));
   call.step("folder made");
   const port = portName(request);
+  const alias = join(aliases(call.env), port);
+  // Also what an ADD before has got no further with.
+  later(undo, call, () => removeSocket(call, port, path));
   const { mtu, mac } = config.attachment;
   const link = {
     name: port,
-    type: "dpdkvhostuserclient",
-    options: new Map([[PATH, path]]),
+    ...(way.mode === "client"
+      ? { type: "dpdkvhostuserclient", options: new Map([[PATH, withinLimit(path, alias)]]) }
+      : { type: "dpdkvhostuser" }),
     ...(mtu === undefined ? {} : { mtu_request: mtu }),
   };
-  await addPort(db, config.attachment, link, portIds(request, config, "vhostuser"), call.limits);
+  const marks = { ...portIds(request, config, "vhostuser"), [SOCKET]: path };
+  await addPort(db, config.attachment, link, marks, call.limits);
   later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
   call.step("port added");
+  if (way.mode === "server") {
+    await placeSocket(madeBySwitch(work, port), path, way);
+    call.step("socket placed");
+  }
   // Whoever serves the device in the container has to apply it.
   const given = await work.given;
   return {
@@ -63,23 +79,89 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
   };
 }
 
-/** The socket of a port; undefined: it has none. */
-export function socketOf(db: Pick<Switch, "table">, { row }: OwnedPort): string | undefined {
-  const [link] = [...row.interfaces].map((uuid) => db.table("Interface").get(uuid));
-  return link?.options.get(PATH);
+/** The socket of a port, as the container has it; undefined: it has none. */
+export function socketOf({ row }: OwnedPort): string | undefined {
+  return row.external_ids.get(SOCKET);
 }
 
 /** Takes a port's own socket away, and its folder when nothing else is in it. */
-export function removeSocket(path: string): void {
+export async function removeSocket(call: Call, port: string, path: string): Promise<void> {
+  const alias = join(aliases(call.env), port);
+  rmSync(alias, { force: true });
+  removeFolder(dirname(alias));
+  // Where the switch made it, it may be a mount.
+  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined && isMounted(path))
+    await tryRun(["umount", "--lazy", path]);
   rmSync(path, { force: true });
   removeFolder(dirname(path));
 }
 
 /** Two containers whose ids begin alike, or a name that the configuration fixes, must not share a socket unknowingly. */
 function refuseTaken(db: Switch, path: string): void {
-  for (const { name, options } of db.table("Interface"))
-    if (options.get(PATH) === path)
-      throw new YardError("cni.socket-taken", `the socket ${path} belongs to the port ${name} already`);
+  const taken = (name: string) => {
+    throw new YardError("cni.socket-taken", `the socket ${path} belongs to the port ${name} already`);
+  };
+  for (const { name, options } of db.table("Interface")) if (options.get(PATH) === path) taken(name);
+  for (const { name, external_ids } of db.table("Port")) if (external_ids.get(SOCKET) === path) taken(name);
+}
+
+/** Where short names of folders are, for paths that a socket's address has no room for. */
+function aliases(env: NodeJS.ProcessEnv): string {
+  return join(runDirectory(env), "vhost");
+}
+
+/** The path by which the switch can reach a socket: itself, or one by way of a link to its folder. */
+function withinLimit(path: string, alias: string): string {
+  if (Buffer.byteLength(path) <= LONGEST) return path;
+  try {
+    mkdirSync(dirname(alias), { recursive: true, mode: 0o755 });
+    rmSync(alias, { force: true });
+    symlinkSync(dirname(path), alias);
+  } catch (cause) {
+    throw new YardError("cni.io", `${alias} cannot be made: ${asYardError(cause).message}`, { cause });
+  }
+  return join(alias, basename(path));
+}
+
+/** Where ovs-vswitchd makes a socket of type dpdkvhostuser (ovs-vswitchd.conf.db(5), vhost-sock-dir). */
+function madeBySwitch({ db, place }: Work, port: string): string {
+  const runDir = /^unix:(.*)\/[^/]+$/.exec(place.remote)?.[1];
+  if (runDir === undefined)
+    throw new YardError("cni.unsupported", `the switch at ${place.remote} makes its sockets on another host`, {
+      hint: "let the container make the socket: mode client, or interfaceType dpdkvhostuserclient",
+    });
+  return join(runDir, db.table("Open_vSwitch").single()?.other_config.get("vhost-sock-dir") ?? "", port);
+}
+
+/** Gives the container's folder the switch's socket: as a second name of it, or a mount where that cannot be. */
+async function placeSocket(made: string, path: string, { group, permissions }: VhostUser): Promise<void> {
+  try {
+    chmodSync(made, permissions & 0o666);
+    if (group !== undefined) chownSync(made, 0, groupId(group));
+    rmSync(path, { force: true });
+    try {
+      linkSync(made, path);
+    } catch (thrown) {
+      if (!(thrown instanceof Error) || !("code" in thrown) || thrown.code !== "EXDEV") throw thrown;
+      writeFileSync(path, "");
+      await run(["mount", "--bind", made, path]);
+    }
+  } catch (cause) {
+    throw new YardError("cni.io", `the socket ${path} cannot be made of ${made}: ${asYardError(cause).message}`, {
+      cause,
+    });
+  }
+}
+
+/** The path itself is not followed: what is mounted there may be removed already. proc(5): the fifth field of mountinfo, with blanks and the like in octal. */
+function isMounted(path: string): boolean {
+  const shown = join(realpathSync(dirname(path)), basename(path)).replace(
+    /[ \t\n\\]/g,
+    (char) => `\\${char.charCodeAt(0).toString(8).padStart(3, "0")}`,
+  );
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .some((line) => line.split(" ")[4] === shown);
 }
 
 /** @returns whether it is new */
@@ -103,7 +185,7 @@ function removeFolder(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Another interface of the container has its socket there.
+    // Something else is in it: the socket of another interface of the container, say.
   }
 }
 

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
+import { containerSwitch, type Hugepages, hugepages, startDpdk } from "./dpdk.ts";
+import { pings } from "./switch.ts";
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugins", "dpdk"))(
+  "vhost-user by CNI",
+  () => {
+    let before: Machine;
+    let pages: Hugepages;
+    let site: CniSite;
+    let elsewhere: string;
+    const started = new AsyncDisposableStack();
+    beforeAll(async () => {
+      before = await snapshotMachine();
+      pages = started.use(await hugepages());
+      site = started.use(await cniSite({ vswitchd: false }));
+      started.use(await startDpdk(site.sw, "--in-memory", 0));
+      await site.sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
+      // Another file system than the switch's own sockets are on.
+      elsewhere = await mkdtemp("/dev/shm/tdoors-");
+      started.defer(() => rm(elsewhere, { recursive: true, force: true }));
+    });
+    afterAll(async () => {
+      await started.disposeAsync();
+      await expectSameMachine(before, { ours: /tdoors[_-]/ });
+    });
+
+    const nic = (id: string) => ({ id, netns: site.container(id), env: { SWITCHYARD_RUN_DIR: `${site.folder}/run` } });
+
+    test("joins the switches of two containers on a VLAN, one that makes its socket and one that the host's makes it for", async () => {
+      // A configuration of the userspace CNI, with a folder whose name alone is longer than a socket's address.
+      const far = `${site.folder}/${"a-long-name-".repeat(9)}`;
+      const client: Conf = {
+        cniVersion: "1.0.0",
+        name: "vhost",
+        type: "userspace",
+        sharedDir: far,
+        LogFile: "/var/log/none.log",
+        host: {
+          engine: "ovs-dpdk",
+          iftype: "vhostuser",
+          netType: "bridge",
+          vhost: { mode: "client", group: "daemon" },
+          bridge: { bridgeName: "br0", vlanId: 100 },
+        },
+        container: { engine: "ovs-dpdk", iftype: "vhostuser", netType: "interface", vhost: { mode: "server" } },
+        ipam: site.hostLocal("10.81.0.0/24"),
+      };
+      const server: Conf = {
+        cniVersion: "1.1.0",
+        name: "vhost",
+        type: "switchyard",
+        interfaceType: "dpdkvhostuser",
+        socketDir: elsewhere,
+        socketGroup: "daemon",
+        socketMode: "0770",
+        bridge: "br0",
+        vlan: 100,
+      };
+      const [one, two] = [nic("0123456789abcdef"), nic("fedcba9876543210")];
+      const a = await site.call("ADD", client, { ...one, type: "userspace" });
+      expect(a.json.code).toBeUndefined();
+      expect<unknown>(a.json).toMatchObject({
+        cniVersion: "1.0.0",
+        interfaces: [{ name: "eth0", sandbox: one.netns }],
+        ips: [{ address: "10.81.0.2/24", interface: 0 }],
+      });
+      expect(statSync(`${far}/0123456789ab`)).toMatchObject({
+        gid: statSync(`${far}/0123456789ab`).gid,
+        mode: 0o40750,
+      });
+      const b = await site.call("ADD", server, two);
+      const made = b.json.interfaces[0].socketPath;
+      expect(made).toBe(`${elsewhere}/fedcba987654/fedcba987654-eth0`);
+      // daemon is group 1 everywhere.
+      expect(statSync(made)).toMatchObject({ gid: 1, mode: 0o140660 });
+      expect([statSync(`${far}/0123456789ab`).gid, statSync(`${elsewhere}/fedcba987654`).gid]).toEqual([1, 1]);
+      const [port] = [...site.sw.db.table("Port")].filter(
+        ({ external_ids }) => external_ids.get("cni-socket") === made,
+      );
+      expect(port).toMatchObject({ tag: 100, vlan_mode: "access" });
+
+      // As the container has the folder mounted.
+      symlinkSync(`${far}/0123456789ab`, `${site.folder}/in-a`);
+      await using containers = new AsyncDisposableStack();
+      const device = (path: string, more = "") => `net_virtio_user0,path=${path},queues=1${more}`;
+      const ca = await containerSwitch(containers, pages, {
+        name: "vu0",
+        address: "10.81.0.2/24",
+        device: device(`${site.folder}/in-a/0123456789ab-eth0`, ",server=1"),
+      });
+      await containerSwitch(containers, pages, { name: "vu0", address: "10.81.0.3/24", device: device(made) });
+      let answered = false;
+      for (let tries = 0; tries < 5 && !answered; tries++) answered = await pings(ca.namespace, "10.81.0.3");
+      expect(answered).toBe(true);
+
+      expect(
+        (await site.call("CHECK", { ...client, prevResult: a.json }, { ...one, type: "userspace" })).json,
+      ).toBeUndefined();
+      await site.call("DEL", client, { ...one, type: "userspace" });
+      await site.call("DEL", server, two);
+      expect([existsSync(`${far}/0123456789ab`), readdirSync(elsewhere)]).toEqual([false, []]);
+      expect(existsSync(`${site.folder}/run/vhost`)).toBe(false);
+      expect(site.sw.ports().br0).toEqual([]);
+    });
+
+    test("undoes port, socket, link and folder when a step fails, and keeps others' sockets", async () => {
+      mkdirSync(`${site.folder}/short`);
+      const server: Conf = {
+        cniVersion: "1.1.0",
+        name: "vhost",
+        type: "switchyard",
+        interfaceType: "dpdkvhostuser",
+        socketDir: elsewhere,
+        bridge: "br0",
+      };
+      const one = nic("0123456789ab-one");
+      for (const failing of ["folder made", "port added", "socket placed"]) {
+        const step = (name: string) => {
+          if (name === failing) throw new Error(`no luck: ${name}`);
+        };
+        const { json, log } = await site.call("ADD", server, { ...one, step });
+        expect(log).toEqual([]);
+        expect(json.msg).toBe(`no luck: ${failing}`);
+        expect([site.sw.ports().br0, readdirSync(elsewhere)]).toEqual([[], []]);
+      }
+      // Ids that begin alike have one folder and one name.
+      expect((await site.call("ADD", server, one)).code).toBe(0);
+      expect((await site.call("ADD", server, nic("0123456789ab-two"))).json.code).toBe(108);
+      expect(readdirSync(`${elsewhere}/0123456789ab`)).toEqual(["0123456789ab-eth0"]);
+      // net1 goes, net10 stays.
+      for (const ifname of ["net1", "net10"]) await site.call("ADD", server, { ...one, ifname });
+      await site.call("DEL", server, { ...one, ifname: "net1" });
+      expect(readdirSync(`${elsewhere}/0123456789ab`).sort()).toEqual(["0123456789ab-eth0", "0123456789ab-net10"]);
+      for (const ifname of ["eth0", "net10"]) await site.call("DEL", server, { ...one, ifname });
+      expect([site.sw.ports().br0, readdirSync(elsewhere)]).toEqual([[], []]);
+    });
+  },
+);

@@ -1,0 +1,77 @@
+/** Switches with DPDK: the host's, and those in containers, which reach it by virtio-user devices over vhost-user sockets. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { run } from "@switchyard/base";
+import { endProcess, startTime } from "@switchyard/linux";
+import { temporaryFolder } from "@switchyard/testing";
+import { type TestSwitch, testSwitch } from "./switch.ts";
+
+const PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+/** Of 2 MB each: 128 MB at most for each of three switches, and some more. */
+const PAGES = 256;
+
+/** Huge pages for a test, mounted in a folder of its own; as before when disposed of. */
+export interface Hugepages extends AsyncDisposable {
+  readonly folder: string;
+}
+
+export async function hugepages(): Promise<Hugepages> {
+  await using stack = new AsyncDisposableStack();
+  const { path } = stack.use(await temporaryFolder("tdoors-"));
+  const file = "/proc/sys/vm/nr_hugepages";
+  const before = readFileSync(file, "utf8");
+  stack.defer(() => writeFileSync(file, before));
+  writeFileSync(file, String(Number(before) + PAGES));
+  const folder = `${path}/huge`;
+  mkdirSync(folder);
+  await run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "nodev", folder]);
+  stack.defer(async () => void (await run(["umount", folder])));
+  const owned = stack.move();
+  return { folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Runs ovs-vswitchd with DPDK on the database of a switch that has none. */
+export async function startDpdk(sw: TestSwitch, extra: string, core: 0 | 1): Promise<AsyncDisposable> {
+  const settings = {
+    "dpdk-init": "true",
+    "dpdk-socket-mem": "64",
+    "dpdk-socket-limit": "128",
+    "dpdk-lcore-mask": "0x1",
+    "pmd-cpu-mask": core === 0 ? "0x1" : "0x2",
+    "dpdk-extra": `--no-pci ${extra}`,
+  };
+  const pairs = Object.entries(settings).map(([name, value]) => `other_config:${name}="${value}"`);
+  await sw.vsctl("--no-wait", "set", "Open_vSwitch", ".", ...pairs);
+  const at = (name: string) => `${sw.runDir}/${name}`;
+  const files = [
+    `--pidfile=${at("ovs-vswitchd.pid")}`,
+    `--unixctl=${at("vswitchd.ctl")}`,
+    `--log-file=${at("vswitchd.log")}`,
+  ];
+  const argv = [PROGRAM, `unix:${at("db.sock")}`, ...files, "--detach", "-vconsole:off"];
+  const env = { PATH: process.env.PATH ?? "", OVS_RUNDIR: sw.runDir, XDG_RUNTIME_DIR: sw.runDir };
+  await run(["ip", "netns", "exec", sw.namespace, ...argv], { env, timeout: 60_000 });
+  const pid = Number(readFileSync(at("ovs-vswitchd.pid"), "utf8"));
+  const started = startTime(pid);
+  return {
+    async [Symbol.asyncDispose]() {
+      if (started !== undefined) await endProcess({ pid, startTime: started }, 10_000);
+    },
+  };
+}
+
+/** A container's own switch: a bridge br0 with that address, and a virtio-user device at a socket. */
+export async function containerSwitch(
+  stack: AsyncDisposableStack,
+  pages: Hugepages,
+  options: { readonly name: string; readonly address: string; readonly device: string },
+): Promise<TestSwitch> {
+  const sw = stack.use(await testSwitch({ vswitchd: false }));
+  const memory = `--single-file-segments --file-prefix=${sw.namespace} --huge-dir ${pages.folder}`;
+  stack.use(await startDpdk(sw, memory, 1));
+  await sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
+  const port = ["type=dpdk", `options:dpdk-devargs="${options.device}"`];
+  await sw.vsctl("add-port", "br0", options.name, "--", "set", "Interface", options.name, ...port);
+  await sw.ip("address", "add", options.address, "dev", "br0");
+  await sw.ip("link", "set", "br0", "up");
+  return sw;
+}
