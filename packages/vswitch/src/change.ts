@@ -110,15 +110,24 @@ export class ChangeWriter {
     if (bridge === undefined) throw new YardError("switch.no-bridge", `the switch has no bridge ${state.bridge}`);
     const vlan = vlanColumns(state, bridge.hub);
     const row = this.#db.table("Port").find({ name });
+    if (state.foreign) {
+      if (row === undefined) throw new YardError("switch.no-port", `the switch has no port ${name}`);
+      // The bridge that it leaves may be going.
+      this.#deleted.delete(row._uuid);
+      this.#ports.set(name, row._uuid);
+      this.#move(row, bridge.uuid);
+      this.#setVlan(row, vlan);
+      return;
+    }
     if (row !== undefined && !this.#deleted.has(row._uuid)) {
       if (!this.#isOurs("Port", row._uuid)) throw taken(name, "a port of another owner");
       if (this.#bridges.has(name) || this.#db.table("Bridge").find({ name }) !== undefined)
         throw taken(name, "a bridge's own port");
       this.#ports.set(name, row._uuid);
       this.#move(row, bridge.uuid);
-      const alike = row.tag === vlan.tag && row.vlan_mode === vlan.vlan_mode && sameSet(row.trunks, vlan.trunks);
-      if (!alike || row.protected !== state.protected) {
-        this.#tx.update("Port", row._uuid, { ...vlan, protected: state.protected });
+      this.#setVlan(row, vlan);
+      if (row.protected !== state.protected) {
+        this.#tx.update("Port", row._uuid, { protected: state.protected });
         this.#writes++;
       }
       this.#setQueue(row, state.keepsQueue);
@@ -131,8 +140,8 @@ export class ChangeWriter {
     }
     if (this.#nameInUse(name)) throw taken(name, "an interface");
     const external_ids = marks(this.#owner, state.purpose);
-    const { type, options } = state;
-    const link = this.#tx.insert("Interface", { name, type, options, external_ids });
+    const { type, options, number } = state;
+    const link = this.#tx.insert("Interface", { name, type, options, ofport_request: number, external_ids });
     this.#insertPort(name, bridge.uuid, {
       interfaces: [link],
       external_ids,
@@ -175,10 +184,17 @@ export class ChangeWriter {
     }
   }
 
+  #setVlan(row: PortRow, vlan: ReturnType<typeof vlanColumns>): void {
+    if (row.tag === vlan.tag && row.vlan_mode === vlan.vlan_mode && sameSet(row.trunks, vlan.trunks)) return;
+    this.#tx.update("Port", row._uuid, vlan);
+    this.#writes++;
+  }
+
   #updateInterface(row: InterfaceRow, state: PortState): void {
     const type = row.type === "system" ? "" : row.type;
-    if (type !== state.type || !sameMap(row.options, state.options)) {
-      this.#tx.update("Interface", row._uuid, { type: state.type, options: state.options });
+    const ofport_request = state.number ?? row.ofport_request;
+    if (type !== state.type || !sameMap(row.options, state.options) || row.ofport_request !== ofport_request) {
+      this.#tx.update("Interface", row._uuid, { type: state.type, options: state.options, ofport_request });
       this.#writes++;
     }
     this.#mark("Interface", row, state.purpose);

@@ -6,8 +6,10 @@ import type { BridgeState, MirrorState, ObservedPort, Switch, SwitchState } from
  * What in the switch bears the owner's mark, from the replica: nothing is asked. A port whose VLAN settings somebody
  * changed to what no {@link PortState} stands for is shown with the bridge ``, so that it differs from any that is
  * wanted.
+ *
+ * @param foreign ports of other owners that are looked at all the same
  */
-export function observeSwitch(db: Switch, owner: string): SwitchState {
+export function observeSwitch(db: Switch, owner: string, foreign?: ReadonlyMap<string, unknown>): SwitchState {
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, ObservedPort>();
   const mirrors = new Map<string, MirrorState>();
@@ -20,7 +22,12 @@ export function observeSwitch(db: Switch, owner: string): SwitchState {
     }
     for (const uuid of bridge.ports) {
       const port = db.table("Port").get(uuid);
-      if (port?.external_ids.get(OWNER) !== owner || port.name === bridge.name) continue;
+      if (port === undefined || port.name === bridge.name) continue;
+      if (port.external_ids.get(OWNER) !== owner) {
+        if (foreign?.has(port.name))
+          ports.set(port.name, { ...portState(port, interfaceOf(db, port), bridge.name, hub), foreign: true });
+        continue;
+      }
       if (port.external_ids.get(PURPOSE) === SPY) {
         // Somebody may have taken its mirror away.
         if (!mirrors.has(port.name)) mirrors.set(port.name, { ...PLAIN, bridge: "", port: "", purpose: "" });
@@ -66,6 +73,7 @@ function portState(db: Switch, port: PortRow, bridge: string, hub: boolean): Obs
     protected: port.protected,
     keepsQueue: port.qos !== undefined && db.table("QoS").get(port.qos)?.type === NO_QOS,
     options: Object.fromEntries(link?.options ?? []),
+    ...(link?.ofport_request === undefined ? {} : { number: Number(link.ofport_request) }),
     purpose: link?.external_ids.get(PURPOSE) ?? "",
     // -1 says that the interface could not be made (ovs-vswitchd.conf.db(5)).
     ofport: ofport === undefined || ofport < 0 ? undefined : Number(ofport),

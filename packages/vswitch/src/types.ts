@@ -35,6 +35,10 @@ export interface PortState {
    */
   readonly keepsQueue: boolean;
   readonly options: Readonly<Record<string, string>>;
+  /** The OpenFlow number that it asks for; undefined: any, or that which somebody else has asked for. */
+  readonly number?: number;
+  /** Another owner's: nothing of it is ours to say but the bridge that it is on, with its VLANs, and it is never removed. */
+  readonly foreign?: true;
   /** What it is for, written to external_ids beside the owner. */
   readonly purpose: string;
 }
