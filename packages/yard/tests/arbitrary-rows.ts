@@ -147,7 +147,16 @@ type NodeSeed = typeof node extends fc.Arbitrary<infer T> ? T : never;
 function specOf(name: string, it: NodeSeed): NodeConfig {
   const common = { name, routes: [], sysctls: it.sysctls, env: {}, ports: it.ports, exec: it.exec };
   if (it.kind === "guest")
-    return { ...common, exec: [], sysctls: {}, kind: "guest", runtime: "docker", engine: undefined, container: "c1" };
+    return {
+      ...common,
+      exec: [],
+      sysctls: {},
+      kind: "guest",
+      runtime: "docker",
+      engine: undefined,
+      container: "c1",
+      plugs: [],
+    };
   if (it.kind === "vm")
     return {
       ...common,

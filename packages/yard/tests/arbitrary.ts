@@ -295,7 +295,12 @@ function grow(from: Seed): State {
         plugged.push({ index: n, tap: port, mac: address, offloads: from.offloads, mtu });
       } else
         veths.set(port, { namespace: where, name, mac, mtu, up: true, offloads: from.offloads, addresses, purpose });
+      // The port of a guest may be another owner's.
+      const foreign = guest && nic.mac === "";
+      if (foreign) veths.delete(port);
       ports.set(port, {
+        ...(foreign ? { foreign } : {}),
+        ...(nic.tag === undefined ? {} : { number: nic.tag }),
         bridge: `_b_${nic.lan}`,
         type: "",
         tag: nic.tag,

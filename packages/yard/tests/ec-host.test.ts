@@ -37,8 +37,9 @@ describe.skipIf(!ready)("ec on the host's switch", () => {
   afterAll(async () => {
     const left = (await docker("ps", "-aq")).split("\n").filter((id) => id !== "");
     if (left.length > 0) await docker("rm", "-f", ...left);
+    await run([process.execPath, main, "--system", "down", "--all"], { env, timeout: LIMIT });
     await stack.disposeAsync();
-    await expectSameMachine(before, { ours: /tslots|tse0|ec-keeper/, timeout: 10_000 });
+    await expectSameMachine(before, { ours: /tslots|tse0|-y system/, timeout: 10_000 });
   }, LIMIT);
 
   const docker = (...argv: readonly string[]) =>
@@ -59,6 +60,8 @@ describe.skipIf(!ready)("ec on the host's switch", () => {
       expect(await docker("exec", "tse0-s02", "timeout", "10", "sh", "-c", fetch)).toContain("root:");
       await docker("exec", "tse0-s02", "ping", "-c1", "-W2", "10.66.0.254");
       expect(await (await globalThis.fetch("http://10.66.0.1/group")).text()).toContain("root:");
+      const listed = await run([process.execPath, main, "--system", "ps"], { env });
+      expect(listed).toMatch(/^tse0-s01 +guest\/docker +running +tse0 +10\.66\.0\.1\/24$/m);
       for (const slot of ["1", "2"]) expect(await start("stop", slot)).toMatchObject({ code: 0, stderr: "" });
       expect(await ec("delete-vswitch", "tse0")).toMatchObject({ code: 0 });
       expect((await host.look()).rows).toEqual(rows);

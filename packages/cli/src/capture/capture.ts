@@ -62,8 +62,10 @@ export async function capture(
   const first = Promise.withResolvers<CaptureProgress>();
   let timer: Timer | undefined;
   const stop = () => void first.promise.then(({ id }) => agent.stopCapture(id)).catch(() => {});
+  // That of a guest may have another name, which it has once it is there.
+  const port = (at.node.kind === "guest" ? at.nic.port : "") || portName(at.node.objId, at.nic.index);
   const reply = agent.capture(
-    { port: portName(at.node.objId, at.nic.index), filter, snaplen, buffer, ...(count === undefined ? {} : { count }) },
+    { port, filter, snaplen, buffer, ...(count === undefined ? {} : { count }) },
     (progress) => {
       first.resolve(progress);
       if (!progress.listening) return;

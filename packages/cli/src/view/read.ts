@@ -71,6 +71,7 @@ function bridgeView({ name, mac, service, nat, members, pins, status }: Rows["br
 function nodeView(row: NodeEntry, networks: ReadonlyMap<string, NetworkView>, began: Began): NodeView {
   const { spec, status } = row;
   const container = spec.kind === "container" ? spec : undefined;
+  const plugs = spec.kind === "guest" ? spec.plugs : [];
   return {
     name: row.name,
     lab: row.lab ?? null,
@@ -89,7 +90,7 @@ function nodeView(row: NodeEntry, networks: ReadonlyMap<string, NetworkView>, be
     image: spec.kind === "vm" ? bootedFrom(spec) : (container?.image ?? container?.rootfs ?? null),
     command: container?.command ?? [],
     ports: spec.ports.map(portText),
-    nics: row.nics.map((nic) => nicView(row.objId, nic, networks)),
+    nics: row.nics.map((nic) => nicView(plugs[nic.index] ?? portName(row.objId, nic.index), nic, networks)),
     impair: spec.kind === "a2b" ? impairView(spec.impair, row.nics[0]?.status.impairedBy) : null,
     to: spec.kind === "c2c" ? targetText(spec.to) : null,
   };
@@ -100,7 +101,7 @@ function bootedFrom({ disks, kernel, isos }: Pick<VmSpec, "disks" | "kernel" | "
   return disks[0]?.file ?? kernel?.image ?? isos[0] ?? null;
 }
 
-function nicView(objId: number, nic: NicEntry, networks: ReadonlyMap<string, NetworkView>): NicView {
+function nicView(port: string, nic: NicEntry, networks: ReadonlyMap<string, NetworkView>): NicView {
   return {
     name: nic.name,
     index: nic.index,
@@ -112,7 +113,7 @@ function nicView(objId: number, nic: NicEntry, networks: ReadonlyMap<string, Net
     bridge: networks.get(nic.network ?? "")?.bridge ?? "",
     parent: networks.get(nic.network ?? "")?.parent ?? null,
     ofport: nic.status.ofport ?? null,
-    spy: nic.spy ? spyName(portName(objId, nic.index)) : null,
+    spy: nic.spy ? spyName(port) : null,
     mtu: nic.mtu ?? null,
     vlan: nic.vlan ?? null,
     trunks: nic.trunks,

@@ -2,7 +2,7 @@
 import { addressOf, contains, nthHost, YardError } from "@switchyard/base";
 import { portName } from "@switchyard/vswitch";
 import { guestDevice } from "@switchyard/yard/agent";
-import type { GuestSpec, NicSpec, PortForward } from "@switchyard/yard/model";
+import { guestNic, guestSpec, type PortForward } from "@switchyard/yard/model";
 import {
   addForeignNode,
   changeForeignNode,
@@ -32,13 +32,17 @@ export async function createEndpoint(live: LiveYard, request: CreateEndpoint) {
     const ip = [request.Interface?.Address, request.Interface?.AddressIPv6].filter((it) => it !== undefined);
     const slot = asked.slot ?? (habits.slot ? slotOf(entry, ip) : undefined);
     if (asked.slot !== undefined) refuseOtherSlot(entry, ip, asked.slot);
-    const nic = nicSpec(entry.name, {
+    const nic = guestNic({
+      name: `${PREFIX}0`,
+      network: entry.name,
+      mtu: undefined,
       ip,
       slot,
       mac: request.Interface?.MacAddress,
       spy: asked.spy ?? habits.spy,
     });
-    const spec = guest(`docker-${request.EndpointID.slice(0, 12)}`, [nic]);
+    const name = `docker-${request.EndpointID.slice(0, 12)}`;
+    const spec = guestSpec(name, [nic], { engine: undefined, container: undefined, plugs: [] });
     // The engine gives an address out once: who has it still is an end whose removal it could not tell us.
     const addresses = new Set<string>(ip);
     const replaces = foreignNodesOn(store, ENDPOINT_ID, row).filter((node) =>
@@ -116,17 +120,6 @@ function endOf(store: Store, id: string) {
   if (node === undefined || nic === undefined || node.spec.kind !== "guest")
     throw new YardError("dockernet.unknown-endpoint", `the yard has no nic for Docker's endpoint ${id.slice(0, 12)}`);
   return { node: node satisfies NodeEntry, nic, spec: node.spec };
-}
-
-function guest(name: string, nics: readonly NicSpec[]): GuestSpec {
-  const none = { routes: [], sysctls: {}, env: {}, ports: [], exec: [] };
-  return { kind: "guest", runtime: "docker", name, nics, ...none, engine: undefined, container: undefined };
-}
-
-function nicSpec(network: string, given: Pick<NicSpec, "ip" | "slot" | "mac" | "spy">): NicSpec {
-  const none = { link: undefined, gateway: undefined, mtu: undefined, vlan: undefined, impair: undefined };
-  const no = { dhcp: false, monitor: false, identity: undefined };
-  return { name: `${PREFIX}0`, network, ...none, ...no, dns: [], trunks: [], routes: [], ...given };
 }
 
 /** The number of the host that an address is, in the network's IPv4 subnet. */

@@ -15,6 +15,7 @@ import { buildIdentity } from "./client.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
 import { unleased } from "./desire-dhcp.ts";
+import { foreignPorts } from "./desire-guest.ts";
 import { apartNodes } from "./desire-joints.ts";
 import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
@@ -195,6 +196,7 @@ class Agent implements AsyncDisposable {
       kernelBridges: new Set(),
       leases: new Map(),
       captured: new Set(),
+      foreign: new Map(),
       netem: await netem,
       peers: new Map(),
       ownLinks: new Set(),
@@ -308,6 +310,7 @@ class Agent implements AsyncDisposable {
       ...host,
       leases: readLeases(run),
       captured,
+      foreign: foreignPorts(rows, site.vswitch),
       ...peerFacts(rows, run, site.namespace),
     };
     const cfg = rows.yard?.nextCfg ?? 0;
@@ -353,7 +356,7 @@ class Agent implements AsyncDisposable {
           failures: all,
           containers: new Map([...seen.containers, ...outcome.started]),
           machines: new Map([...seen.machines, ...outcome.booted]),
-          ports: observeSwitch(site.vswitch, site.paths.yard).ports,
+          ports: observeSwitch(site.vswitch, site.paths.yard, facts.foreign).ports,
           macs: seen.macs,
           marks: new Map([...marks, ...outcome.marks]),
           memberships: seen.memberships,

@@ -7,10 +7,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { chownSync, closeSync, constants, mkdirSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { childEnvironment, run, YardError } from "@switchyard/base";
-import { checkPorts, portName, spyName } from "@switchyard/vswitch";
+import { checkPorts, spyName } from "@switchyard/vswitch";
 import { z } from "zod";
 import type { Rows } from "../store/rows.ts";
 import type { Site } from "./apply.ts";
+import { nicPort } from "./names.ts";
 import type { Method } from "./socket.ts";
 import { type CaptureStatistics, captureArgv, checkFilter, isListening, parseStatistics, saidOf } from "./tcpdump.ts";
 
@@ -112,8 +113,9 @@ export class Captures {
   }
 
   #checkPort(port: string): void {
-    for (const { name, objId, nics } of this.rows().nodes) {
-      const nic = nics.find(({ index }) => portName(objId, index) === port);
+    for (const node of this.rows().nodes) {
+      const { name, nics } = node;
+      const nic = nics.find(({ index }) => nicPort(node, index) === port);
       if (nic === undefined) continue;
       if (nic.network !== undefined || nic.link !== undefined) return;
       throw new YardError("capture.no-port", `${name}:${nic.name} is plugged into nothing: no frame passes there`);

@@ -19,15 +19,16 @@ export function sameBridge(a: BridgeState, b: BridgeState): boolean {
   return a.datapath === b.datapath && a.hub === b.hub && sameRecord(a.otherConfig, b.otherConfig);
 }
 
+/** @param a the desired one */
 export function samePort(a: PortState, b: PortState): boolean {
+  const place = a.bridge === b.bridge && a.tag === b.tag && a.vlanMode === b.vlanMode && sameList(a.trunks, b.trunks);
+  if (a.foreign || b.foreign) return place && a.foreign === b.foreign;
   return (
-    a.bridge === b.bridge &&
+    place &&
     a.type === b.type &&
-    a.tag === b.tag &&
-    a.vlanMode === b.vlanMode &&
     a.protected === b.protected &&
     a.keepsQueue === b.keepsQueue &&
-    sameList(a.trunks, b.trunks) &&
+    (a.number === undefined || a.number === b.number) &&
     sameRecord(a.options, b.options)
   );
 }

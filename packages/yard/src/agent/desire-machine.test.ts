@@ -20,6 +20,7 @@ const facts: HostFacts = {
   kernelBridges: new Set(["br9"]),
   leases: new Map(),
   captured: new Set(),
+  foreign: new Map(),
   netem: false,
   peers: new Map(),
   ownLinks: new Set(),

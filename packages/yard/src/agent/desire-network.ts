@@ -109,8 +109,11 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
   if (network.type !== "bridge")
     into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
   switch (network.type) {
-    case "lan":
     case "bridge":
+      if (network.addresses !== undefined)
+        into.underlays.set(bridge, { addresses: network.addresses.toSorted(), up: true, purpose });
+      break;
+    case "lan":
     // These have neither bridge nor port.
     case "macvlan":
     case "passthrough":

@@ -55,14 +55,15 @@ export class Pipes {
    * the nic would be.
    */
   addNic(node: NodeEntry, nic: NicEntry, port: PortState, mtu: number, impair: ImpairSpec): PortState {
+    const { foreign, ...far } = port;
     const { purpose } = port;
     const names = pipeNames(node.objId, nic.index);
     const hub = hubName(node.objId, nic.index);
     this.into.bridges.set(hub, hubState(this.facts.datapath, purpose));
     this.into.ports.set(names.near, this.end({ ...PLAIN_PORT, bridge: hub, purpose }));
-    this.into.ports.set(names.far, this.end(port));
+    this.into.ports.set(names.far, this.end(far));
     this.add(names, mtu, impair, purpose);
-    return { ...PLAIN_PORT, bridge: hub, purpose };
+    return { ...PLAIN_PORT, bridge: hub, ...(foreign ? { foreign } : {}), purpose };
   }
 
   /** The port of an end: what netem does there is not the switch's business. */

@@ -1,5 +1,6 @@
-import { portName, spyName } from "@switchyard/vswitch";
+import { spyName } from "@switchyard/vswitch";
 import type { NodeEntry } from "../store/rows.ts";
+import { nicPort } from "./names.ts";
 import type { MirrorState, PortState, SinkState, State } from "./state.ts";
 
 /**
@@ -13,9 +14,9 @@ export function desireSpies(
 ): Pick<State, "mirrors" | "sinks"> {
   const mirrors = new Map<string, MirrorState>();
   const sinks = new Map<string, SinkState>();
-  for (const { objId, nics } of nodes) {
-    for (const nic of nics) {
-      const port = portName(objId, nic.index);
+  for (const node of nodes) {
+    for (const nic of node.nics) {
+      const port = nicPort(node, nic.index);
       const state = ports.get(port);
       if (state === undefined || !(nic.spy || captured.has(port))) continue;
       const { bridge, tag, trunks, vlanMode, purpose } = state;

@@ -24,6 +24,7 @@ const facts: HostFacts = {
   kernelBridges: new Set(),
   leases: new Map(),
   captured: new Set(),
+  foreign: new Map(),
   netem: false,
   peers: new Map(),
   ownLinks: new Set(),
@@ -375,12 +376,48 @@ describe("what a host shall be like", () => {
     const port = { address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" as const };
     const eth0 = nic("eth0", "lan", { ip: ips("10.1.0.1/24") });
     const guest = { ...netns("web", [eth0], { ports: [port] }), kind: "guest", runtime: "docker" } as const;
-    const state = desire(rowsFrom([network("lan")], [{ ...guest, engine: undefined, container: undefined }]), facts);
+    const state = desire(
+      rowsFrom([network("lan")], [{ ...guest, engine: undefined, container: undefined, plugs: [] }]),
+      facts,
+    );
     expect(state.veths.get("_k_1_0")).toMatchObject({ namespace: ELSEWHERE, addresses: [] });
     expect(state.ports.get("_k_1_0")?.bridge).toBe("_b_lan");
     expect([state.namespaces.size, state.containers.size]).toEqual([0, 0]);
     const file = state.files.get("/run/t/relay/forwards.json");
     expect(file?.type === "text" && JSON.parse(file.text).forwards[0].namespace).toBe(HOST);
+  });
+
+  test("a guest's port that is there already is only looked at, and put behind a pipe while it is impaired", () => {
+    const way = { delay: 20_000, jitter: 0, correlation: 0, loss: 0, duplicate: 0, reorder: 0, corrupt: 0 };
+    const none = { ...way, delay: 0, rate: undefined, queue: undefined };
+    const impair = { forward: { ...none, delay: 20_000 }, backward: none };
+    const engine = "unix:///run/docker.sock";
+    const state = (impaired: boolean, there = true) => {
+      const eth0 = nic("eth0", "ovs0", { ip: ips("10.0.0.1/24"), spy: true, ...(impaired ? { impair } : {}) });
+      const guest = { ...netns("ovs0-s01", [eth0]), kind: "guest", runtime: "docker", engine } as const;
+      const vswitch = { ...network("ovs0"), type: "bridge", bridge: "ovs0", addresses: ips("10.0.0.254/24") } as const;
+      const rows = rowsFrom([vswitch], [{ ...guest, container: "c1", plugs: ["ovs0-s01"] }]);
+      return desire(rows, { ...facts, foreign: new Map(there ? [["ovs0-s01", 1]] : []) });
+    };
+    const plain = state(false);
+    expect(plain.ports.get("ovs0-s01")).toMatchObject({ bridge: "ovs0", foreign: true });
+    expect(plain.mirrors.get("s_ovs0-s01")).toMatchObject({ bridge: "ovs0", port: "ovs0-s01" });
+    expect([plain.veths.size, plain.bridges.size]).toEqual([0, 0]);
+    expect(plain.underlays.get("ovs0")).toMatchObject({ addresses: ["10.0.0.254/24"], up: true });
+    expect(plain.services.get("ec-keeper")?.argv).toEqual([
+      ...facts.executable,
+      "-y",
+      "t",
+      "ec-keeper",
+      "--engine",
+      engine,
+    ]);
+    const behind = state(true);
+    expect(behind.ports.get("ovs0-s01")).toMatchObject({ bridge: "_i_1_0", foreign: true });
+    // Flows that send to the slot's number go on to do so.
+    expect(behind.ports.get("_y_1_0")).toMatchObject({ bridge: "ovs0", number: 1 });
+    expect(behind.ports.get("_y_1_0")?.foreign).toBeUndefined();
+    expect(state(true, false).ports.size).toBe(0);
   });
 
   test("a container is made anew for its image, not for its nics; only docker makes the namespace itself", () => {

@@ -1,5 +1,4 @@
 /** What a host shall be like, by what the store says. Pure. */
-import { portName } from "@switchyard/vswitch";
 import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
@@ -8,7 +7,7 @@ import { containerState, execState, networkSysctls } from "./desire-container.ts
 import { dhcpClients, dhcpFiles, withLeases } from "./desire-dhcp.ts";
 import { dnsmasq } from "./desire-dnsmasq.ts";
 import { labFiles, nodeFiles } from "./desire-files.ts";
-import { guestEnd } from "./desire-guest.ts";
+import { guestEnd, keepers } from "./desire-guest.ts";
 import { addJoint, type JointNic, throughTunnels } from "./desire-joints.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged, tapState } from "./desire-machine.ts";
@@ -22,7 +21,7 @@ import { desireSpies } from "./desire-spy.ts";
 import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import { zerotier } from "./desire-zerotier.ts";
 import type { Lease } from "./leases.ts";
-import { gatewayDevice, networkBridge, nodeNamespace } from "./names.ts";
+import { gatewayDevice, networkBridge, nicPort, nodeNamespace } from "./names.ts";
 import type { PeerWord } from "./peers.ts";
 import type {
   BridgeState,
@@ -70,6 +69,8 @@ export interface HostFacts {
   readonly peers: ReadonlyMap<string, PeerWord>;
   /** The names of the links in the switch's namespace, where the yard has nodes of kind c2c. */
   readonly ownLinks: ReadonlySet<string>;
+  /** The ports of guests' nics that are there already, with the OpenFlow numbers that they ask for. */
+  readonly foreign: ReadonlyMap<string, number | undefined>;
   /** The ports that somebody captures from at present. */
   readonly captured: ReadonlySet<string>;
   /** The yard's folder of runtime files, absolute. */
@@ -139,7 +140,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
     if (kind !== "guest" && kind !== "vm") namespaces.set(namespace, namespaceState(node, networks, facts));
     const plugged: Plugged[] = [];
     for (const nic of node.nics) {
-      const near = portName(node.objId, nic.index);
+      const near = nicPort(node, nic.index);
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
       // Its process makes it.
       if (network?.type === "zerotier") continue;
@@ -152,6 +153,8 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
       // netem would take what is unfinished, tens of kilobytes, for one frame.
       const whole = facts.netem && (nic.impair !== undefined || impairedLinks.has(nic.link ?? ""));
       const offloads = !whole && networkOffloads(network, networks, facts);
+      const foreign = node.spec.kind === "guest" && node.spec.plugs.length > 0;
+      if (foreign && !facts.foreign.has(near)) continue;
       const far = kind === "guest" ? guestEnd(facts.yard, near) : {};
       if (kind === "vm") {
         const [tap, state] = tapState(
@@ -163,11 +166,16 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
         );
         taps.set(tap, state);
         plugged.push({ nic, tap, place: state.place, mtu: state.mtu, offloads });
-      } else veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
+      } else if (!foreign) veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic) : networkBridge(network);
       if (bridge === undefined || making !== undefined) continue;
-      const port = portState(node, nic, bridge);
+      const number = facts.foreign.get(near);
+      const port: PortState = {
+        ...portState(node, nic, bridge),
+        ...(foreign ? { foreign } : {}),
+        ...(number === undefined ? {} : { number }),
+      };
       ports.set(near, nic.impair && network ? impaired.addNic(node, nic, port, mtu, nic.impair) : port);
     }
     if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
@@ -175,7 +183,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
     if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
     for (const [path, file] of nodeFiles(node, facts)) files.set(path, file);
   }
-  const services = new Map<string, ServiceState>(dhcpClients(nodes, facts));
+  const services = new Map<string, ServiceState>([...dhcpClients(nodes, facts), ...keepers(nodes, facts)]);
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
   const joined = zerotier(nodes, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);

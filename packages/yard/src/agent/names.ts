@@ -1,10 +1,11 @@
 /** Names of what a yard makes on its host beside bridges and ports, which are named by the vswitch room. */
 import { parseMac } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
-import { bridgeName } from "@switchyard/vswitch";
+import { bridgeName, portName } from "@switchyard/vswitch";
 import { bridgeOf } from "../model/making.ts";
 import type { NetworkMaking } from "../model/types.ts";
 import { digest } from "../store/canonical.ts";
+import type { NodeEntry } from "../store/rows.ts";
 import { COMMON_SUFFIX, DHCP_SUFFIX, DNSMASQ_SUFFIX, OWN_PREFIX, SYSTEM_YARD, yardNamespace } from "./paths.ts";
 import { ELSEWHERE, HOST } from "./state.ts";
 
@@ -41,6 +42,11 @@ export function gatewayDevice(yard: string, network: string): string {
 /** The end on the host of a nic that is on a bridge of the kernel's own. */
 export function nicDevice(yard: string, link: string): string {
   return `yn${digest(`${yard}/${link}`, 12)}`;
+}
+
+/** The port of a node's nic, by its index. */
+export function nicPort({ objId, spec }: Pick<NodeEntry, "objId" | "spec">, index: number): string {
+  return (spec.kind === "guest" ? spec.plugs[index] : undefined) ?? portName(objId, index);
 }
 
 /** What the far end of a guest's nic is called on the host, until the engine has taken it into its container. */

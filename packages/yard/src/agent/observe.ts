@@ -95,7 +95,7 @@ export interface Observation {
  */
 export async function observe(world: World, desired: State, marks: ExecMarks): Promise<Observation> {
   const { paths } = world;
-  const { bridges, ports, mirrors } = observeSwitch(world.vswitch, paths.yard);
+  const { bridges, ports, mirrors } = observeSwitch(world.vswitch, paths.yard, foreignIn(desired));
   const nats = natStates(paths.yard);
   const wantedEngines = [...desired.containers.values()];
   const [engines, machines, memberships] = await Promise.all([
@@ -165,6 +165,11 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     memberships: membershipsTold(memberships, desired),
     failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
   };
+}
+
+/** The ports of other owners that nics have. */
+function foreignIn({ ports }: State): ReadonlyMap<string, unknown> {
+  return new Map([...ports].filter(([, { foreign }]) => foreign));
 }
 
 function containerState(key: EngineKey, state: ContainerState): ContainerNodeState {

@@ -3,7 +3,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger } from "@switchyard/base/log";
 import { bootId, viewNamespaces } from "@switchyard/linux";
-import { openSwitch, startDatabaseServer, stopDatabaseServer, tunnelBridges } from "@switchyard/vswitch";
+import { openSwitch, type Switch, startDatabaseServer, stopDatabaseServer, tunnelBridges } from "@switchyard/vswitch";
 import type { Lab } from "../model/types.ts";
 import { declareLab } from "../store/declare.ts";
 import { type Rows, rowsOf } from "../store/rows.ts";
@@ -11,6 +11,7 @@ import { openStore } from "../store/store.ts";
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
+import { foreignPorts } from "./desire-guest.ts";
 import { Engines } from "./engines.ts";
 import { hostNetwork, kernelBridges } from "./host-network.ts";
 import { Hypervisor } from "./hypervisor.ts";
@@ -42,7 +43,7 @@ export async function previewPlan(
 ): Promise<Action[]> {
   const paths = yardPaths(yard);
   const { rows, host } = await declared(paths, lab, options.signal);
-  const facts: Omit<HostFacts, "tunnels" | "kernelBridges"> = {
+  const facts: Omit<HostFacts, keyof SwitchFacts> = {
     yard,
     host: host.name,
     datapath: host.datapath,
@@ -56,10 +57,20 @@ export async function previewPlan(
     state: paths.state,
     executable: options.executable,
   };
-  const want = (tunnels: HostFacts["tunnels"], onSwitch: (bridge: string) => boolean) =>
-    desire(rows, { ...facts, tunnels, kernelBridges: kernelBridges(rows, onSwitch) });
+  const want = (seen: SwitchFacts) => desire(rows, { ...facts, ...seen });
   const { desired, actual } = await compared(paths, want, rows);
   return plan(desired, actual, { revive: true });
+}
+
+/** What of the desired state hangs on what others have made on the switch. */
+type SwitchFacts = Pick<HostFacts, "tunnels" | "kernelBridges" | "foreign">;
+
+function switchFacts(rows: Rows, vswitch: Switch | undefined): SwitchFacts {
+  return {
+    tunnels: vswitch ? tunnelBridges(vswitch) : new Set(),
+    kernelBridges: kernelBridges(rows, (name) => vswitch?.table("Bridge").find({ name }) !== undefined),
+    foreign: vswitch ? foreignPorts(rows, vswitch) : new Map(),
+  };
 }
 
 /** What the running agent would spy on beside what the rows say. */
@@ -100,14 +111,14 @@ async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSig
 /** Both states as the agent would compare them; where it does not run, there is nothing to compare with. */
 async function compared(
   paths: YardPaths,
-  want: (tunnels: HostFacts["tunnels"], onSwitch: (bridge: string) => boolean) => State,
+  want: (seen: SwitchFacts) => State,
   rows: Rows,
 ): Promise<{ desired: State; actual: State }> {
   await using agent = await connectSocket(paths.agentSocket);
-  if (!agent) return { desired: want(new Set(), () => false), actual: EMPTY };
+  if (!agent) return { desired: want(switchFacts(rows, undefined)), actual: EMPTY };
   const system = paths.yard === SYSTEM_YARD;
   await using vswitch = await openSwitch(switchRemote(paths));
-  const wanted = want(tunnelBridges(vswitch), (name) => vswitch.table("Bridge").find({ name }) !== undefined);
+  const wanted = want(switchFacts(rows, vswitch));
   await using engines = new Engines(paths, createLogger("yard", "warn"));
   await using hypervisor = new Hypervisor(paths, createLogger("yard", "warn"));
   const services = runningServices(paths.run);

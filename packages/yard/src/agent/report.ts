@@ -1,7 +1,7 @@
 import type { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { Accelerator, ContainerState, VmState } from "@switchyard/runtime";
-import { type ObservedPort, portName } from "@switchyard/vswitch";
+import type { ObservedPort } from "@switchyard/vswitch";
 import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, StatusReport } from "../store/status.ts";
@@ -9,7 +9,7 @@ import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
 import { type Membership, membershipKey, zerotierNics } from "./desire-zerotier.ts";
-import { networkBridge, nicDevice, nodeNamespace } from "./names.ts";
+import { networkBridge, nicDevice, nicPort, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
 import type { State } from "./state.ts";
 import { purposeOf, type Subject } from "./subject.ts";
@@ -135,7 +135,7 @@ function nicStatusOf(
   status: NodeStatus,
   yard: string,
 ): Omit<NicStatus, "lease" | "assigned"> {
-  const port = portName(node.objId, nic.index);
+  const port = nicPort(node, nic.index);
   const observed = findings.ports.get(port);
   const failure =
     blamed({ kind: "nic", node: node.name, nic: nic.name }) ??

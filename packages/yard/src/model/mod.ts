@@ -1,5 +1,6 @@
 export { type BridgeFile, type BridgeService, type BridgeSpec, parseBridgeName, readBridge } from "./bridges.ts";
 export { modelCodes } from "./codes.ts";
+export { guestNic, guestSpec } from "./guests.ts";
 export {
   contradiction,
   impairSpec,

@@ -23,7 +23,12 @@ export type NetworkMaking =
   /** As `lan`, with the host as its way out: what leaves by there has the host's address. */
   | { readonly type: "nat" }
   /** A bridge that somebody else made, of the switch or the kernel's own, or that the yard made by command. */
-  | { readonly type: "bridge"; readonly bridge: string }
+  | {
+      readonly type: "bridge";
+      readonly bridge: string;
+      /** Those that the own device of a bridge of the switch has from us. */
+      readonly addresses?: readonly Cidr[];
+    }
   /** The segment behind a NIC of the host's, on which each nic has a MAC of its own beside the NIC's. */
   | { readonly type: "macvlan"; readonly parent: string }
   /** A network of ZeroTier, of which nodes become members. */
@@ -132,6 +137,11 @@ export interface GuestSpec extends NodeCommon {
   readonly engine: string | undefined;
   /** The engine's id of the container; undefined until it has told it. */
   readonly container: string | undefined;
+  /**
+   * The ports of its nics on the switch, by their index, where whoever runs the container makes them: they are looked
+   * at, and impaired, but never made. Empty: they are ours.
+   */
+  readonly plugs: readonly string[];
 }
 
 /** A virtual machine. It has no namespace: of the common parts `sysctls`, `env` and `exec` are empty. */

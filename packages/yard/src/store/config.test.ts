@@ -94,7 +94,12 @@ const nodes: fc.Arbitrary<NodeSpec> = fc.oneof(
   machines,
   fc.record(common).map((more) => netns("web", [], more)),
   fc
-    .record({ runtime: fc.constant("docker" as const), engine: maybe(fc.string()), container: maybe(fc.string()) })
+    .record({
+      runtime: fc.constant("docker" as const),
+      engine: maybe(fc.string()),
+      container: maybe(fc.string()),
+      plugs: words,
+    })
     .map((more) => ({ ...netns("web"), ...more, kind: "guest" as const })),
 );
 

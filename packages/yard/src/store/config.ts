@@ -55,7 +55,10 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   if (spec.kind === "nat") return canonicalJson({ ...common, cidr: spec.cidr });
   if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
   if (spec.kind === "phy") return canonicalJson({ ...common, parent: spec.parent, mode: spec.mode });
-  if (spec.kind === "guest") return canonicalJson({ ...common, engine: spec.engine, container: spec.container });
+  if (spec.kind === "guest") {
+    const { engine, container, plugs } = spec;
+    return canonicalJson({ ...common, engine, container, plugs: some(plugs) });
+  }
   if (spec.kind === "vm") return canonicalJson({ ...common, ...machineConfig(spec) });
   return canonicalJson({
     ...common,
@@ -124,8 +127,8 @@ export function parseNodeConfig(row: {
   }
   if (row.kind === "guest") {
     const runtime = parseRuntime(row.runtime, where);
-    const { engine, container, ...common } = parse(guestSchema, row.config, where);
-    return { kind: row.kind, name, runtime, ...common, engine, container };
+    const { engine, container, plugs, ...common } = parse(guestSchema, row.config, where);
+    return { kind: row.kind, name, runtime, ...common, engine, container, plugs };
   }
   if (row.kind === "vm")
     return { kind: row.kind, name, ...wholeMachine(parse(commonSchema.extend(machineSchema), row.config, where)) };
@@ -189,7 +192,11 @@ const containerSchema = commonSchema.extend({
   memory: z.number().optional(),
   engine: z.string().optional(),
 });
-const guestSchema = commonSchema.extend({ engine: z.string().optional(), container: z.string().optional() });
+const guestSchema = commonSchema.extend({
+  engine: z.string().optional(),
+  container: z.string().optional(),
+  plugs: words,
+});
 const impairment = z
   .object({
     delay: z.number().default(0),

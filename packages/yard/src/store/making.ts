@@ -10,7 +10,7 @@ export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string
     case "nat":
       return options({});
     case "bridge":
-      return options({ bridge: making.bridge });
+      return options({ bridge: making.bridge, addresses: making.addresses?.join(" ") });
     case "zerotier":
       return options({ nwid: making.nwid });
     case "macvlan":
@@ -42,8 +42,10 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
     case "lan":
     case "nat":
       return { type };
-    case "bridge":
-      return { type, bridge: needed("bridge") };
+    case "bridge": {
+      const addresses = options.get("addresses")?.split(" ").map(parseCidr);
+      return { type, bridge: needed("bridge"), ...(addresses === undefined ? {} : { addresses }) };
+    }
     case "zerotier":
       return { type, nwid: needed("nwid") };
     case "macvlan":
