@@ -1,74 +1,12 @@
 /** ecDock's command with a real engine, on the switch of a yard. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { childEnvironment, run, tryRun } from "@switchyard/base";
-import {
-  type DockerEngine,
-  expectSameMachine,
-  type Machine,
-  requires,
-  snapshotMachine,
-  startDockerEngine,
-  temporaryFolder,
-} from "@switchyard/testing";
+import { tryRun } from "@switchyard/base";
+import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { EcSite, LIMIT, main } from "./ec-site.ts";
 
 const ready = requires("root", "openvswitch", "docker-engine", "busybox");
-const LIMIT = 60_000;
-const main = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
-
-class EcSite implements AsyncDisposable {
-  private constructor(
-    readonly yard: string,
-    readonly engine: DockerEngine,
-    readonly env: Readonly<Record<string, string>>,
-    readonly runDir: string,
-    private readonly stack: AsyncDisposableStack,
-  ) {}
-
-  static async create(): Promise<EcSite> {
-    await using stack = new AsyncDisposableStack();
-    const { path } = stack.use(await temporaryFolder("tslots-"));
-    const engine = stack.use(await startDockerEngine());
-    const yard = `tslotse${process.pid}`;
-    const env = {
-      ...childEnvironment(),
-      SWITCHYARD_RUN_DIR: join(path, "run"),
-      SWITCHYARD_STATE_DIR: join(path, "state"),
-      SWITCHYARD_YARD: yard,
-      DOCKER_HOST: engine.address,
-    };
-    return new EcSite(yard, engine, env, join(path, "run", yard), stack.move());
-  }
-
-  /** Runs `ec …`; the name that a program is called by is its first argument. */
-  async ec(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-    const call = ["bash", "-c", 'exec -a ec "$@"', "ec", process.execPath, main, ...argv] as const;
-    const { code, stdout, stderr } = await tryRun([...call], { env: this.env, timeout: LIMIT });
-    return { code, out: stdout, err: stderr };
-  }
-
-  docker(...argv: readonly string[]): Promise<string> {
-    return run(["docker", "-H", this.engine.address, ...argv]).then((text) => text.trim());
-  }
-
-  ofctl(...argv: readonly string[]): Promise<string> {
-    const [verb = "", bridge = "", ...rest] = argv;
-    return run(["ovs-ofctl", verb, `unix:${this.runDir}/${bridge}.mgmt`, ...rest]);
-  }
-
-  vsctl(...argv: readonly string[]): Promise<string> {
-    return run(["ovs-vsctl", `--db=unix:${this.runDir}/db.sock`, "--timeout=10", ...argv]).then((text) => text.trim());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ids = (await this.docker("ps", "-aq")).split("\n").filter((id) => id !== "");
-    if (ids.length > 0) await this.docker("rm", "-f", ...ids);
-    await run([process.execPath, main, "-y", this.yard, "down", "--all"], { env: this.env, timeout: LIMIT });
-    await this.stack.disposeAsync();
-  }
-}
-
 describe.skipIf(!ready)("ec", () => {
   let before: Machine;
   let site: EcSite;
@@ -78,7 +16,7 @@ describe.skipIf(!ready)("ec", () => {
   }, LIMIT);
   afterAll(async () => {
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(`${site.yard}|ec-keeper`), timeout: 10_000 });
+    await expectSameMachine(before, { ours: new RegExp(site.yardName), timeout: 10_000 });
   }, LIMIT);
 
   test(
@@ -180,6 +118,36 @@ describe.skipIf(!ready)("ec", () => {
       expect(await site.vsctl("list-ports", "ovs0")).toBe("ovs0-s01");
       await site.ec("stop", "1");
       expect(await site.docker("ps", "-aq", "--filter", "name=ovs0")).toBe("");
+    },
+    LIMIT,
+  );
+
+  test(
+    "takes its settings from /etc/default/ecDock, which --install writes and nobody runs",
+    async () => {
+      const folder = join(site.folder, "default");
+      mkdirSync(folder);
+      // In a mount namespace of its own, so that the host's file stays as it is.
+      const at = (...argv: readonly string[]) => {
+        const inside = `mount --bind ${folder} /etc/default && exec -a ec "$0" "$@"`;
+        return tryRun(["unshare", "-m", "bash", "-c", inside, process.execPath, main, ...argv], { env: site.env });
+      };
+      expect((await at("--install")).stdout).toContain("docker.io openvswitch-switch");
+      const file = join(folder, "ecDock");
+      expect(readFileSync(file, "utf8")).toContain("DEFAULT_VSWITCH=ovs0\n");
+      expect((await at("get-test-images")).stdout).toContain("docker pull");
+      writeFileSync(file, 'DEFAULT_VSWITCH="small"\nDEFAULT_SLOT=7\nDEFAULT_IPV6_PREFIX=fd00:7\n');
+      await at("create-vswitch", "10.8.0.14/28");
+      expect((await at("start", "busybox", "sleep", "600")).stdout).toContain(
+        "small-s07, IP=10.8.0.7/28 and MAC=52:00:0a:08:00:07",
+      );
+      expect(await site.docker("exec", "small-s07", "ip", "address")).toContain("inet6 fd00:7::a08:7/64");
+      // Another session of a shell would have run this.
+      writeFileSync(file, `DEFAULT_VSWITCH=$(touch ${folder}/ran)\n`);
+      expect((await at("stop", "7")).stderr).toContain("[ec.bad-settings]");
+      expect(existsSync(join(folder, "ran"))).toBe(false);
+      await site.ec("--vswitch=small", "stop", "7");
+      await site.ec("delete-vswitch", "small");
     },
     LIMIT,
   );

@@ -2,6 +2,7 @@
 export { codes } from "./codes.ts";
 export { ensureImage } from "./image.ts";
 export { execInNamespace } from "./netns/exec.ts";
+export { canPrivilege, capabilitiesOf } from "./oci/privileges.ts";
 export { openEngine, openVmEngine } from "./open.ts";
 export * from "./qemu/types.ts";
 export { vmUser } from "./qemu/user.ts";

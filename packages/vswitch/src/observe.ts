@@ -25,7 +25,7 @@ export function observeSwitch(db: Switch, owner: string, foreign?: ReadonlyMap<s
       if (port === undefined || port.name === bridge.name) continue;
       if (port.external_ids.get(OWNER) !== owner) {
         if (foreign?.has(port.name))
-          ports.set(port.name, { ...portState(port, interfaceOf(db, port), bridge.name, hub), foreign: true });
+          ports.set(port.name, { ...portState(db, port, interfaceOf(db, port), bridge.name, hub), foreign: true });
         continue;
       }
       if (port.external_ids.get(PURPOSE) === SPY) {

@@ -6,11 +6,12 @@ import { type Session, yardName } from "../session.ts";
 
 /** The process behind `ec` that gives restarted containers their nics back. */
 export function define(command: Command, session: Session): void {
-  command.action(async () => {
+  command.option("--engine <address>", "the engine, in the form of DOCKER_HOST");
+  command.action(async ({ engine }: { readonly engine?: string }) => {
     await runKeeper({
       yard: yardName(command, session.env),
       executable: selfCommand(),
-      engine: session.env.DOCKER_HOST,
+      engine,
       signal: session.signal,
       log: createLogger("ec-keeper"),
     });

@@ -18,20 +18,8 @@ export async function ec(session: Session, argv: readonly string[]): Promise<voi
     signal,
     print: (line) => print(session, line),
     warn: (line) => say(session, `ec: [WARN]  ${line}`),
-    keep: () => startKeeper(yard),
   });
   if (asked !== undefined) await attach(session, asked.attach);
-}
-
-/** It outlives us, and ends by itself. */
-function startKeeper(yard: string): void {
-  const [program, ...args] = selfCommand();
-  spawn(program, [...args, "-y", yard, "ec-keeper"], {
-    detached: true,
-    stdio: "ignore",
-    env: childEnvironment(),
-    cwd: "/",
-  }).unref();
 }
 
 /** By Docker's own command, which knows terminals and the keys to detach. */

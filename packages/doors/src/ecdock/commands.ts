@@ -3,9 +3,10 @@ import { hostname } from "node:os";
 import { YardError } from "@switchyard/base";
 import type { EcCommand, EcOptions } from "./arguments.ts";
 import type { EcContainer, EcEngine } from "./containers.ts";
-import { EC_OWNER, type EcPlace } from "./place.ts";
-import { type Plugs, parsePlugs, plug, plugsText, removePorts, unplug } from "./plug.ts";
-import { LAST_SLOT, slotOf, slotOfPort, type Vswitch } from "./slots.ts";
+import type { EcPlace } from "./place.ts";
+import { type Plugs, parsePlugs, plug, plugsText, redirect, removePorts, unplug } from "./plug.ts";
+import { idlePorts, tellYard } from "./rows.ts";
+import { LAST_SLOT, slotOf, type Vswitch } from "./slots.ts";
 import { vswitchOf } from "./vswitch.ts";
 
 export interface EcContext {
@@ -13,8 +14,6 @@ export interface EcContext {
   readonly engine: EcEngine;
   readonly options: EcOptions;
   readonly info: (line: string) => void;
-  /** Starts what gives containers that are restarted their nics back, unless it runs. */
-  readonly keep: () => void;
 }
 
 /** Milliseconds that other commands on the same switch may take. */
@@ -29,7 +28,7 @@ export async function inTurn<R>({ db }: EcPlace, body: () => Promise<R>): Promis
 
 /** `start`. @throws YardError `ec.slot-taken`, `ec.slots-exhausted`, and those of engine and switch, with nothing left */
 export async function start(context: EcContext, wanted: Extract<EcCommand, { do: "start" | "restart" }>) {
-  const { place, engine, options, info, keep } = context;
+  const { place, engine, options, info } = context;
   await inTurn(place, async () => {
     const vswitch = vswitchOf(place, options.vswitch);
     const number = wanted.slot ?? (await freeSlot(place, engine, vswitch));
@@ -55,7 +54,7 @@ export async function start(context: EcContext, wanted: Extract<EcCommand, { do:
       await unplug(place, plugs);
       throw error;
     }
-    keep();
+    await tellYard(place, engine);
     info(
       `New container up and running in slot ${slot.port}, IP=${slot.addresses[0]} and MAC=${slot.mac} with gateway ${slot.gateway} ( dual NIC: ${options.dualNic ? 1 : ""} )`,
     );
@@ -73,10 +72,12 @@ export async function stop(context: EcContext, number: number): Promise<void> {
       info(`Stopping container ${name}...`);
       await engine.stop(container.id);
       await unplug(place, parsePlugs(container.nics));
-      if (options.noRm) return;
-      info(`Removing container ${name}...`);
-      await engine.remove(container.id);
+      if (!options.noRm) {
+        info(`Removing container ${name}...`);
+        await engine.remove(container.id);
+      }
     } else await removePorts(place, [name]);
+    await tellYard(place, engine);
   });
 }
 
@@ -91,6 +92,7 @@ export async function restart(context: EcContext, wanted: Extract<EcCommand, { d
     await engine.stop(container.id);
     await unplug(place, parsePlugs(container.nics));
     await engine.remove(container.id);
+    await tellYard(place, engine);
   });
   await start(context, wanted);
 }
@@ -112,34 +114,33 @@ export async function cleanup({ place, engine, info }: EcContext): Promise<void>
       await engine.remove(container.id);
       info(`Removed ${container.name}`);
     }
-    const slots = new Set(
-      containers.filter(({ running }) => running).map((container) => parsePlugs(container.nics).slot),
-    );
-    const stale = [...place.db.table("Bridge")].flatMap((bridge) =>
-      [...bridge.ports].flatMap((uuid) => {
-        const port = place.db.table("Port").get(uuid);
-        const slot = port && slotOfPort(bridge.name, port.name.replace(/-o(\d+)$/, "-s$1"));
-        const ours = port?.external_ids.get("switchyard-owner") === EC_OWNER;
-        return port !== undefined && ours && slot !== undefined && !slots.has(slot) ? [port.name] : [];
-      }),
-    );
-    if (stale.length > 0) await removePorts(place, stale);
+    await tellYard(place, engine);
+    await removePorts(place, idlePorts(place));
   });
 }
 
-/** Gives every running container of ours the nics that it shall have. @returns whether there are containers at all */
-export async function plugAll(place: EcPlace, engine: EcEngine, warn: (error: unknown) => void): Promise<boolean> {
-  const containers = await engine.list();
-  for (const { id, running, nics } of containers) {
-    if (!running) continue;
-    try {
-      const pid = await engine.pid(id);
-      if (pid !== undefined) await plug(place, parsePlugs(nics), pid);
-    } catch (error) {
-      warn(error);
+/** Gives every running container of ours the nics that it shall have, and takes those away that none has any more. */
+export async function plugAll(place: EcPlace, engine: EcEngine, warn: (error: unknown) => void): Promise<void> {
+  await inTurn(place, async () => {
+    await tellYard(place, engine);
+    for (const { id, running, nics } of await engine.list()) {
+      if (!running) continue;
+      try {
+        const pid = await engine.pid(id);
+        if (pid !== undefined) await plug(place, parsePlugs(nics), pid);
+      } catch (error) {
+        warn(error);
+      }
     }
-  }
-  return containers.length > 0;
+    await removePorts(place, idlePorts(place));
+  });
+}
+
+/** Tells a switch that was started anew what is not in its database. */
+export async function redirectAll(place: EcPlace, engine: EcEngine): Promise<void> {
+  await inTurn(place, async () => {
+    for (const { running, nics } of await engine.list()) if (running) await redirect(place, parsePlugs(nics));
+  });
 }
 
 async function containerOf({ place, engine, options }: EcContext, number: number) {

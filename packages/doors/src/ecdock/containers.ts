@@ -1,5 +1,6 @@
 /** The containers of `ec`, at their engine. They bear a label that says which switch and slot they are for. */
 import { YardError } from "@switchyard/base";
+import { canPrivilege, capabilitiesOf } from "@switchyard/runtime";
 import { handlesTermination } from "@switchyard/yard/agent";
 import Docker from "dockerode";
 
@@ -27,9 +28,10 @@ export interface NewContainer {
 export class EcEngine {
   readonly #docker: Docker;
 
+  /** @param address in the form of DOCKER_HOST; undefined is the engine's default */
   constructor(
     readonly yard: string,
-    address: string | undefined,
+    readonly address: string | undefined,
   ) {
     const socketPath = (address ?? "unix:///var/run/docker.sock").replace(/^unix:\/\//, "");
     this.#docker = new Docker({ socketPath });
@@ -60,8 +62,7 @@ export class EcEngine {
       Tty: true,
       OpenStdin: true,
       Labels: { [OWNER]: this.yard, [NICS]: wanted.nics },
-      // Its nics are its own to change; more than that it need not be allowed.
-      HostConfig: { NetworkMode: "none", CapAdd: ["NET_ADMIN"] },
+      HostConfig: { NetworkMode: "none", ...privileges() },
     };
     try {
       return (await this.#docker.createContainer(options)).id;
@@ -126,6 +127,22 @@ export class EcEngine {
       }),
     );
   }
+}
+
+/** Parts of CAP_SYS_ADMIN since Linux 5.8, whose names older engines refuse. */
+const NEWER = ["CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE"];
+
+/**
+ * All that there are, as ecDock's containers have them: they do with their nics and devices what they like. Where the
+ * host's own root has not all, as in a container, no engine can make one privileged: then it has those that there are.
+ */
+function privileges(): Docker.HostConfig {
+  if (canPrivilege()) return { Privileged: true };
+  return {
+    CapAdd: capabilitiesOf({ privileged: true, capAdd: [] }).filter((name) => !NEWER.includes(name)),
+    SecurityOpt: ["seccomp=unconfined", "apparmor=unconfined"],
+    DeviceCgroupRules: ["a *:* rwm"],
+  };
 }
 
 async function ask<R>(request: () => Promise<R>): Promise<R> {

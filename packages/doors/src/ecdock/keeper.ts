@@ -1,15 +1,12 @@
 /**
- * Gives containers that their engine has restarted their nics back, as nobody else does. There is one for each yard that
- * has containers of `ec`'s; it ends with the last of them.
+ * Gives containers that their engine has restarted their nics back, and a switch that was started anew what its database
+ * does not hold, as nobody else does. The yard's agent has one run for each engine that has containers of `ec`'s.
  */
-import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { backoff, delay, type Logger } from "@switchyard/base";
-import { lockFile } from "@switchyard/linux";
-import { runDirectory } from "@switchyard/yard/agent";
-import { inTurn, plugAll } from "./commands.ts";
+import { watchFolder } from "@switchyard/linux";
+import { plugAll, redirectAll } from "./commands.ts";
 import { EcEngine } from "./containers.ts";
 import { openEcPlace } from "./place.ts";
 
@@ -22,55 +19,79 @@ export interface KeeperOptions {
   readonly log: Logger;
 }
 
-/** Milliseconds between attempts to reach an engine that is away; how often before it is given up, some minute. */
+/** Milliseconds between attempts to reach an engine or a switch that is away. */
 const RETRY = [250, 4_000] as const;
-const ATTEMPTS = 18;
+/** What ovs-vswitchd(8) writes when it starts. */
+const PID_FILE = "ovs-vswitchd.pid";
 
-/** Runs until no container is left, the yard is gone, or `signal` aborts; at once where another one runs. */
+/** Runs until `signal` aborts. */
 export async function runKeeper(options: KeeperOptions): Promise<void> {
   const { yard, signal, log } = options;
-  mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
-  const lock = lockFile(join(runDirectory(), `ec-${yard}.lock`));
-  if (lock === undefined) return;
-  using _lock = lock;
   await using place = await openEcPlace(yard, options);
   const engine = new EcEngine(yard, options.engine);
-  const gone = new AbortController();
-  const until = AbortSignal.any([signal, gone.signal]);
-  place.db.on("disconnected", () => {
-    // A database that is started anew is there again within that time.
-    setTimeout(() => {
-      if (!existsSync(place.runDir)) gone.abort();
-    }, 2_000).unref();
+  let last: Promise<void> = Promise.resolve();
+  /** A connection asks for the switch's lock once at a time. */
+  const inOrder = (work: Work): Promise<void> => {
+    const next = last.then(work);
+    last = next.catch(() => {});
+    return next;
+  };
+  const plug = () => inOrder(() => plugAll(place, engine, (error) => log.warn({ err: error }, "not plugged")));
+  const redirect = () => inOrder(() => redirectAll(place, engine));
+  await Promise.all([
+    followEngine(engine, plug, signal, log),
+    followSwitch(
+      place.runDir,
+      async () => {
+        await redirect();
+        // It works again, and the ports of its own have gone with its predecessor, out of their containers too.
+        await plug();
+      },
+      signal,
+      log,
+    ),
+  ]);
+}
+
+type Work = () => Promise<void>;
+
+async function followEngine(engine: EcEngine, plug: Work, signal: AbortSignal, log: Logger): Promise<void> {
+  await again(signal, log, async (well) => {
+    // The events come first, so that nothing is missed between them and the look at what is there.
+    const stream = await engine.events(signal);
+    await plug();
+    well();
+    for await (const _line of createInterface({ input: Readable.from(stream) })) await plug();
   });
-  /** Whether there is anything to keep; where there is not, nobody may begin before the lock is free. */
-  const look = () =>
-    inTurn(place, async () => {
-      const some = await plugAll(place, engine, (error) => log.warn({ err: error }, "not plugged"));
-      if (!some) lock[Symbol.dispose]();
-      return some;
-    });
-  for (const [attempt, wait] of attempts()) {
-    if (until.aborted || attempt === ATTEMPTS) return;
-    try {
-      if (!(await follow(engine, look, until))) return;
-    } catch (error) {
-      log.debug({ err: error }, "the engine is away");
+}
+
+/** At its own start too: the switch may have been started anew while nobody looked. */
+async function followSwitch(runDir: string, restore: Work, signal: AbortSignal, log: Logger): Promise<void> {
+  let changed = Promise.withResolvers<void>();
+  using _watch = watchFolder(runDir, (names) => {
+    if (names === undefined || names.has(PID_FILE)) changed.resolve();
+  });
+  signal.addEventListener("abort", () => changed.resolve(), { once: true });
+  await again(signal, log, async (well) => {
+    for (; !signal.aborted; await changed.promise) {
+      changed = Promise.withResolvers();
+      await restore();
+      well();
     }
-    await delay(wait, until).catch(() => undefined);
+  });
+}
+
+/** Begins a part anew whenever it has failed or ended, with delays that `well` makes short again. */
+async function again(signal: AbortSignal, log: Logger, part: (well: () => void) => Promise<void>): Promise<void> {
+  let waits = backoff(...RETRY);
+  while (!signal.aborted) {
+    try {
+      await part(() => {
+        waits = backoff(...RETRY);
+      });
+    } catch (error) {
+      log.debug({ err: error }, "to be tried again");
+    }
+    await delay(waits.next().value, signal).catch(() => undefined);
   }
-}
-
-/** @returns whether there is still something to keep; it ends with the engine's events */
-async function follow(engine: EcEngine, look: () => Promise<boolean>, signal: AbortSignal): Promise<boolean> {
-  // The events come first, so that nothing is missed between them and the look at what is there.
-  const stream = await engine.events(signal);
-  if (!(await look())) return false;
-  for await (const _line of createInterface({ input: Readable.from(stream) })) if (!(await look())) return false;
-  return true;
-}
-
-function* attempts(): Generator<readonly [number, number], void> {
-  let n = 0;
-  for (const wait of backoff(...RETRY)) yield [n++, wait];
 }

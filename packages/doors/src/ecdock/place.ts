@@ -2,12 +2,15 @@
 import type { NamespaceRef } from "@switchyard/linux";
 import { openWholeSwitch, type Switch } from "@switchyard/vswitch";
 import { ensureAgent, finishesPackets, SYSTEM_SWITCH, SYSTEM_YARD, yardPaths } from "@switchyard/yard/agent";
+import { openStore, type Store } from "@switchyard/yard/store";
 
 /** The value of external_ids:switchyard-owner on what `ec` makes. */
 export const EC_OWNER = "ec";
 
 export interface EcPlace extends AsyncDisposable {
   readonly yard: string;
+  /** The yard's database, where `ec`'s containers are shown. */
+  readonly store: Store;
   readonly db: Switch;
   readonly namespace: NamespaceRef;
   /** Where the bridges' management sockets are. */
@@ -15,7 +18,7 @@ export interface EcPlace extends AsyncDisposable {
 }
 
 /**
- * Opens the host's switch, or that of a yard, whose agent is started where none runs.
+ * Opens the host's switch, or that of a yard, with the yard's agent, which is started where none runs.
  *
  * @throws YardError `switch.system-absent`, and what keeps the agent from starting
  */
@@ -24,16 +27,17 @@ export async function openEcPlace(
   options: { readonly executable: readonly string[]; readonly signal: AbortSignal },
 ): Promise<EcPlace> {
   const { signal } = options;
-  if (yard === SYSTEM_YARD) {
-    const db = await openWholeSwitch(SYSTEM_SWITCH, { signal });
-    const runDir = SYSTEM_SWITCH.replace(/^unix:|\/[^/]*$/g, "");
-    return { yard, db, namespace: "self", runDir, [Symbol.asyncDispose]: () => db.close() };
-  }
   await using _agent = await ensureAgent(yard, options);
   const paths = yardPaths(yard);
-  const db = await openWholeSwitch(`unix:${paths.databaseSocket}`, { signal });
-  const namespace = { name: paths.namespace };
-  return { yard, db, namespace, runDir: paths.run, [Symbol.asyncDispose]: () => db.close() };
+  await using stack = new AsyncDisposableStack();
+  const store = stack.use(await openStore({ remote: `unix:${paths.databaseSocket}`, signal }));
+  const system = yard === SYSTEM_YARD;
+  const db = await openWholeSwitch(system ? SYSTEM_SWITCH : `unix:${paths.databaseSocket}`, { signal });
+  stack.defer(() => db.close());
+  const namespace = system ? "self" : { name: paths.namespace };
+  const runDir = system ? SYSTEM_SWITCH.replace(/^unix:|\/[^/]*$/g, "") : paths.run;
+  const owned = stack.move();
+  return { yard, store, db, namespace, runDir, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Whether nics may leave checksums and segments to the switch. */

@@ -1,6 +1,6 @@
 /** A slot's nics: made, put into the container, and taken away. Whatever was begun is finished or made anew. */
 import { family, YardError } from "@switchyard/base";
-import { applyLinks, type LinkOp, type NamespaceRef, viewNamespaces } from "@switchyard/linux";
+import { applyLinks, type LinkOp, type NamespaceRef, viewNamespace } from "@switchyard/linux";
 import { commitEdit } from "@switchyard/vswitch";
 import { z } from "zod";
 import { addSlotFlow, deleteSlotFlow, stopFlooding } from "./flows.ts";
@@ -17,6 +17,13 @@ const plugsSchema = z.object({
   /** The vswitch of each nic, by its number in the container. */
   vswitches: z.array(z.tuple([z.number(), z.string()])),
 });
+/** What the ports of containers are for, in their rows. */
+export const SLOT = "slot";
+/** What joins the two nics of a pair, in the container. */
+const BRIDGE = "br0";
+/** Milliseconds until a number is free that the agent has given to the pipe of an impaired nic. */
+const PIPE_GONE = 5_000;
+
 /** What nics a container has; a label of the container keeps it. */
 export type Plugs = z.infer<typeof plugsSchema>;
 
@@ -39,7 +46,7 @@ interface Plug {
   readonly second: Nic | undefined;
 }
 
-function plugsOf(place: EcPlace, { slot, dualNic, vswitches }: Plugs): Plug[] {
+export function plugsOf(place: EcPlace, { slot, dualNic, vswitches }: Plugs): Plug[] {
   return vswitches.map(([number, name]) => {
     const vswitch = vswitchOf(place, name);
     const own = slotOf(vswitch, slot);
@@ -56,8 +63,9 @@ function plugsOf(place: EcPlace, { slot, dualNic, vswitches }: Plugs): Plug[] {
  */
 export async function plug(place: EcPlace, plugs: Plugs, pid: number): Promise<void> {
   const all = plugsOf(place, plugs);
-  if (all.every((one) => isPlugged(place, one, pid))) return;
+  if (all.every((one) => isPlugged(place, one, plugs.internal, pid))) return;
   await unplugAll(place, all);
+  clear(all, pid);
   try {
     for (const one of all) await plugOne(place, one, plugs.internal, pid);
   } catch (error) {
@@ -71,13 +79,32 @@ export async function unplug(place: EcPlace, plugs: Plugs): Promise<void> {
   await unplugAll(place, plugsOf(place, plugs));
 }
 
-function isPlugged({ db }: EcPlace, { slot, number, second }: Plug, pid: number): boolean {
-  const links = [...viewNamespaces([{ pid }]).values()][0]?.links;
+function isPlugged(
+  { db, namespace }: EcPlace,
+  { slot, number, second }: Plug,
+  internal: boolean,
+  pid: number,
+): boolean {
+  const inside = viewNamespace({ pid }).links;
+  const near = viewNamespace(namespace).links;
   const has = (nic: Nic, n: number) => {
     const row = db.table("Interface").find({ name: nic.port });
-    return links?.get(`eth${n}`)?.mac === nic.mac && row?.ofport === nic.ofport && row.error === undefined;
+    const works = row?.ofport === nic.ofport && row.error === undefined;
+    // A port of the switch's own is in the container itself, unless a switch that was started anew has made another.
+    return works && inside.get(`eth${n}`)?.mac === nic.mac && near.has(nic.port) !== internal;
   };
   return has(slot, number) && (second === undefined || has(second, number + 1));
+}
+
+/** A userspace switch that has died leaves the devices that were in the container, where nothing hears of them any more. */
+function clear(all: readonly Plug[], pid: number): void {
+  const inside = viewNamespace({ pid }).links;
+  const names = all.flatMap(({ number, second }) => [
+    `eth${number}`,
+    ...(second === undefined ? [] : [`eth${number + 1}`, BRIDGE]),
+  ]);
+  const ops = names.filter((name) => inside.has(name)).map((name): LinkOp => ({ op: "delete", name }));
+  applyLinks([{ namespace: { pid }, ops }]);
 }
 
 async function plugOne(place: EcPlace, one: Plug, internal: boolean, pid: number): Promise<void> {
@@ -98,6 +125,7 @@ async function plugOne(place: EcPlace, one: Plug, internal: boolean, pid: number
       peer: { name, namespace: inside, mac, ...offloads },
     }),
   );
+  for (const { ofport } of nics) await numberFree(place, bridge, ofport);
   if (!internal) await links(place.namespace, veths);
   await commitEdit(
     place.db,
@@ -105,7 +133,7 @@ async function plugOne(place: EcPlace, one: Plug, internal: boolean, pid: number
       const at = edit.neededBridge(bridge)._uuid;
       for (const { port, ofport } of nics) {
         const type = internal ? { type: "internal" } : {};
-        edit.addPort(at, port, {}, [{ name: port, ofport_request: ofport, ...type }], "slot");
+        edit.addPort(at, port, {}, [{ name: port, ofport_request: ofport, ...type }], SLOT);
       }
     },
     { owner: EC_OWNER },
@@ -116,17 +144,26 @@ async function plugOne(place: EcPlace, one: Plug, internal: boolean, pid: number
       place.namespace,
       nics.map(({ port, mac, name }): LinkOp => ({ op: "set", name: port, mac, namespace: inside, rename: name })),
     );
+  await direct(place, one);
+  await configure(inside, one);
+}
+
+/** Tells the switch again what no database holds, and what its daemon has lost with its end. */
+export async function redirect(place: EcPlace, plugs: Plugs): Promise<void> {
+  for (const one of plugsOf(place, plugs)) await direct(place, one);
+}
+
+async function direct(place: EcPlace, { bridge, slot, second }: Plug): Promise<void> {
   await addSlotFlow(place, bridge, slot);
   // Both ends of the bridge inside would carry a flooded frame round and round.
-  if (second !== undefined) for (const { port } of nics) await stopFlooding(place, bridge, port);
-  await configure(inside, one);
+  if (second !== undefined) for (const { port } of [slot, second]) await stopFlooding(place, bridge, port);
 }
 
 /** The addresses, the way out, and at the very last the nic itself: a container may wait for that. */
 async function configure(inside: NamespaceRef, { slot, number, second }: Plug): Promise<void> {
   const nic = `eth${number}`;
   const bridged = second !== undefined;
-  const device = bridged ? "br0" : nic;
+  const device = bridged ? BRIDGE : nic;
   const join: LinkOp[] = bridged
     ? [
         { op: "bridge", name: device, mac: slot.mac, up: true },
@@ -167,9 +204,20 @@ export async function removePorts(place: EcPlace, ports: readonly string[]): Pro
     },
     { owner: EC_OWNER },
   );
-  const present = [...viewNamespaces([place.namespace]).values()][0]?.links;
-  const ours = ports.filter((port) => present?.get(port)?.alias.startsWith(`${EC_OWNER} `));
+  const present = viewNamespace(place.namespace).links;
+  const ours = ports.filter((port) => present.get(port)?.alias.startsWith(`${EC_OWNER} `));
   applyLinks([{ namespace: place.namespace, ops: ours.map((name) => ({ op: "delete", name })) }]);
+}
+
+/** Who impairs a nic has another port in its place, which keeps its number until the agent sees that the nic is gone. */
+async function numberFree({ db }: EcPlace, bridge: string, wanted: number): Promise<void> {
+  const isFree = () => {
+    const ports = db.table("Bridge").find({ name: bridge })?.ports ?? [];
+    const links = [...ports].flatMap((uuid) => [...(db.table("Port").get(uuid)?.interfaces ?? [])]);
+    return links.every((uuid) => db.table("Interface").get(uuid)?.ofport_request !== wanted);
+  };
+  // Where it stays taken, the switch says so.
+  if (!isFree()) await db.waitFor(isFree, { timeout: PIPE_GONE }).catch(() => {});
 }
 
 function refuseOtherNumber({ db }: EcPlace, port: string, wanted: number): void {

@@ -4,6 +4,7 @@ import { parseArguments } from "./arguments.ts";
 import { attachable, cleanup, restart, start, stop } from "./commands.ts";
 import { EcEngine } from "./containers.ts";
 import { openEcPlace } from "./place.ts";
+import { tellYard } from "./rows.ts";
 import { readSettings, SETTINGS_FILE, settingsText } from "./settings.ts";
 import { USAGE } from "./usage.ts";
 import { createVswitch, deleteVswitch } from "./vswitch.ts";
@@ -16,8 +17,6 @@ export interface EcRun {
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
   readonly warn: (line: string) => void;
-  /** Starts {@link runKeeper} in a process of its own. */
-  readonly keep: () => void;
 }
 
 /**
@@ -48,16 +47,18 @@ export async function runEc(argv: readonly string[], run: EcRun): Promise<{ read
   }
   await using place = await openEcPlace(run.yard, run);
   const engine = new EcEngine(run.yard, run.engine);
-  const context = { place, engine, options, info, keep: run.keep };
+  const context = { place, engine, options, info };
   switch (command.do) {
     case "create-vswitch": {
       const wanted = { ...command, ipv6Prefix: settings.ipv6Prefix, usermode: options.usermode };
       const datapath = await createVswitch(place, wanted, run.warn);
+      await tellYard(place, engine);
       info(`New vswitch '${command.name}' created with IP ${command.address} (datapath ${datapath})`);
       return undefined;
     }
     case "delete-vswitch":
-      return void (await deleteVswitch(place, command.name));
+      await deleteVswitch(place, command.name);
+      return void (await tellYard(place, engine));
     case "start":
       return void (await start(context, command));
     case "restart":

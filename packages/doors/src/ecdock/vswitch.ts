@@ -1,4 +1,5 @@
 /** `create-vswitch`, and what is to be known of a vswitch: its bridge's row says it. */
+import { existsSync } from "node:fs";
 import { addressOf, type Cidr, family, parseCidr, YardError } from "@switchyard/base";
 import { applyLinks, type LinkOp } from "@switchyard/linux";
 import { type BridgeRow, bestDatapath, commitEdit, type SwitchEdit } from "@switchyard/vswitch";
@@ -84,6 +85,16 @@ export async function deleteVswitch(place: EcPlace, name: string): Promise<void>
     },
     { owner: EC_OWNER },
   );
+}
+
+/** All that there are. */
+export function vswitches({ db }: EcPlace): Vswitch[] {
+  return [...db.table("Bridge")].flatMap((row) => read(row) ?? []);
+}
+
+/** Those that the switch itself has. */
+export function vswitchAddresses({ address, ipv6Prefix }: Vswitch): Cidr[] {
+  return [address, ...ipv6(ipv6Prefix, addressOf(address))].slice(0, existsSync("/proc/net/if_inet6") ? 2 : 1);
 }
 
 /** A vswitch, with its address on the host, which a restart of the host forgets. @throws YardError `ec.no-vswitch` */

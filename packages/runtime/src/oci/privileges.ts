@@ -36,6 +36,13 @@ function bounding(): Set<string> {
   return new Set(ALL_CAPABILITIES.filter((_, bit) => (mask >> BigInt(bit)) & 1n));
 }
 
+/** Whether this host's root has all that its kernel knows: only then can an engine make a container privileged. */
+export function canPrivilege(): boolean {
+  const last = Number(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8"));
+  const can = bounding();
+  return ALL_CAPABILITIES.slice(0, last + 1).every((name) => can.has(name));
+}
+
 /**
  * The capabilities of a container: Docker's set with `capAdd`, all when privileged, less what this host's root lacks.
  *
