@@ -27,7 +27,7 @@ help:
 	@echo 'make guest         make the kernel and the initial RAM disk that examples/machines.yard.yaml boots'
 	@echo 'make frr           make the routers that examples/ring.yard.yaml and examples/frrspider.yard.yaml start'
 	@echo 'make build         build dist/yard'
-	@echo 'make install       put yard, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
+	@echo 'make install       put yard, ec, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
 	@echo 'make uninstall     take them away again'
 	@echo 'make test          install what the tests need, then types, lint, format and all tests'
 	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
@@ -116,7 +116,7 @@ install:
 	@test -x dist/yard || $(MAKE) --no-print-directory build
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)'
 	install -m 755 dist/yard '$(DESTDIR)$(BINDIR)/yard'
-	for name in $(CLOONIX); do ln -sf yard "$(DESTDIR)$(BINDIR)/$$name"; done
+	for name in ec $(CLOONIX); do ln -sf yard "$(DESTDIR)$(BINDIR)/$$name"; done
 	for unit in switchyard@ switchyard-docker; do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/$$unit.service >"$(DESTDIR)$(UNITDIR)/$$unit.service"; done
 	install -m 644 packaging/switchyard.sysusers '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
 	dist/yard completion bash >'$(DESTDIR)$(BASHDIR)/yard'
@@ -131,7 +131,7 @@ install:
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/yard' '$(DESTDIR)$(UNITDIR)/switchyard@.service' '$(DESTDIR)$(UNITDIR)/switchyard-docker.service' '$(DESTDIR)$(SYSUSERSDIR)/switchyard.conf'
-	for name in $(CLOONIX); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
+	for name in ec $(CLOONIX); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
 	@if [ -n '$(EXTCAPDIR)' ]; then rm -f '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
 	rm -rf '$(DESTDIR)$(DOCDIR)'

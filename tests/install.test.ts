@@ -7,7 +7,7 @@ import { temporaryFolder } from "@switchyard/testing";
 const root = new URL("..", import.meta.url).pathname;
 
 describe("make install", () => {
-  test("puts executable, completion, unit, group and Wireshark's way in below DESTDIR, and uninstall takes all away", async () => {
+  test("puts executable, ec, completion, unit, group and Wireshark's way in below DESTDIR, and uninstall takes all away", async () => {
     await using folder = await temporaryFolder("syinstall-");
     const into = ["--no-print-directory", `DESTDIR=${folder.path}`, "PREFIX=/usr", "EXTCAPDIR=/usr/lib/extcap"];
     await run(["make", "install", ...into], { cwd: root });
@@ -18,6 +18,7 @@ describe("make install", () => {
       env: { SWITCHYARD_RUN_DIR: folder.path, SWITCHYARD_STATE_DIR: folder.path },
     });
     expect(listed).toContain("cloonix_cli <net> <command>");
+    expect(await run([at("bin/ec"), "-h"])).toContain("create-vswitch");
     const unit = readFileSync(at("lib/systemd/system/switchyard@.service"), "utf8");
     expect(unit).toContain("ExecStart=/usr/bin/yard -y %i agent\n");
     expect(unit).not.toContain("@BINDIR@");
