@@ -24,8 +24,7 @@ export function observeSwitch(db: Switch, owner: string, foreign?: ReadonlyMap<s
       const port = db.table("Port").get(uuid);
       if (port === undefined || port.name === bridge.name) continue;
       if (port.external_ids.get(OWNER) !== owner) {
-        if (foreign?.has(port.name))
-          ports.set(port.name, { ...portState(db, port, interfaceOf(db, port), bridge.name, hub), foreign: true });
+        if (foreign?.has(port.name)) ports.set(port.name, { ...portState(db, port, bridge.name, hub), foreign: true });
         continue;
       }
       if (port.external_ids.get(PURPOSE) === SPY) {
