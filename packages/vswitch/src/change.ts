@@ -72,7 +72,7 @@ export class ChangeWriter {
   #setBridge(root: Uuid, name: string, state: BridgeState): void {
     const row = this.#db.table("Bridge").find({ name });
     if (row !== undefined && !this.#deleted.has(row._uuid)) {
-      if (!this.#isOurs("Bridge", row._uuid)) throw taken(name, "a bridge of another owner");
+      if (!this.#isOurs("Bridge", row._uuid)) throw takenBridge(name, row);
       this.#bridges.set(name, { uuid: row._uuid, hub: state.hub });
       this.#updateBridge(row, state);
       return;
@@ -355,6 +355,12 @@ export class ChangeWriter {
       this.#failures.push({ kind, name, code: thrown.code, message: thrown.message, withdrawn: true });
     }
   }
+}
+
+function takenBridge(name: string, row: BridgeRow): YardError {
+  const owner = row.external_ids.get(OWNER);
+  const whose = owner === undefined ? "a bridge that somebody else made" : `a bridge of another owner, "${owner}"`;
+  return taken(name, `${whose}; nics can be on it as it is, by type bridge and id ${name}`);
 }
 
 function taken(name: string, by: string): YardError {
