@@ -44,7 +44,7 @@ describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
   });
   afterAll(async () => {
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(`${yard}|syguest`) });
+    await expectSameMachine(before, { ours: new RegExp(`${yard}|tm${process.pid}|syguest`) });
   });
 
   test("its checks wait for the guests to boot, and prove what they reach", async () => {
@@ -126,6 +126,33 @@ describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
     expect(await said("exec", "left", "--", "ls", "/sys/class/net")).not.toContain("eth1");
   });
 
+  test("it gets nics by type and id, but not what a machine cannot have", async () => {
+    const device = `tm${process.pid}`;
+    await said("ovs", "bridge-add", "backplane");
+    await said("ovs", "vlan-ensure", "backplane", "2313", "--name", "vxbackend");
+    await runProgram(["ip", "-n", `yard_${yard}`, "address", "add", "10.252.9.1/24", "dev", "vxbackend"]);
+    await said("bridge", "create", `${device}b`);
+    await runProgram(["ip", "link", "add", device, "up", "type", "veth", "peer", "name", `${device}p`]);
+    try {
+      const kinds = { vlan: "7", vxlan: "7007", bridge: `${device}b`, macvlan: device, default: "" };
+      const macs = Object.keys(kinds).map((_, n) => `02:00:00:25:20:0${n}`);
+      for (const [n, [type, id]] of Object.entries(kinds).entries())
+        await said("nic", "add", "left", "--type", type, ...(id === "" ? [] : ["--id", id]), "--hwaddr", macs[n] ?? "");
+      const there = `until [ $(cat /sys/class/net/*/address | grep -c 02:00:00:25) = 5 ]; do usleep 50000; done`;
+      await said("exec", "left", "--", "sh", "-c", there);
+      for (const [type, id] of [
+        ["passthrough", device],
+        ["zerotier", "8056c2e21c000001"],
+      ] as const)
+        expect((await run("nic", "add", "left", "--type", type, "--id", id)).stderr).toContain("[nic.type-refused]");
+      for (const n of [1, 2, 3, 4, 5]) await said("nic", "rm", "left", `eth${n}`);
+      expect(await said("exec", "left", "--", "sh", "-c", "cat /sys/class/net/*/address")).not.toContain("02:00:00:25");
+      await said("bridge", "delete", `${device}b`);
+    } finally {
+      await runProgram(["ip", "link", "delete", device]);
+    }
+  });
+
   test("its buttons are pressed: paused, resumed, shut down, started", async () => {
     await said("vm", "pause", "left");
     expect((await run("exec", "pc", "--", "ping", "-c", "1", "-W", "1", "10.252.0.11")).code).toBe(1);
@@ -143,6 +170,9 @@ describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
     const added = await run("add", "vm", "third", ...kernel, "-n", "lan,ip=10.252.0.33/24");
     expect(added).toMatchObject({ code: 0 });
     expect(await said("ps")).toMatch(/third +vm +running +lan +10\.252\.0\.33/);
+    await said("rm", "third");
+    await said("add", "vm", "third", ...kernel, "--nic", "vlan:7");
+    expect(await said("ps")).toMatch(/third +vm +running +vlan:7/);
     await said("rm", "third");
     expect(await run("add", "vm", "ghost", "--image", "nowhere.qcow2")).toMatchObject({
       code: 1,

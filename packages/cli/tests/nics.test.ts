@@ -154,6 +154,22 @@ describe.skipIf(!able)("bridges and nics by command", () => {
     expect(await code("nic", "rm", "c1", "wan")).toBe("done");
     expect((await tryRun(["ip", "link", "show", nic])).code).toBe(0);
     expect(await networks()).toEqual([""]);
+    expect(await code("add", "network", "street", "--type", "macvlan", "--parent", nic)).toBe("done");
+    expect(await code("nic", "add", "n1", "--network", "street", "--cidr", "10.88.3.2/24")).toBe("done");
+    expect(await pings("n1", "10.88.3.254")).toBe(true);
+    for (const gone of ["nic rm n1 eth0", "rm street"]) expect(await code(...gone.split(" "))).toBe("done");
+  });
+
+  test("a bridge that somebody else made for a VLAN is left to them, and nics are on it by its name", async () => {
+    expect(await code("ovs", "vlan-ensure", "backplane", "102")).toBe("done");
+    const refused = await cli("nic", "add", "n1", "--type", "vlan", "--id", "102");
+    expect(refused.stderr).toContain("[switch.name-taken]");
+    expect(refused.stderr).toContain("by type bridge and id vlbr102");
+    expect(await code("nic", "add", "n1", "--type", "bridge", "--id", "vlbr102", "--cidr", "10.88.5.1/24")).toBe(
+      "done",
+    );
+    expect(await code("nic", "rm", "n1", "eth0")).toBe("done");
+    expect(await code("ovs", "bridge-del", "vlbr102")).toBe("done");
   });
 
   test("what contradicts itself is refused before anything is done", async () => {
