@@ -2,7 +2,8 @@ import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { createSite, type Result, type Site } from "./yard.ts";
 
-const executable = new URL("../../../dist/yard", import.meta.url).pathname;
+/** The built one, which alone has several names. */
+export const executable = new URL("../../../dist/yard", import.meta.url).pathname;
 
 /** cloonix's commands as a user of them has them, in folders of their own. */
 export interface CloonixSite extends AsyncDisposable {

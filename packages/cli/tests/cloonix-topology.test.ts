@@ -127,13 +127,27 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     expect(await run("cloonix_ovs NET list-ports _b_new")).toBe("_k_15_0\ns_k_15_0\n");
   });
 
+  test("looks for images where the caller stands, and then among those of the host", async () => {
+    await run(
+      "mkdir -p root/bin ../state/images && cp /bin/busybox root/bin && cp disk.qcow2 ../state/images/kept.qcow2",
+    );
+    await run("for program in sh sleep true; do ln -s busybox root/bin/$program; done");
+    await run("cloonix_cli NET add cru here eth=v root");
+    await run("cloonix_cli NET add kvm there ram=64 cpu=1 kept.qcow2");
+    await run("cloonix_ssh NET here true");
+    const listed = await run("cloonix_cli NET lst");
+    expect(listed).toContain(`add cru here eth=v ${cloonix.site.folder}/root\n`);
+    expect(listed).toContain("add kvm there ram=64 cpu=1 kept.qcow2\n");
+    await run("cloonix_cli NET del sat here && cloonix_cli NET del sat there");
+  });
+
   test("takes a NIC of the host for a lan, and gives it back", async () => {
     const nic = `cp${process.pid}`;
     await run(`ip link add ${nic} type veth peer name cq${process.pid}`);
     try {
       await run(`cloonix_cli NET add phy ${nic} absorb`);
       await run(`cloonix_cli NET add lan ${nic} 0 outside`);
-      expect(await run("cloonix_ovs NET list-ports _b_outside")).toBe("_k_16_0\n");
+      expect(await run("cloonix_ovs NET list-ports _b_outside")).toBe("_k_18_0\n");
       expect((await cloonix.line(`ip link show ${nic}`)).code).toBe(1);
       expect(await run("cloonix_cli NET lst")).toContain(`cloonix_cli ${NET} add phy ${nic} absorb\n`);
       await run(`cloonix_cli NET del phy ${nic}`);

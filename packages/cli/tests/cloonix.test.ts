@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { NAMES } from "@switchyard/doors/cloonix";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { type CloonixSite, createCloonixSite } from "./cloonix-site.ts";
+import { type CloonixSite, createCloonixSite, executable } from "./cloonix-site.ts";
 
 setDefaultTimeout(60_000);
 
@@ -90,5 +91,21 @@ describe.skipIf(!able)("the session of cloonix's documentation", () => {
     for (const n of [0, 1, 2]) expect(names).toContain(`_k_1_${n}`);
     for (const name of ["_b_lan01", "_k_2_0", "s_k_1_0", "s_k_2_0"]) expect(names).toContain(name);
     expect(names).not.toContain("s_k_1_1");
+  });
+
+  test("the commands are put in place and taken away, and nobody else's files with them", async () => {
+    const yard = (words: string) => cloonix.line(`'${executable}' cloonix ${words}`);
+    const { stdout } = await yard("install here");
+    expect(stdout.trim().split("\n")).toHaveLength(NAMES.length);
+    expect(await cloonix.said("here/cloonix_cli")).toContain("cloonix_cli <net> <command>");
+    expect(await yard("install here")).toMatchObject({ code: 0 });
+    await yard("uninstall here");
+    expect(await cloonix.said("ls here")).toBe("");
+    await cloonix.said("touch here/cloonix_net");
+    expect(await yard("install here")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("cloonix.name-taken"),
+    });
+    expect(await cloonix.said("ls here")).toBe("cloonix_net\n");
   });
 });

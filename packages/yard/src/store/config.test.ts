@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { container, netns, nic } from "../../tests/specs.ts";
-import type { ContainerSpec, NodeSpec, PortForward, RouteSpec, VmSpec } from "../model/types.ts";
+import type { ContainerSpec, JointSpec, NodeSpec, PortForward, RouteSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson } from "./canonical.ts";
 import {
   checksText,
@@ -89,7 +89,21 @@ const machines: fc.Arbitrary<VmSpec> = fc
     maxNics: fc.nat(),
   })
   .map((more) => ({ ...netns("web"), ...more, kind: "vm" as const }));
+const joints: fc.Arbitrary<JointSpec> = fc.oneof(
+  fc.constant({ ...netns("web"), kind: "tap" as const }),
+  fc.constant({ ...netns("web"), kind: "nat" as const, cidr: parseCidr("10.30.0.0/24") }),
+  fc.constantFrom("absorb" as const, "macvlan" as const).map((mode) => ({
+    ...{ ...netns("web"), kind: "phy" as const, parent: "eth1", mode },
+  })),
+  fc
+    .constantFrom(
+      { type: "yard" as const, yard: "far", node: "n" },
+      { type: "vxlan" as const, peer: parseIp("fd01::9"), id: 7, port: 4789 },
+    )
+    .map((to) => ({ ...netns("web"), kind: "c2c" as const, to })),
+);
 const nodes: fc.Arbitrary<NodeSpec> = fc.oneof(
+  joints,
   containers,
   machines,
   fc.record(common).map((more) => netns("web", [], more)),
