@@ -25,11 +25,19 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("yard ovs", () => 
     await expectSameMachine(before, { ours: new RegExp(yard) });
   });
 
-  test("says how to start a switch that does not run", async () => {
-    const { code, stderr } = await run("ovs", "bridge-add", "backplane");
-    expect(code).toBe(1);
-    expect(stderr).toContain(`the switch of yard ${yard} does not run [ovs.not-running]`);
-    expect(stderr).toContain(`start it: sudo yard -y ${yard} agent`);
+  test("says how to start a switch that is asked for what is on it, and starts it for a change that is none in error", async () => {
+    for (const [words, status, error] of [
+      [["show"], 1, `the switch of yard ${yard} does not run [ovs.not-running]`],
+      [["show"], 1, `start it: sudo yard -y ${yard} agent`],
+      [["vlan-ensure", "backplane", "5000"], 2, "[ovs.bad-argument]"],
+    ] as const) {
+      const { code, stderr } = await run("ovs", ...words);
+      expect(code).toBe(status);
+      expect(stderr).toContain(error);
+    }
+    expect(JSON.parse((await run("yards", "--json")).stdout)).toEqual([]);
+    expect(await run("ovs", "bridge-add", "first")).toEqual(done(""));
+    expect(await run("ovs", "bridge-del", "first")).toEqual(done(""));
   });
 
   test("works on the switch of a yard: JSON and plain options, any spelling", async () => {

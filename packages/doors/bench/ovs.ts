@@ -29,7 +29,8 @@ export async function bench(): Promise<Figure[]> {
   const input = (vlan: number) => ({ master: "backplane", vlan });
   const env = { ...childEnvironment(), OVS_RUNDIR: on.runDir };
   const ways = {
-    open: (vlan: number) => ovsCommandOf("vlan-ensure").run({ db, place: on.place, ...quiet }, input(vlan)),
+    open: async (vlan: number) =>
+      (await ovsCommandOf("vlan-ensure").read(input(vlan), quiet.warn))({ db, place: on.place, ...quiet }),
     opening: (vlan: number) => callOvs(on.place, "vlan-ensure", input(vlan), quiet),
     executable: (vlan: number) =>
       run(

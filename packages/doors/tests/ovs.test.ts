@@ -43,7 +43,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("ovs.*", (
   test("bridges that are added at once, on one connection or several, all get the datapath that works", async () => {
     const add = ovsCommandOf("bridge-add");
     const context = { db: sw.db, place: sw.place, warn: () => {} };
-    const work = ["b1", "b2", "b3"].map((bridge) => add.run(context, { bridge }));
+    const work = ["b1", "b2", "b3"].map(async (bridge) => (await add.read({ bridge }, context.warn))(context));
     await Promise.all([...work, sw.ovs("bridge-add", { bridge: "b4" }), sw.ovs("bridge-add", { bridge: "b5" })]);
     expect([...sw.db.table("Bridge")].map((row) => `${row.name} ${row.datapath_type}`).sort()).toEqual(
       ["b1", "b2", "b3", "b4", "b5"].map((name) => `${name} netdev`),

@@ -1,11 +1,13 @@
 import { text } from "node:stream/consumers";
 import { YardError } from "@switchyard/base";
 import { callOvs, type OvsCommand, ovsCommands, yardPlace } from "@switchyard/doors/ovs";
+import { SYSTEM_YARD } from "@switchyard/yard/paths";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
 import { type Form, forms, type Options } from "../ovs/forms.ts";
 import { renderAnswer } from "../ovs/render.ts";
 import { subcommand } from "../program.ts";
+import { selfCommand } from "../self.ts";
 import { type CommonOptions, print, printJson, type Session, say, yardName } from "../session.ts";
 
 /** `yard ovs bridge-add|bridge-del|port-add|… …` */
@@ -44,13 +46,21 @@ function defineOne(command: Command, session: Session, one: OvsCommand, form: Fo
   form.options?.(command);
   command.option("--json", JSON_HELP).action(async (words: readonly string[], options: Options & CommonOptions) => {
     const input = await inputOf(session, one, form, words, options);
-    const place = yardPlace(yardName(command, session.env), session.env);
+    const { env, signal } = session;
+    const yard = yardName(command, env);
     const warn = (line: string) => say(session, `note: ${line}`);
-    const answer = await callOvs(place, one.name, input, { signal: session.signal, warn });
+    const start = yard === SYSTEM_YARD ? undefined : () => startYard(yard, signal);
+    const answer = await callOvs(yardPlace(yard, env), one.name, input, { signal, warn, ...(start ? { start } : {}) });
     if (options.json) printJson(session, answer);
     else print(session, ...renderAnswer(one.name, answer, session.style));
   });
   examples(command, ...form.examples);
+}
+
+/** What a yard's agent needs is loaded only where none runs. */
+async function startYard(yard: string, signal: AbortSignal): Promise<void> {
+  const { ensureAgent } = await import("@switchyard/yard/agent");
+  await using _agent = await ensureAgent(yard, { executable: selfCommand(), signal });
 }
 
 async function inputOf(

@@ -11,11 +11,14 @@ export interface OvsCommand {
   /** Whether it only looks. */
   readonly reads: boolean;
   /**
+   * Reads its arguments, and touches nothing.
+   *
    * @param input the arguments as JSON
-   * @returns what it answers, as JSON
-   * @throws YardError `ovs.bad-argument`, and those of the command
+   * @param warn takes a line for people: an argument that is ignored
+   * @returns what does the work: its answer is JSON; it throws the YardErrors of the command
+   * @throws YardError `ovs.bad-argument`
    */
-  run(context: OvsContext, input: unknown): Promise<unknown>;
+  read(input: unknown, warn: (line: string) => void): Promise<(context: OvsContext) => Promise<unknown>>;
 }
 
 /** Binds a command to its arguments' schema, which its type comes from. */
@@ -32,8 +35,9 @@ export function ovsCommand<Shape extends z.ZodRawShape>(definition: {
     summary,
     schema,
     reads,
-    async run(context, input) {
-      return run(context, await parseArguments(name, schema, input, context.warn));
+    async read(input, warn) {
+      const args = await parseArguments(name, schema, input, warn);
+      return (context) => run(context, args);
     },
   };
 }

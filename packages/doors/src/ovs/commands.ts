@@ -41,21 +41,30 @@ export function ovsCommandOf(word: string): OvsCommand {
   });
 }
 
+/** How a command is called. */
+export interface OvsCall extends Omit<OvsContext, "db" | "place"> {
+  /** Starts the switch where it does not run and the command would change it. */
+  readonly start?: () => Promise<void>;
+}
+
 /**
- * Runs a command on a switch that is opened for it.
+ * Runs a command on a switch that is opened for it, after its arguments have been read.
  *
  * @param input its arguments as JSON has them
  * @returns its answer: null, "", a name, or what was read
  * @throws YardError `ovs.unknown-command`, `ovs.not-running`, and those of the command
  */
-export async function callOvs(
-  place: SwitchPlace,
-  word: string,
-  input: unknown,
-  options: Omit<OvsContext, "db" | "place">,
-): Promise<unknown> {
+export async function callOvs(place: SwitchPlace, word: string, input: unknown, call: OvsCall): Promise<unknown> {
+  const { start, ...context } = call;
   const command = ovsCommandOf(word);
-  const limits = options.signal === undefined ? {} : { signal: options.signal };
-  await using db = await openPlace(place, { ...limits, status: command.reads });
-  return await command.run({ ...options, db, place }, input);
+  const work = await command.read(input, call.warn);
+  const limits = { ...(call.signal === undefined ? {} : { signal: call.signal }), status: command.reads };
+  const open = () => openPlace(place, limits);
+  await using db = await open().catch(async (error) => {
+    const absent = error instanceof YardError && error.code === "ovs.not-running";
+    if (!absent || start === undefined || command.reads) throw error;
+    await start();
+    return open();
+  });
+  return await work({ ...context, db, place });
 }
