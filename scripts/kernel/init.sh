@@ -12,10 +12,15 @@ mkdir -p /host /layer /root
 mount -t virtiofs -o ro host /host
 mount -t tmpfs layer /layer
 mkdir /layer/upper /layer/work
+# Folders of yards and engines come and go on the host meanwhile: they are covered by whiteouts, and made anew.
+for folder in etc/netns var/lib/switchyard var/lib/containers var/lib/docker; do
+  mkdir -p "/layer/upper/${folder%/*}"
+  mknod "/layer/upper/$folder" c 0 0
+done
 mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work root /root
 
 # Nothing of the host's running state is seen; no layer of a container may lie on another.
-for folder in run tmp var/tmp var/lib/switchyard var/lib/containers var/lib/docker etc/netns; do
+for folder in run tmp var/tmp var/lib/switchyard var/lib/containers var/lib/docker; do
   mkdir -p "/root/$folder"
   mount -t tmpfs tmpfs "/root/$folder"
 done

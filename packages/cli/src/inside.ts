@@ -2,10 +2,10 @@ import { YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import {
   type ContainerEngine,
-  type ExecOptions,
   type ExecStreams,
   execInNamespace,
   type VmEngine,
+  type VmExecOptions,
 } from "@switchyard/runtime";
 import { containerName, Engines, Hypervisor } from "@switchyard/yard/agent";
 import { isJoint } from "@switchyard/yard/model";
@@ -50,7 +50,7 @@ export class Inside implements AsyncDisposable {
    * @returns its exit code
    * @throws YardError `node.unknown`, `node.not-running`, and those of the runtime
    */
-  async exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number> {
+  async exec(name: string, options: VmExecOptions, streams: ExecStreams): Promise<number> {
     const { namespace } = findRunningNode(this.view, name);
     const container = await this.container(name);
     if (container !== undefined) return container.engine.exec(container.name, options, streams);

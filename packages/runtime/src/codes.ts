@@ -47,6 +47,8 @@ export const codes = {
   "vm.bad-config": "A virtual machine cannot be made as described; the message tells which value is out of range.",
   "vm.bad-tag": "The name of a snapshot has letters, digits and _ . -, and not digits alone. Choose such a one.",
   "vm.console-failed": "The serial console of a virtual machine takes no input; the message tells why.",
+  "vm.console-no-shell":
+    "No shell answered at the serial console of a virtual machine. Log in there, or use its guest agent or ssh.",
   "vm.copy-failed":
     "Files could not be copied into a guest or out of it; the message is the guest's own. It needs tar.",
   "vm.ended": "The virtual machine ended while something was asked of it. See why in its log, and start it again.",

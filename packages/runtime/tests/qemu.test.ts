@@ -16,6 +16,7 @@ import { identify, viewNamespace } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { vmUser } from "../src/mod.ts";
 import { booted, Events, inGuest, LABELS, openVmWorld, Seat, type VmWorld } from "./vm-world.ts";
+import { Captured } from "./world.ts";
 
 // The machine may be busy with other tests, and a translated guest is slow.
 setDefaultTimeout(60_000);
@@ -180,6 +181,29 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
     setTimeout(() => abort.abort(new Error("enough")), 300);
     await expect(long).rejects.toThrow("enough");
     expect(await inGuest(engine, a, "ps")).not.toContain("sleep 321");
+  });
+
+  test("commands run by the shell at the console, with their output and exit code, where no agent shall be used", async () => {
+    const { engine } = world;
+    const onConsole = async (...command: string[]) => {
+      const out = new Captured();
+      const code = await engine.exec(a, { command, tty: false, onConsole: true, env: { WORD: "it's" } }, out);
+      return { code, said: out.out };
+    };
+    expect(await onConsole("sh", "-c", 'printf "%s\\n" "$WORD" two; exit 5')).toEqual({ code: 5, said: "it's\ntwo\n" });
+    expect(await onConsole("true")).toEqual({ code: 0, said: "" });
+    expect((await onConsole("nosuchprogram")).code).toBe(127);
+    await expect(
+      engine.exec(a, { command: ["true"], tty: true, onConsole: true }, new Captured()),
+    ).rejects.toMatchObject({
+      code: "vm.exec-unsupported",
+    });
+    // Another program has the console: nobody answers.
+    const seat = new Seat(engine, a);
+    seat.type("sleep 1000\n");
+    await expect(onConsole("true")).rejects.toMatchObject({ code: "vm.console-no-shell" });
+    seat.type("\x03");
+    expect(await seat.leave()).toBe("left");
   });
 
   test("files are copied into the guest and out of it, and folders whole", async () => {

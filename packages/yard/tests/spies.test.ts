@@ -75,6 +75,27 @@ nodes:
     }
   });
 
+  test("go on when nics of a machine and of a container are impaired, and show frames as the node has them", async () => {
+    const slow = lab().replaceAll(
+      /ip: 10.87.1.([23])\/24 /g,
+      "ip: 10.87.1.$1/24, impair: { delay: 30ms, in: { delay: 10ms } } ",
+    );
+    expect((await yard.up(slow)).failures).toEqual([]);
+    for (const [spy, address] of [
+      ["s_k_2_0", "10.87.1.2"],
+      ["s_k_3_0", "10.87.1.3"],
+    ] as const) {
+      expect(await yard.comesToReach("a", address)).toBe(true);
+      let said = "";
+      const lines = await shown(spy, 2, "icmp", async () => {
+        said = (await yard.in("a", "ping", "-c", "1", "-W", "2", address)).stdout;
+      });
+      expect(lines).toHaveLength(2);
+      expect(Number(/= ([\d.]+)\//.exec(said)?.[1])).toBeGreaterThanOrEqual(40);
+    }
+    expect((await yard.up(lab())).failures).toEqual([]);
+  });
+
   test("leave bulk TCP alone", async () => {
     await expectBulkBetween(yard, "a", "box", "10.87.1.2");
     await expectBulkBetween(yard, "box", "a", "10.87.1.1");

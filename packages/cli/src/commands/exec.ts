@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { examples } from "../help.ts";
 import { Inside } from "../inside.ts";
 import { repeated } from "../options.ts";
@@ -14,6 +14,7 @@ interface Options {
   readonly user?: string;
   readonly workdir?: string;
   readonly ssh?: string;
+  readonly console?: boolean;
   readonly key?: string;
 }
 
@@ -23,7 +24,8 @@ export function define(command: Command, session: Session): void {
     .description(
       "Run a command in a node. A container's command comes from its image; in a bare namespace any\n" +
         "program of the host runs, with the lab's names in its /etc/hosts; in a virtual machine its guest\n" +
-        "agent runs it, or with --ssh its ssh server. The exit code is the command's.",
+        "agent runs it, or the shell at its serial console where it has no agent (--console), or with\n" +
+        "--ssh its ssh server. The exit code is the command's.",
     )
     .usage("[options] NODE [--] COMMAND [ARGUMENT …]")
     .argument("<node>", "name of a node")
@@ -34,6 +36,9 @@ export function define(command: Command, session: Session): void {
     .option("-u, --user <name>", "run as this user of the container")
     .option("-w, --workdir <path>", "run in this folder")
     .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
+    .addOption(
+      new Option("--console", "in a virtual machine: by the shell that is logged in at its console").conflicts("ssh"),
+    )
     .option("--key <file>", "private key for --ssh")
     .passThroughOptions()
     .action(async (node: string, words: readonly string[], options: Options) => {
@@ -79,6 +84,7 @@ async function exec(
       env: { ...(tty && session.env.TERM ? { TERM: session.env.TERM } : {}), ...environment(options.env ?? []) },
       ...(options.user === undefined ? {} : { user: options.user }),
       ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
+      ...(options.console === true ? { onConsole: true } : {}),
       signal: session.signal,
     },
     streams,

@@ -132,7 +132,7 @@ class Keyboard {
 }
 
 /** Connects, types, and closes our half: QEMU reads to the end, and closes its own when it has. */
-function typeOnce(path: string, keys: Buffer): Promise<void> {
+export function typeOnce(path: string, keys: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ path, allowHalfOpen: true });
     const timer = setTimeout(
@@ -166,7 +166,7 @@ function consoleFailed(reason: string, cause?: unknown): YardError {
 }
 
 /** Reads a file on from where it was left, as bytes: what they mean is the terminal's affair. */
-class LogReader {
+export class LogReader {
   readonly #path: string;
   #position: number;
 

@@ -4,10 +4,11 @@ import { YardError } from "@switchyard/base";
 import { endProcess } from "@switchyard/linux";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
-import type { ExecOptions, ExecStreams } from "../types.ts";
+import type { ExecStreams } from "../types.ts";
 import { probeAccelerator, qemuVersion } from "./accelerator.ts";
 import { checkConfig, roomForNics } from "./command.ts";
 import { attachConsole, writeConsole } from "./console.ts";
+import { execOnConsole } from "./console-exec.ts";
 import { createMachine } from "./create.ts";
 import { execByAgent } from "./guest-agent.ts";
 import { copyIn, copyOut } from "./guest-files.ts";
@@ -37,6 +38,7 @@ import type {
   VmEngine,
   VmEngineOptions,
   VmEvent,
+  VmExecOptions,
   VmHost,
   VmNic,
   VmSnapshot,
@@ -234,7 +236,10 @@ class Qemu implements VmEngine {
     return attachConsole(this.#machine(name), this.#running(name).process, options, streams);
   }
 
-  async exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number> {
+  async exec(name: string, options: VmExecOptions, streams: ExecStreams): Promise<number> {
+    const { process } = this.#running(name);
+    if (options.onConsole === true || !this.#config(name).guestAgent)
+      return execOnConsole(this.#machine(name), name, process, options, streams);
     return execByAgent(this.#agent(name), options, streams);
   }
 

@@ -142,6 +142,11 @@ export interface ConsoleOptions {
 }
 
 /** Virtual machines by QEMU. Every method may be repeated; what is already so is no error. */
+export interface VmExecOptions extends ExecOptions {
+  /** By the console also where there may be an agent. */
+  readonly onConsole?: boolean;
+}
+
 export interface VmEngine extends AsyncDisposable {
   readonly kind: "qemu";
   /** @throws YardError `vm.qemu-missing` */
@@ -179,8 +184,13 @@ export interface VmEngine extends AsyncDisposable {
   ): Promise<void>;
   /** Copies a file or folder by the guest agent; `into` false copies out of the guest. @throws YardError `vm.agent-absent` */
   copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void>;
-  /** Runs a command by the guest agent. @returns its exit code @throws YardError `vm.agent-absent` */
-  exec(name: string, options: ExecOptions, streams: ExecStreams): Promise<number>;
+  /**
+   * Runs a command by the guest agent; where the machine has no channel to one, by the shell that sits at its serial console.
+   *
+   * @returns its exit code
+   * @throws YardError `vm.agent-absent`, `vm.console-no-shell`
+   */
+  exec(name: string, options: VmExecOptions, streams: ExecStreams): Promise<number>;
   snapshots(name: string, signal?: AbortSignal): Promise<VmSnapshot[]>;
   /** Of memory and disks when it runs, else of the disks. */
   takeSnapshot(name: string, tag: string, signal?: AbortSignal): Promise<void>;

@@ -1,0 +1,113 @@
+/** Commands on the serial console, for guests without an agent: typed to the shell that sits there, its answer read. */
+import { randomUUID } from "node:crypto";
+import { deadline, YardError } from "@switchyard/base";
+import { type ProcessId, watchExit, watchFile } from "@switchyard/linux";
+import { checkCommand } from "../streams/spawn.ts";
+import type { ExecOptions, ExecStreams } from "../types.ts";
+import { LogReader, typeOnce } from "./console.ts";
+import type { MachinePaths } from "./paths.ts";
+
+/** Milliseconds in which a shell that sits at the console begins. */
+const PATIENCE = 5_000;
+/** A terminal takes no longer line (N_TTY_BUF_SIZE of drivers/tty/n_tty.c, less what a line editor may add). */
+const LONGEST = 1_000;
+const INTERRUPT = "\x03";
+
+/**
+ * Runs a command by the shell at the guest's console, as whoever is logged in there. Its output comes when it has ended,
+ * that on both streams in one.
+ *
+ * @param name for messages
+ * @returns its exit code
+ * @throws YardError `vm.console-no-shell`, `vm.console-failed`, `vm.exec-unsupported`, `vm.ended`, `runtime.bad-command`, the
+ * signal's reason
+ */
+export async function execOnConsole(
+  machine: MachinePaths,
+  name: string,
+  process: ProcessId,
+  options: ExecOptions,
+  streams: ExecStreams,
+): Promise<number> {
+  const unsupported = options.tty
+    ? "a terminal"
+    : options.user !== undefined
+      ? "another user"
+      : streams.stdin === undefined
+        ? undefined
+        : "an input";
+  if (unsupported !== undefined)
+    throw new YardError("vm.exec-unsupported", `a command on the console cannot be given ${unsupported}`, {
+      hint: `sit down at it: yard console; or install the guest agent`,
+    });
+  const mark = `SY${randomUUID().slice(0, 8)}`;
+  const line = lineOf(mark, options);
+  if (Buffer.byteLength(line) > LONGEST)
+    throw new YardError("vm.exec-unsupported", `a command on the console has at most ${LONGEST} bytes`);
+  options.signal?.throwIfAborted();
+  const log = new LogReader(machine.consoleLog, 0);
+  const ended = Promise.withResolvers<string>();
+  const begun = Promise.withResolvers<void>();
+  let said = "";
+  const read = () => {
+    log.read((chunk) => {
+      said += chunk.toString("latin1");
+    });
+    if (said.includes(`\n${mark}-begin`)) begun.resolve();
+    if (new RegExp(`\n${mark}-end \\d+\r?\n`).test(said)) ended.resolve(said);
+  };
+  using _exit = watchExit(process, () => ended.reject(new YardError("vm.ended", `${name} ended meanwhile`)));
+  using _log = watchFile(machine.consoleLog, read);
+  using late = deadline(PATIENCE, "vm.console-no-shell", `no shell answers at the console of ${name}`, options.signal);
+  const given = Promise.withResolvers<never>();
+  late.addEventListener("abort", () => given.reject(noShell(late.reason)), { once: true });
+  // It may be rejected when nobody listens any more.
+  for (const promise of [given.promise, ended.promise]) promise.catch(() => undefined);
+  await typeOnce(machine.console, Buffer.from(`${line}\n`));
+  read();
+  await Promise.race([begun.promise, ended.promise, given.promise]);
+  const stopped = Promise.withResolvers<never>();
+  stopped.promise.catch(() => undefined);
+  const stop = () => {
+    void typeOnce(machine.console, Buffer.from(INTERRUPT)).catch(() => undefined);
+    stopped.reject(options.signal?.reason);
+  };
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    return tell(await Promise.race([ended.promise, stopped.promise]), mark, streams);
+  } finally {
+    options.signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** The echo of what is typed has the mark in two words, so that it is not taken for the answer. */
+function lineOf(mark: string, options: ExecOptions): string {
+  const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
+  const words = [...(env.length === 0 ? [] : ["env", ...env]), ...checkCommand(options.command)];
+  if (words.some((word) => word.includes("\n") || word.includes("\r")))
+    throw new YardError("vm.exec-unsupported", "a word of a command on the console cannot hold a line break");
+  const folder = options.workdir === undefined ? "" : `cd ${quoted(options.workdir)} && `;
+  const command = `(${folder}${words.map(quoted).join(" ")}) </dev/null`;
+  return ` printf '\\n%s%s\\n' ${mark} -begin; ${command}; printf '\\n%s%s %d\\n' ${mark} -end $?`;
+}
+
+/** A word for the guest's shell. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Passes on what was said between the marks. @returns the exit code */
+function tell(said: string, mark: string, { stdout }: ExecStreams): number {
+  const lines = said.replaceAll("\r\n", "\n");
+  const from = lines.indexOf(`\n${mark}-begin\n`) + `\n${mark}-begin\n`.length;
+  const to = lines.indexOf(`\n${mark}-end `, from - 1);
+  if (to > from) stdout.write(Buffer.from(lines.slice(from, to), "latin1"));
+  return Number(/ (\d+)/.exec(lines.slice(to))?.[1] ?? 1);
+}
+
+function noShell(reason: unknown): unknown {
+  if (!(reason instanceof YardError) || reason.code !== "vm.console-no-shell") return reason;
+  return new YardError(reason.code, reason.message, {
+    hint: "log in there (`yard console NODE`), install the guest agent, or go by ssh: yard exec --ssh USER",
+  });
+}
