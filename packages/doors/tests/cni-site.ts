@@ -105,8 +105,15 @@ export async function cniSite(options: { readonly vswitchd?: boolean } = {}): Pr
     async everything() {
       const links = await run(["ip", "-n", sw.namespace, "-brief", "link"]);
       const files = await run(["find", folder]);
+      const shapers = [...sw.db.table("QoS"), ...sw.db.table("Queue")].length;
       const mirrors = [...sw.db.table("Mirror")].map(({ name }) => name).sort();
-      return { rows: sw.names(), mirrors, links: links.split("\n").map((line) => line.split(/\s+/)[0]), files };
+      return {
+        rows: sw.names(),
+        shapers,
+        mirrors,
+        links: links.split("\n").map((line) => line.split(/\s+/)[0]),
+        files,
+      };
     },
     hostLocal: (subnet, more = {}) => ({
       type: "host-local",

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { run } from "@switchyard/base";
+import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
 import { pings } from "./switch.ts";
 
 setDefaultTimeout(30_000);
 
-describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", "cni-plugins"))(
+describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", "iperf3", "cni-plugins"))(
   "the CNI plugin",
   () => {
     let before: Machine;
@@ -76,6 +76,54 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       await site.call("DEL", conf({ ipam: site.hostLocal("10.77.0.0/24") }), nic("out", c2));
       expect(await site.everything()).toEqual(clean);
     });
+
+    test("holds a nic to its bandwidth in both directions, and leaves no queue", async () => {
+      const limited = conf({
+        bandwidth: { ingressRate: 1_000 },
+        // As containerd writes it, and what counts.
+        runtimeConfig: { bandwidth: { IngressRate: 20_000_000, IngressBurst: 2 ** 32 - 1, EgressRate: 10_000_000 } },
+        ipam: site.hostLocal("10.77.0.0/24"),
+      });
+      const a = await site.call("ADD", limited, nic("a", c1));
+      expect(a.code).toBe(0);
+      const b = await site.call("ADD", conf({ ipam: site.hostLocal("10.77.0.0/24") }), nic("b", c2));
+      const server = run(["nsenter", `--net=${c2}`, "timeout", "20", "iperf3", "-s", "-1"]);
+      const again = server.then(() => run(["nsenter", `--net=${c2}`, "timeout", "20", "iperf3", "-s", "-1"]));
+      const sent = await megabits(c1, "10.77.0.3");
+      const got = await megabits(c1, "10.77.0.3", "--reverse");
+      await again;
+      expect([sent > 4, sent < 15, got > 8, got < 30]).toEqual([true, true, true, true]);
+      // The switch's refusal takes the queues back, too.
+      const refused = conf({
+        bandwidth: { ingressRate: 10 ** 6 },
+        interfaceType: "dpdkvhostuserclient",
+        socketDir: `${site.folder}/s`,
+      });
+      expect((await site.call("ADD", refused, nic("c", c3))).json).toMatchObject({ code: 101 });
+      expect(
+        (await site.call("ADD", conf({ bandwidth: { egressRate: 5 }, interfaceType: "internal" }), nic("c", c3))).json
+          .code,
+      ).toBe(2);
+      for (const [id, netns] of [
+        ["a", c1],
+        ["b", c2],
+      ] as const)
+        await site.call("DEL", limited, nic(id, netns));
+      expect(b.code).toBe(0);
+      expect(await site.everything()).toEqual(clean);
+    });
+
+    /** What TCP carries in a second; the server may not be there at once. */
+    async function megabits(from: string, to: string, ...more: readonly string[]): Promise<number> {
+      const argv = ["nsenter", `--net=${from}`, "iperf3", "-c", to, "-t", "1", "--json", ...more] as const;
+      for (let tries = 0; ; tries++) {
+        const { stdout } = await tryRun(argv);
+        const received = JSON.parse(stdout).end?.sum_received?.bits_per_second;
+        if (typeof received === "number") return received / 1e6;
+        if (tries === 20) throw new Error(stdout);
+        await Bun.sleep(50);
+      }
+    }
 
     test("copies what producers send and get to the one consumer of a mirror, and keeps the result as it was", async () => {
       const ipam = site.hostLocal("10.77.0.0/24", { routes: [{ dst: "0.0.0.0/0" }] });

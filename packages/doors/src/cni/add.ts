@@ -1,6 +1,7 @@
 /** ADD: a nic, a port of a bridge, addresses; whatever fails, all before it is undone. */
 import { YardError } from "@switchyard/base";
 import { type Switch, tunnelBridges } from "@switchyard/vswitch";
+import { shapeSender } from "./bandwidth.ts";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { addAddresses, forward } from "./delegate.ts";
@@ -10,7 +11,7 @@ import { address, addressing, deleteLink, makeVeth, refuseExisting, seenNic } fr
 import type { SwitchPlace } from "./place.ts";
 import { containerNamespace, type Request } from "./request.ts";
 import { type Result, refuseWithoutAddress } from "./result.ts";
-import { addPort, removePorts } from "./rows.ts";
+import { addPort, isUserspace, removePorts } from "./rows.ts";
 import { sweep } from "./sweep.ts";
 import { isAtLeast } from "./versions.ts";
 import { addVhostUser } from "./vhostuser.ts";
@@ -101,6 +102,8 @@ async function attachVeth(work: Work): Promise<Result> {
     const { ops, mac } = addressing(addresses, request.ifname);
     address(container, request.ifname, attachment.mac === undefined ? mac : undefined, ops);
   }
+  const { egress } = attachment.bandwidth ?? {};
+  if (egress !== undefined && isUserspace(db, attachment)) await shapeSender(request.netns, request.ifname, egress);
   const { mac, mtu } = seenNic(container, request.ifname);
   return {
     interfaces: [

@@ -1,5 +1,6 @@
 /** What a runtime says of one nic, in its three ways: `runtimeConfig`, `args.cni`, CNI_ARGS. */
 import { type Mac, parseMac, YardError } from "@switchyard/base";
+import { type Bandwidth, readBandwidth } from "./bandwidth.ts";
 import type { Fields, Problems } from "./fields.ts";
 
 export interface Wishes {
@@ -7,6 +8,7 @@ export interface Wishes {
   /** Interface.external_ids:iface-id, by which a controller knows the port. */
   readonly ifaceId: string | undefined;
   readonly podUid: string | undefined;
+  readonly bandwidth: Bandwidth | undefined;
 }
 
 /** What runtimes are known to send; what is not of these and we do not read is for IPAM. */
@@ -55,6 +57,7 @@ export function wishesOf(config: Fields, args: ReadonlyMap<string, string>): Wis
     mac: mac === undefined ? undefined : macOf(mac, config.problems),
     ifaceId: cni?.string("OvnPort") ?? (args.get("ovnport") || undefined),
     podUid: args.get("k8s_pod_uid") || undefined,
+    bandwidth: readBandwidth(runtime?.object("bandwidth")),
   };
 }
 

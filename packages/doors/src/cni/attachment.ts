@@ -1,5 +1,6 @@
 /** What a nic on a switch shall be, whatever dialect asked for it. */
 import type { Mac } from "@switchyard/base";
+import type { Bandwidth } from "./bandwidth.ts";
 
 /** Which switch: that of a yard (`system` is the host's own), or the database at a remote, its devices being here. */
 export type SwitchChoice = { readonly yard: string } | { readonly remote: string };
@@ -43,6 +44,7 @@ export interface Attachment {
   readonly vlan: Vlan;
   readonly mtu: number | undefined;
   readonly ofportRequest: number | undefined;
+  readonly bandwidth: Bandwidth | undefined;
   readonly mac: Mac | undefined;
   readonly ifaceId: string | undefined;
   readonly podUid: string | undefined;

@@ -1,6 +1,6 @@
 /** DEL and GC: what the database says that we made, and nothing else. */
 import { YardError } from "@switchyard/base";
-import type { Switch } from "@switchyard/vswitch";
+import { type Switch, waitTaken } from "@switchyard/vswitch";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
@@ -57,6 +57,8 @@ export async function collect(call: Call, config: NetworkConfig): Promise<void> 
 async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonly OwnedPort[]): Promise<void> {
   const names = new Set(ports.map(({ row }) => row.name));
   await removePorts(db, ({ name }) => names.has(name), call.limits);
+  // The switch takes such a device away when it gets to it, and the next ADD may want its name.
+  if (ports.some(({ way }) => way === "internal")) await waitTaken(db, call.limits);
   for (const { row, way } of ports) if (way === "veth") deleteLink(place.namespace, row.name);
   for (const port of ports) {
     const socket = socketOf(port);

@@ -25,6 +25,7 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
     vlan: readVlan(config),
     mtu: either("mtu").integer("mtu", 0, 65_535) || undefined,
     ofportRequest: config.integer("ofport_request", 0, 65_279) || undefined,
+    bandwidth: wishes.bandwidth,
     mac: wishes.mac,
     ifaceId: wishes.ifaceId,
     podUid: wishes.podUid,

@@ -44,6 +44,7 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
     vlan: { tag: vlan || undefined, trunks: [], cvlans: [], mode: vlan ? "access" : undefined },
     mtu: undefined,
     ofportRequest: undefined,
+    bandwidth: wishes.bandwidth,
     mac: wishes.mac,
     ifaceId: wishes.ifaceId,
     podUid: wishes.podUid,

@@ -3,6 +3,7 @@
  * when ovs-vswitchd starts anew it makes another device, in its own namespace, and the container has lost its nic.
  */
 
+import { waitTaken } from "@switchyard/vswitch";
 import { portIds, portName } from "./marks.ts";
 import { address, addressing, moveLink, seenNic } from "./nic.ts";
 import { containerNamespace } from "./request.ts";
@@ -18,7 +19,10 @@ export async function attachInternal({ call, request, config, place, db, undo, g
   const port = portName(request);
   await addPort(db, attachment, { name: port, type: "internal" }, portIds(request, config, "internal"), call.limits);
   // The device goes with its row, wherever it is.
-  later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
+  later(undo, call, async () => {
+    await removePorts(db, ({ name }) => name === port, {});
+    await waitTaken(db, call.limits);
+  });
   call.step("port added");
   moveLink(place.namespace, port, container, ifname, attachment.mtu);
   call.step("nic moved");

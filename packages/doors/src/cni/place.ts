@@ -68,8 +68,10 @@ export async function openPlace(place: SwitchPlace, signal: AbortSignal | undefi
       monitor: {
         Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config"],
         Bridge: ["name", "ports", "mirrors", "datapath_type", "external_ids"],
-        Port: ["name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "external_ids"],
+        Port: ["name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "qos", "external_ids"],
         Interface: ["name", "type", "options", "external_ids", "ofport", "error", "admin_state", "link_state"],
+        QoS: ["queues", "external_ids"],
+        Queue: ["external_ids"],
         Mirror: ["name", "select_src_port", "select_dst_port", "output_port", "external_ids"],
       },
     });

@@ -3,6 +3,7 @@ import { YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import { commitEdit, type NewInterface, type Switch, type SwitchEdit } from "@switchyard/vswitch";
 import type { Attachment } from "./attachment.ts";
+import { deleteShapers, insertShaper, policing } from "./bandwidth.ts";
 import { BRIDGE, CNI_OWNER, NIC, type OwnedPort } from "./marks.ts";
 
 export interface SwitchLimits {
@@ -28,9 +29,12 @@ export async function addPort(
   external: Record<string, string>,
   limits: SwitchLimits,
 ): Promise<void> {
-  const { vlan, ofportRequest, ifaceId } = attachment;
+  const { vlan, ofportRequest, ifaceId, bandwidth } = attachment;
+  const dpdk = link.type?.startsWith("dpdk") ?? false;
+  const policed = bandwidth?.egress !== undefined && (dpdk || !isUserspace(db, attachment));
   const wanted = {
     ...link,
+    ...(policed && bandwidth?.egress !== undefined ? policing(bandwidth.egress) : {}),
     ...(ofportRequest === undefined ? {} : { ofport_request: ofportRequest }),
     ...(ifaceId === undefined ? {} : { external_ids: new Map([["iface-id", ifaceId]]) }),
   };
@@ -43,7 +47,11 @@ export async function addPort(
   };
   await commitEdit(
     db,
-    (edit) => edit.addPort(bridgeOf(edit, attachment), link.name, columns, [wanted], NIC),
+    (edit) => {
+      const qos = bandwidth?.ingress === undefined ? undefined : insertShaper(edit, bandwidth.ingress, dpdk);
+      const shaped = qos === undefined ? columns : { ...columns, qos };
+      return edit.addPort(bridgeOf(edit, attachment), link.name, shaped, [wanted], NIC);
+    },
     options(limits),
   );
   const given = db.table("Interface").find({ name: link.name })?.ofport;
@@ -52,6 +60,11 @@ export async function addPort(
   throw new YardError("cni.ofport-taken", `port ${ofportRequest} of bridge ${attachment.bridge} is taken`, {
     hint: "leave ofport_request out, or choose another",
   });
+}
+
+/** Whether the bridge is one in userspace; what is made on request is. */
+export function isUserspace(db: Pick<Switch, "table">, { bridge }: Attachment): boolean {
+  return (db.table("Bridge").find({ name: bridge })?.datapath_type ?? "netdev") === "netdev";
 }
 
 function bridgeOf(edit: SwitchEdit, { bridge, createBridge }: Attachment): Uuid {
@@ -94,6 +107,7 @@ export async function removePorts(
         if (last) tx.mutate("Open_vSwitch", root, { bridges: { delete: [home._uuid] } });
         else tx.mutate("Bridge", home._uuid, { ports: { delete: leaving } });
       }
+      deleteShapers(db, tx, (port) => gone.has(port));
       tx.increment("Open_vSwitch", root, "next_cfg");
     },
     { timeout, ...(signal === undefined ? {} : { signal }) },
