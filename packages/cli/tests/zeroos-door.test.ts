@@ -62,13 +62,18 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "openssl", "python3
     for (const argv of [
       ["--zeroos", "localhost:1"],
       ["--zeroos", "127.0.0.1:70000"],
+      ["--zeroos", "70000"],
       ["--zeroos", "127.0.0.1:0", "--root", "x"],
       ["--zeroos", "127.0.0.1:0", "--tls-cert", "c.pem"],
       ["--zeroos", "127.0.0.1:0", "--password-file", "absent"],
     ])
       expect(await serve(...argv)).toMatchObject({ code: 2 });
     await using served = await serveYard(site, yard);
-    const taken = await serve("--zeroos", `127.0.0.1:${served.port}`);
-    expect(taken).toMatchObject({ code: 1, stderr: expect.stringContaining("[zeroos.not-listening]") });
+    // A port alone is one of the loopback's.
+    for (const address of [`127.0.0.1:${served.port}`, String(served.port)]) {
+      const taken = await serve("--zeroos", address);
+      expect(taken.code).toBe(1);
+      expect(taken.stderr).toMatch(new RegExp(`127.0.0.1:${served.port} .*\\[zeroos.not-listening\\]`));
+    }
   });
 });

@@ -16,8 +16,13 @@ import { repeated } from "../options.ts";
 import { needRoot, print, type Session, yardName } from "../session.ts";
 import { version } from "../version.ts";
 
+/** Where a Redis listens by default, for programs of this host. */
+const LOOPBACK = "127.0.0.1";
+const PORT = 6_379;
+
 interface Options {
-  readonly zeroos?: string;
+  /** True: without an address. */
+  readonly zeroos?: string | true;
   readonly root: readonly string[];
   readonly runtime: ContainerRuntime;
   readonly passwordFile?: string;
@@ -33,7 +38,10 @@ export function define(command: Command, session: Session): void {
         "Whoever may use such a server is as good as root: on the loopback that is root and the group yard,\n" +
         "on other addresses who knows the password (SWITCHYARD_ZEROOS_PASSWORD, or --password-file).",
     )
-    .option("--zeroos <address:port>", "the Python client of zero-os: containers and ovs commands over Redis")
+    .option(
+      "--zeroos [address:port]",
+      `the Python client of zero-os: containers, machines and ovs commands over Redis (default: ${LOOPBACK}:${PORT})`,
+    )
     .option("--root <url=image>", "image that stands for the root (flist) of that URL; * for all others", repeated, [])
     .addOption(
       new Option("--runtime <name>", "what containers are made with")
@@ -49,7 +57,7 @@ export function define(command: Command, session: Session): void {
   examples(
     command,
     [
-      "sudo yard serve --zeroos 127.0.0.1:6379 --root https://hub.gig.tech/gig-official-apps/ovs.flist=busybox",
+      "sudo yard serve --zeroos --root https://hub.gig.tech/gig-official-apps/ovs.flist=busybox",
       "Client('127.0.0.1', ssl=False) finds containers and Open vSwitch",
     ],
     [
@@ -61,11 +69,11 @@ export function define(command: Command, session: Session): void {
 
 async function serve(session: Session, yard: string, options: Options): Promise<void> {
   if (options.zeroos === undefined)
-    throw new YardError("usage.wrong", "there is nothing to serve", { hint: "give --zeroos 127.0.0.1:6379" });
-  const { host, port } = parseListen(options.zeroos);
+    throw new YardError("usage.wrong", "there is nothing to serve", { hint: "give --zeroos" });
+  const { host, port } = options.zeroos === true ? { host: LOOPBACK, port: PORT } : parseListen(options.zeroos);
   const tls = readTls(options);
   const password = readPassword(session, options.passwordFile);
-  needRoot(["-y", yard, "serve", "--zeroos", options.zeroos], "serving a yard");
+  needRoot(["-y", yard, "serve", "--zeroos", `${host}:${port}`], "serving a yard");
   await using stack = new AsyncDisposableStack();
   const live = stack.use(await openLiveYard(session, yard));
   const log = createLogger("zeroos", session.env.SWITCHYARD_LOG);
@@ -93,13 +101,13 @@ async function serve(session: Session, yard: string, options: Options): Promise<
   await Promise.race([stopped, live.died]);
 }
 
-/** `127.0.0.1:6379`, `[::1]:6379`. @throws YardError `usage.wrong` */
+/** `127.0.0.1:6379`, `[::1]:6379`, and `6379` on the loopback. @throws YardError `usage.wrong` */
 function parseListen(text: string): { readonly host: string; readonly port: number } {
-  const [, bracketed, plain, digits = ""] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? plain ?? "";
+  const [, bracketed, plain, digits = ""] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const host = digits === "" ? "" : (bracketed ?? plain ?? LOOPBACK);
   if (isIP(host) === 0 || Number(digits) > 65_535)
     throw new YardError("usage.wrong", `"${text}" is no address to serve on`, {
-      hint: "write an IP address and a port, such as 127.0.0.1:6379 or [::1]:6379",
+      hint: "write an IP address and a port, such as 127.0.0.1:6379 or [::1]:6379, or a port of the loopback's",
     });
   return { host, port: Number(digits) };
 }
