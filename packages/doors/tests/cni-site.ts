@@ -48,7 +48,7 @@ export interface CniSite extends AsyncDisposable {
   hostLocal(subnet: string, more?: Conf): Conf;
 }
 
-export interface CallOptions extends Partial<Pick<PluginCall, "type" | "step" | "timeout">> {
+export interface CallOptions extends Partial<Pick<PluginCall, "type" | "step" | "timeout" | "sysfs">> {
   readonly id?: string;
   readonly netns?: string;
   readonly ifname?: string;

@@ -5,6 +5,7 @@ import { shapeSender } from "./bandwidth.ts";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { addAddresses, forward } from "./delegate.ts";
+import { attachDevice } from "./device.ts";
 import { attachInternal } from "./internal.ts";
 import { findPort, portIds, portName } from "./marks.ts";
 import { address, addressing, deleteLink, makeVeth, refuseExisting, seenNic } from "./nic.ts";
@@ -63,6 +64,8 @@ async function attach(work: Work): Promise<Result> {
       return attachVeth(work);
     case "internal":
       return attachInternal(work);
+    case "device":
+      return attachDevice(work, attachment.way);
     case "vhostuser":
       return addVhostUser(work, attachment.way);
   }

@@ -30,13 +30,23 @@ export interface VhostUser {
   readonly permissions: number;
 }
 
+/** A device of the host's that the container gets. */
+export interface DeviceWay {
+  /** Its PCI address. */
+  readonly id: string;
+  /** The character device by which a virtual machine has it (vhost-vdpa); undefined: it is used as it is. */
+  readonly vdpa: string | undefined;
+}
+
 export type Way =
+  | ({ readonly kind: "device" } & DeviceWay)
   | { readonly kind: "veth" }
   | { readonly kind: "internal" }
   | ({ readonly kind: "vhostuser" } & VhostUser);
 
 export interface Attachment {
   readonly switch: SwitchChoice;
+  /** Empty: that of the device's card. */
   readonly bridge: string;
   /** Whether a bridge that is missing is made, in userspace. It goes with its last port. */
   readonly createBridge: boolean;

@@ -13,6 +13,8 @@ export interface Call {
   readonly placeOf: (choice: SwitchChoice) => SwitchPlace;
   /** @throws YardError `cni.switch-away` */
   readonly open: (place: SwitchPlace) => Promise<OpenedSwitch>;
+  /** Where the kernel tells of devices. */
+  readonly sysfs: string;
   /** Called after each step that a failure later on has to undo. */
   readonly step: (name: string) => void;
 }

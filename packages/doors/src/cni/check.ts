@@ -8,7 +8,7 @@ import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
 import { isRecord } from "./fields.ts";
-import { findPort, type OwnedPort } from "./marks.ts";
+import { DEVICE_LINK, findPort, type OwnedPort } from "./marks.ts";
 import { daemonRuns } from "./place.ts";
 import { containerNamespace, type Request } from "./request.ts";
 import type { Result } from "./result.ts";
@@ -34,11 +34,13 @@ export async function check(call: Call, request: Request, config: NetworkConfig)
     );
   const wrong: string[] = [];
   const home = homeOf(db, port);
-  if (home !== attachment.bridge) wrong.push(`it is on bridge ${home ?? "none"}, not ${attachment.bridge}`);
+  if (attachment.bridge !== "" && home !== attachment.bridge)
+    wrong.push(`it is on bridge ${home ?? "none"}, not ${attachment.bridge}`);
   if (port.network !== config.name) wrong.push(`it is of network ${port.network}, not ${config.name}`);
   wrong.push(...vlanDifferences(port, attachment.vlan));
   wrong.push(...(await linkDifferences(db, port)));
-  if (port.way === "veth" || port.way === "internal") wrong.push(...nicDifferences(container, request, previous));
+  const moved = port.way === "internal" || port.row.external_ids.has(DEVICE_LINK);
+  if (port.way === "veth" || moved) wrong.push(...nicDifferences(container, request, previous));
   if (wrong.length > 0) throw new YardError("cni.check-failed", `${request.ifname}: ${wrong.join("; ")}`);
 }
 
@@ -48,7 +50,7 @@ export async function status(call: Call, config: NetworkConfig): Promise<void> {
   await using opened = await call.open(place);
   const { db } = opened;
   const { bridge, createBridge } = config.attachment;
-  if (!createBridge && db.table("Bridge").find({ name: bridge }) === undefined)
+  if (bridge !== "" && !createBridge && db.table("Bridge").find({ name: bridge }) === undefined)
     throw new YardError("cni.no-bridge", `there is no bridge ${bridge}`, {
       hint: `add it: ovs-vsctl add-br ${bridge}`,
     });

@@ -30,6 +30,8 @@ export const codes = {
     "A plugin of the network failed; the message has its words. What those before it had made was taken back.",
   "cni.name-taken":
     "The folder has a program of that name which is none of ours, such as the plugin that ours stands for. `--force` puts ours in its place.",
+  "cni.no-device":
+    "`deviceID` names no virtual function of a network card of this host in the mode switchdev; the message says what is missing.",
   "cni.no-port":
     "A plugin for mirrors found no port of the nic that the plugin before it made, on the bridge that it names.",
   "cni.mirror-taken":

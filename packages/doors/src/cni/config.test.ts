@@ -65,9 +65,9 @@ describe("a configuration of ovs-cni", () => {
   });
 
   test("says what is not served", () => {
-    expect(refusal("ovs", { bridge: "br1", deviceID: "0000:01:00.1" })).toStartWith(
-      "cni.unsupported: deviceID is not served",
-    );
+    const runtimeConfig = { CNIDeviceInfoFile: "/nowhere" };
+    expect(refusal("ovs", { deviceID: "1" })).toStartWith('cni.bad-config: deviceID "1" is not a PCI address');
+    expect(refusal("ovs", { deviceID: "0000:01:00.1", runtimeConfig })).toContain("/nowhere cannot be read");
     expect(refusal("ovs", { bridge: "br1", interface_type: "dpdkvhostuser" })).toStartWith(
       "cni.unsupported: interface_type",
     );

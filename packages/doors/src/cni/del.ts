@@ -4,6 +4,7 @@ import { type Switch, waitTaken } from "@switchyard/vswitch";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
+import { returnDevice } from "./device.ts";
 import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
 import { deleteLink } from "./nic.ts";
 import type { OpenedSwitch, SwitchPlace } from "./place.ts";
@@ -61,6 +62,7 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
   if (ports.some(({ way }) => way === "internal")) await waitTaken(db, call.limits);
   for (const { row, way } of ports) if (way === "veth") deleteLink(place.namespace, row.name);
   for (const port of ports) {
+    returnDevice(place.namespace, port);
     const socket = socketOf(port);
     if (socket !== undefined) await removeSocket(call, port.row.name, socket);
   }

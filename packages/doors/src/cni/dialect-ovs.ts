@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Wishes } from "./arguments.ts";
 import type { Attachment } from "./attachment.ts";
-import { readBridge, readSwitch, unknownFields } from "./dialect.ts";
+import { readBridge, readDevice, readSwitch, unknownFields } from "./dialect.ts";
 import { Fields, isRecord } from "./fields.ts";
 import { readVlan } from "./vlan.ts";
 
@@ -17,11 +17,13 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
   const either = (name: string) => (config.has(name) || defaults === undefined ? config : defaults);
   const socket = either("socket_file");
   const type = config.choice("interface_type", ["system", "internal", "dpdkvhostuserclient", "dpdkvhostuser"]);
+  const device = readDevice(config);
+  const found = device !== undefined && !config.has("bridge");
   const attachment: Attachment = {
     switch: readSwitch(socket),
-    bridge: readBridge(config, wishes.ifaceId === undefined ? undefined : INTEGRATION),
+    bridge: found ? "" : readBridge(config, wishes.ifaceId === undefined ? undefined : INTEGRATION),
     createBridge: false,
-    way: { kind: type === "internal" ? "internal" : "veth" },
+    way: device ?? { kind: type === "internal" ? "internal" : "veth" },
     vlan: readVlan(config),
     mtu: either("mtu").integer("mtu", 0, 65_535) || undefined,
     ofportRequest: config.integer("ofport_request", 0, 65_279) || undefined,
@@ -33,8 +35,6 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
   // Nothing is polled for here, so these change nothing.
   for (const name of ["link_state_check_retries", "link_state_check_interval"])
     either(name).integer(name, 0, Number.MAX_SAFE_INTEGER);
-  if (config.string("deviceID") !== undefined)
-    config.unsupported("deviceID", "is not served (neither SR-IOV nor vDPA): leave it out, for a veth");
   if (type?.startsWith("dpdk"))
     config.unsupported(
       "interface_type",

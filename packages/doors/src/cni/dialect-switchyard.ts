@@ -2,7 +2,7 @@
 import type { Wishes } from "./arguments.ts";
 import type { Attachment, SwitchChoice, Way } from "./attachment.ts";
 import { readBandwidth } from "./bandwidth.ts";
-import { readBridge, readSwitch, unknownFields } from "./dialect.ts";
+import { readBridge, readDevice, readSwitch, unknownFields } from "./dialect.ts";
 import type { Fields } from "./fields.ts";
 import { readVlan } from "./vlan.ts";
 
@@ -21,15 +21,16 @@ export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
     type === "veth" || type === "internal"
       ? { kind: type }
       : { kind: "vhostuser", mode: type === "dpdkvhostuser" ? "server" : "client", name: undefined, ...socket };
+  const device = readDevice(config);
   const own = readBandwidth(config.object("bandwidth"));
   const bandwidth = wishes.bandwidth ?? own;
   if (type === "internal" && bandwidth !== undefined)
     config.unsupported("bandwidth", "is not served with interfaceType internal: the switch has no hold of the device");
   const attachment: Attachment = {
     switch: choose(config),
-    bridge: readBridge(config, undefined),
+    bridge: device !== undefined && !config.has("bridge") ? "" : readBridge(config, undefined),
     createBridge: config.boolean("createBridge") ?? false,
-    way,
+    way: device ?? way,
     vlan: readVlan(config),
     mtu: config.integer("mtu", 68, 65_535),
     ofportRequest: config.integer("ofport_request", 1, 65_279),

@@ -1,6 +1,7 @@
 /** What the dialects have in common. */
-import type { SwitchChoice } from "./attachment.ts";
-import type { Fields } from "./fields.ts";
+import { readFileSync } from "node:fs";
+import type { SwitchChoice, Way } from "./attachment.ts";
+import { Fields, isRecord } from "./fields.ts";
 
 /** What runtimes put into any configuration, and what belongs to the common part. */
 const COMMON_FIELDS = [
@@ -31,6 +32,32 @@ export function readBridge(config: Fields, byDefault: string | undefined, name =
   if (!/^[!-~]{1,15}$/.test(bridge) || /[/:%"'\\]/.test(bridge) || /^(\.\.?$|-)/.test(bridge))
     config.wrong(name, `"${bridge}" cannot be the name of a bridge`);
   return bridge;
+}
+
+/**
+ * `deviceID`, with what `runtimeConfig.CNIDeviceInfoFile` says of it (the Network Plumbing Group's device information
+ * specification).
+ */
+export function readDevice(config: Fields): Way | undefined {
+  const id = config.string("deviceID");
+  if (id === undefined) return undefined;
+  if (!/^[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i.test(id))
+    config.wrong("deviceID", `"${id}" is not a PCI address such as 0000:01:00.1`);
+  const file = config.object("runtimeConfig")?.string("CNIDeviceInfoFile");
+  const info = file === undefined ? undefined : readJson(config, file);
+  const vdpa = info?.string("type") === "vdpa" ? info.object("vdpa") : undefined;
+  if (vdpa !== undefined && vdpa.string("driver") !== "vhost")
+    config.unsupported("deviceID", "is a vDPA device with another driver than vhost, which is not served");
+  return { kind: "device", id: id.toLowerCase(), vdpa: vdpa?.string("path") };
+}
+
+function readJson({ problems }: Fields, file: string): Fields | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (isRecord(value)) return new Fields(value, file, problems);
+  } catch {}
+  problems.wrong.push(`${file} cannot be read as a JSON object`);
+  return undefined;
 }
 
 /** `socket_file`: the database's remote; the host's own switch by default. */

@@ -44,6 +44,7 @@ const numbers: Readonly<Record<string, number>> = {
   "cni.socket-taken": 108,
   "cni.mirror-taken": 109,
   "cni.no-port": 110,
+  "cni.no-device": 111,
 };
 
 const NOT_AVAILABLE = 50;

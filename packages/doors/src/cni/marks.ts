@@ -14,17 +14,20 @@ export const MIRROR = "mirror";
 const CONTAINER = "cni-container";
 const INTERFACE = "cni-interface";
 const NETWORK = "cni-network";
-const NETNS = "cni-netns";
+export const NETNS = "cni-netns";
 const POD = "cni-pod-uid";
 const BOOT = "cni-boot";
 const WAY = "cni-way";
+/** The PCI address of a device, and what its link is called on the host. */
+export const DEVICE = "cni-device";
+export const DEVICE_LINK = "cni-device-link";
 /** The path of a vhost-user socket. */
 export const SOCKET = "cni-socket";
 
 /** What a port's device is: one end of a veth, the switch's own, a socket, or somebody else's that was only attached. */
 export type PortWay = (typeof WAYS)[number];
 
-const WAYS = ["veth", "internal", "vhostuser", "given"] as const;
+const WAYS = ["veth", "internal", "vhostuser", "device", "given"] as const;
 
 /** A port of ours, read back. */
 export interface OwnedPort {

@@ -37,7 +37,7 @@ describe("the plugin", () => {
       [1, "CHECK", whole, conf({ cniVersion: "0.3.1" })],
       [1, "GC", whole, conf({ cniVersion: "1.0.0" })],
       [1, "STATUS", whole, conf({ cniVersion: "1.0.0" })],
-      [2, "ADD", whole, conf({ deviceID: "0000:01:00.1" })],
+      [2, "ADD", whole, conf({ interface_type: "dpdkvhostuser" })],
       [3, "ADD", whole, conf()],
       [4, "ADD", some, conf()],
       [4, "EAT", whole, conf()],

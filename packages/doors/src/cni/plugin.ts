@@ -29,6 +29,8 @@ export interface PluginCall {
   readonly open?: (place: SwitchPlace) => Promise<OpenedSwitch>;
   /** Milliseconds that the switch may take; 20,000 by default. */
   readonly timeout?: number;
+  /** `/sys`, where nobody says otherwise. */
+  readonly sysfs?: string;
   /** Called after each step of ADD; what it throws is undone as any failure is. */
   readonly step?: (name: string) => void;
 }
@@ -74,6 +76,7 @@ async function answer(options: PluginCall, input: string): Promise<string> {
     limits,
     placeOf: options.placeOf ?? ((choice) => placeOf(choice, env)),
     open: open ?? ((at) => openForCall(at, signal)),
+    sysfs: options.sysfs ?? "/sys",
     step: step ?? (() => {}),
   };
   const mirrors = config.mirroring !== undefined;
