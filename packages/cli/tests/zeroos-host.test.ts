@@ -42,7 +42,7 @@ describe.skipIf(!requires(...needs, "python3-redis"))("a program written for zer
     await tryRun(["ip", "netns", "delete", world]);
     await served[Symbol.asyncDispose]();
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(`${yard}|${device}`) });
+    await expectSameMachine(before, { ours: new RegExp(`${yard}|${yard.replace("-", "_")}|${device}`) });
   });
 
   test("makes bridges, with addresses, leases and members", () =>
