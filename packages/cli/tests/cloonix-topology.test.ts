@@ -26,6 +26,7 @@ cloonix_cli NET add lan wan 0 lan1.0.1
 cloonix_cli NET add lan wan 1 right
 cloonix_cli NET add lan out 0 right
 cloonix_cli NET add lan vm 1 right
+cloonix_cli NET cnf lan right rstp
 cloonix_cli NET cnf a2b wan 'dir=0 cmd=delay val=20'
 cloonix_cli NET cnf a2b wan 'dir=0 cmd=loss val=0.5'
 cloonix_cli NET cnf a2b wan 'dir=1 cmd=rate val=1000'

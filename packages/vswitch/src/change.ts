@@ -92,6 +92,7 @@ export class ChangeWriter {
     const wanted = bridgeColumns(state);
     const differs =
       row.datapath_type !== wanted.datapath_type ||
+      row.rstp_enable !== wanted.rstp_enable ||
       !sameMap(row.other_config, wanted.other_config) ||
       !sameSet(row.flood_vlans, wanted.flood_vlans);
     if (differs) {

@@ -29,11 +29,13 @@ export function bridgeColumns(state: BridgeState): {
   datapath_type: string;
   other_config: Readonly<Record<string, string>>;
   flood_vlans: readonly number[];
+  rstp_enable: boolean;
 } {
   return {
     datapath_type: state.datapath,
     other_config: state.otherConfig,
     flood_vlans: state.hub ? [HUB.vlan] : [],
+    rstp_enable: state.rstp ?? false,
   };
 }
 

@@ -57,6 +57,7 @@ function bridgeState(bridge: BridgeRow, hub: boolean): BridgeState {
     datapath: bridge.datapath_type === "" ? "system" : bridge.datapath_type,
     otherConfig: Object.fromEntries(bridge.other_config),
     hub,
+    ...(bridge.rstp_enable ? { rstp: true } : {}),
     purpose: bridge.external_ids.get(PURPOSE) ?? "",
   };
 }

@@ -16,7 +16,16 @@ export function openSwitch(remote: string, options: WaitOptions = {}): Promise<S
     ...options,
     monitor: {
       Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config", "external_ids", "ovs_version"],
-      Bridge: ["name", "ports", "mirrors", "datapath_type", "other_config", "external_ids", "flood_vlans"],
+      Bridge: [
+        "name",
+        "ports",
+        "mirrors",
+        "datapath_type",
+        "other_config",
+        "external_ids",
+        "flood_vlans",
+        "rstp_enable",
+      ],
       Port: ["name", "interfaces", "tag", "trunks", "vlan_mode", "protected", "qos", "other_config", "external_ids"],
       Interface: [
         "name",

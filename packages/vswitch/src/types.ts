@@ -15,6 +15,8 @@ export interface BridgeState {
    * of `otherConfig` those of LLDP, LACP and STP pass, too.
    */
   readonly hub: boolean;
+  /** Whether it keeps frames from going round by the Rapid Spanning Tree Protocol (IEEE 802.1D-2004). */
+  readonly rstp?: true;
   /** What it is for, written to external_ids beside the owner. */
   readonly purpose: string;
 }

@@ -21,12 +21,14 @@ interface Wanted {
   readonly mirrors: ReadonlyMap<string, MirrorState>;
 }
 
-const bridge: fc.Arbitrary<BridgeState> = fc.record({
-  datapath: fc.constantFrom("system", "netdev"),
-  otherConfig: fc.dictionary(fc.constantFrom("forward-bpdu", "mac-aging-time"), fc.constantFrom("true", "60")),
-  hub: fc.constant(false),
-  purpose: fc.string({ maxLength: 8 }),
-});
+const bridge: fc.Arbitrary<BridgeState> = fc
+  .record({
+    datapath: fc.constantFrom("system", "netdev"),
+    otherConfig: fc.dictionary(fc.constantFrom("forward-bpdu", "mac-aging-time"), fc.constantFrom("true", "60")),
+    hub: fc.constant(false),
+    purpose: fc.string({ maxLength: 8 }),
+  })
+  .chain((state) => fc.constantFrom<BridgeState[]>(state, { ...state, rstp: true }));
 const port = (name: string, bridges: readonly string[]): fc.Arbitrary<[string, PortState]> =>
   fc
     .record({

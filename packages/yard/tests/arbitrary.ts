@@ -397,7 +397,11 @@ function damage(state: State, unlucky: () => boolean): State {
     const devices = new Set(nics.map((nic) => nic.name));
     namespaces.set(name, { ...it, routes: it.routes.filter((route) => devices.has(route.split(" dev ")[1] ?? "")) });
   }
-  const bridges = keep(state.bridges, (it) => (unlucky() ? { ...it, datapath: "other" } : it));
+  const bridges = keep(state.bridges, (it) => ({
+    ...it,
+    ...(unlucky() ? { datapath: "other" } : {}),
+    ...(unlucky() ? { rstp: true as const } : {}),
+  }));
   const ports = new Map(
     [...keep(state.ports, (it) => (unlucky() ? { ...it, tag: 99 } : it))].filter(([, port]) =>
       bridges.has(port.bridge),

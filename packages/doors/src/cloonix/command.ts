@@ -35,6 +35,7 @@ export type CloonixCommand =
       /** As a lab file has it. */
       readonly value: string;
     }
+  | { readonly do: "rstp"; readonly lan: string; readonly on: boolean }
   | { readonly do: "impairment"; readonly name: string }
   | { readonly do: "lease"; readonly nat: string; readonly node: string }
   | { readonly do: "list" | "dump" }

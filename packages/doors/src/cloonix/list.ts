@@ -40,12 +40,15 @@ export function listLines(rows: Rows, listing: Listing): string[] {
     for (const set of [...settingWords(name, 0, forward), ...settingWords(name, 1, backward)])
       impaired.push(command("cnf", "a2b", ...set));
   }
+  const settled = rows.networks.flatMap((it) =>
+    it.type === "lan" && it.rstp ? [command("cnf", "lan", it.name, "rstp")] : [],
+  );
   const joined = new Set(rows.nodes.flatMap(({ nics }) => nics.flatMap(({ network }) => network ?? [])));
   for (const { name, type, cidr } of rows.networks)
     if (type !== "lan" || cidr.length > 0 || !joined.has(name))
       comments.push(`# the network ${name}, of type ${type}, is more than these commands can say`);
   for (const { name } of rows.links) comments.push(`# the link ${name} cannot be made by these commands`);
-  return [...items, ...lans, ...impaired, ...spied, ...comments];
+  return [...items, ...lans, ...settled, ...impaired, ...spied, ...comments];
 }
 
 /** Whether the words make the very same node. */

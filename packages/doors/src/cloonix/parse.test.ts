@@ -78,6 +78,8 @@ describe("a command of cloonix's", () => {
     expect(parse("del sat a")).toEqual({ do: "delete", name: "a", item: undefined });
     expect(parse("del kvm a")).toEqual({ do: "delete", name: "a", item: "kvm" });
     expect(parse("cnf nat n whatip=vm")).toEqual({ do: "lease", nat: "n", node: "vm" });
+    expect(parse("cnf lan l rstp")).toEqual({ do: "rstp", lan: "l", on: true });
+    expect(parse("cnf lan l rstp 0")).toEqual({ do: "rstp", lan: "l", on: false });
     expect(parse("sav vm copy.qcow2")).toEqual({ do: "yard", argv: ["save", "vm", "copy.qcow2"] });
     expect(parse("add c2c far fido")).toMatchObject({ node: { kind: "c2c", yard: "cloonix-fido", nics: ["none"] } });
   });
@@ -104,12 +106,7 @@ describe("a command of cloonix's", () => {
 
   test.each([
     ...["add kvm x ram=64 cpu=1 i --vwifi=1", "add kvm x ram=64 cpu=1 i --with_pxe", "add cru x i --persistent"],
-    ...[
-      "cnf lay stop",
-      "cnf lan l rstp",
-      "cnf a2b w dir=0 cmd=bsize val=1",
-      "cnf a2b w 'dir=0 replace_ipsrc a with b'",
-    ],
+    ...["cnf lay stop", "cnf a2b w dir=0 cmd=bsize val=1", "cnf a2b w 'dir=0 replace_ipsrc a with b'"],
     ...["lay", "evt", "hop"],
   ])("is told to be left out: %s", (line) => {
     expect(refusal(line)).toBe("cloonix.left-out");

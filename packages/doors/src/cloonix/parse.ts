@@ -105,8 +105,13 @@ function parseConfigure(words: Words): CloonixCommand {
       words.end();
       return { do: "yard", argv: ["vm", "reset", name] };
     }
-    case "lan":
-      throw words.leftOut("rstp", "cloonix_ovs NET set Bridge _b_LAN rstp_enable=true, until the net ends");
+    case "lan": {
+      const lan = words.take("<lan>");
+      words.oneOf(["rstp"], "rstp");
+      const [on = "1", more] = words.rest();
+      if ((on !== "0" && on !== "1") || more !== undefined) throw words.wrong(`"${more ?? on}" is neither 0 nor 1`);
+      return { do: "rstp", lan, on: on === "1" };
+    }
     case "c2c":
       throw words.leftOut("mac_mangle", "a nic has the MAC that --mac_addr= gives it");
     case "cnt":

@@ -12,6 +12,7 @@ import {
   type Scope,
   type Store,
   setImpair,
+  setRstp,
   spyNic,
 } from "@switchyard/yard/store";
 import type { Addition, CloonixCommand, Place } from "./command.ts";
@@ -85,6 +86,11 @@ export async function runCommand(
     case "impair":
       await impair(command, ground);
       return [`OK ${command.name}`];
+    case "rstp": {
+      const { lan, on } = command;
+      await ground.commit(`cnf lan ${lan}`, () => setRstp(store, lan, on), { networks: [lan] });
+      return [`OK ${lan}`];
+    }
     case "impairment":
       return impairment(command.name, ground);
     case "lease":

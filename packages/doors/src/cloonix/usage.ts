@@ -17,6 +17,7 @@ cloonix_cli <net> <command>:
   del sat <name>                      delete an item of any kind
   snf <item> <num> 0|1                spy on an interface, or no longer
   cnf a2b <name> ["dir=0|1 cmd=delay|jitter|loss|duplicate|reorder|corrupt|rate|qsize val=<n>"]
+  cnf lan <lan> rstp [0|1]            the Rapid Spanning Tree Protocol, for lans in a ring
   cnf nat <nat> whatip=<vm>           the address that it has given
   cnf kvm reboot <vm>
   sav <vm> <file>                     copy its disk to an image that stands for itself

@@ -16,7 +16,7 @@ import type {
 } from "./state.ts";
 
 export function sameBridge(a: BridgeState, b: BridgeState): boolean {
-  return a.datapath === b.datapath && a.hub === b.hub && sameRecord(a.otherConfig, b.otherConfig);
+  return a.datapath === b.datapath && a.hub === b.hub && a.rstp === b.rstp && sameRecord(a.otherConfig, b.otherConfig);
 }
 
 /** @param a the desired one */

@@ -107,7 +107,10 @@ export function addNetwork(network: NetworkEntry, networks: Networks, facts: Hos
   const bridge = networkBridge(network);
   const blocked = obstacle(network, networks.values(), facts) !== undefined;
   if (network.type !== "bridge")
-    into.bridges.set(bridge, { datapath: facts.datapath, otherConfig: {}, hub: false, purpose });
+    into.bridges.set(bridge, {
+      ...{ datapath: facts.datapath, otherConfig: {}, hub: false, purpose },
+      ...(network.type === "lan" && network.rstp ? { rstp: true } : {}),
+    });
   switch (network.type) {
     case "bridge":
       if (network.addresses !== undefined)

@@ -13,7 +13,7 @@ const VXLAN_PORT = 4789;
 
 /** The keys of each type beside those that all have. */
 const KEYS = {
-  lan: [],
+  lan: ["rstp"],
   nat: [],
   bridge: ["bridge"],
   macvlan: ["parent"],
@@ -30,6 +30,7 @@ export function readMaking(name: string, written: NetworkFile, reading: Reading)
   refuseOthers(name, type, written, reading);
   switch (type) {
     case "lan":
+      return { type, ...(written.rstp ? { rstp: true } : {}) };
     case "nat":
       return { type };
     case "bridge":
@@ -66,6 +67,7 @@ const DENIED: Readonly<Record<string, readonly NetworkType[]>> = {
   guest: ["macvlan", "passthrough", "zerotier"],
   a2b: ["macvlan", "passthrough", "zerotier"],
   tap: ["macvlan", "passthrough", "zerotier"],
+  nat: ["macvlan", "passthrough", "zerotier"],
   c2c: ["macvlan", "passthrough", "zerotier"],
   phy: ["macvlan", "passthrough", "zerotier"],
 };
@@ -82,6 +84,7 @@ export function nicDenial(kind: string, type: NetworkType, holder: string): Yard
 export function makingOf(network: NetworkMaking): NetworkMaking {
   switch (network.type) {
     case "lan":
+      return { type: network.type, ...(network.rstp ? { rstp: true } : {}) };
     case "nat":
       return { type: network.type };
     case "bridge":

@@ -34,6 +34,11 @@ export const networkMappingSchema = z
         examples: ["vxbackend"],
       },
     ).optional(),
+    rstp: field(
+      z.boolean(),
+      "`lan`: whether it speaks the Rapid Spanning Tree Protocol, by which lans that are joined in a ring do without one of the ways.",
+      { default: false },
+    ).optional(),
     nwid: field(text, "`zerotier`: the number of the network, 16 hexadecimal digits.", {
       otherwise: "needed for `zerotier`",
       examples: ["8056c2e21c000001"],

@@ -19,7 +19,11 @@ export interface Lab {
 /** How a network is made: its type and the keys that only that type has. */
 export type NetworkMaking =
   /** A bridge of its own. */
-  | { readonly type: "lan" }
+  | {
+      readonly type: "lan";
+      /** Whether it may be part of a ring: it speaks the Rapid Spanning Tree Protocol. */
+      readonly rstp?: true;
+    }
   /** As `lan`, with the host as its way out: what leaves by there has the host's address. */
   | { readonly type: "nat" }
   /** A bridge that somebody else made, of the switch or the kernel's own, or that the yard made by command. */

@@ -19,6 +19,7 @@ export const storeCodes = {
   "network.name-taken": "A network of that name exists that is not this one. Choose another name, or another yard.",
   "network.no-subnet": "All subnets that a nat network would choose from are in use. Give it a cidr.",
   "network.unknown": "The yard has no network of that name. `yard ps` lists what there is.",
+  "network.not-lan": "Only a lan is a learning switch of its own, which can speak the Rapid Spanning Tree Protocol.",
   "nic.ip-taken": "Another nic, or the gateway, has that address on the network. Give one of them another, or none.",
   "nic.mac-taken": "Another nic has that MAC on the network. Give one of them another, or none to have it derived.",
   "nic.passthrough-taken":

@@ -7,6 +7,7 @@ import type { NetworkRow } from "./switchyard.gen.ts";
 export function makingOptions(making: NetworkMaking): ReadonlyMap<string, string> {
   switch (making.type) {
     case "lan":
+      return options({ rstp: making.rstp ? "true" : undefined });
     case "nat":
       return options({});
     case "bridge":
@@ -40,6 +41,7 @@ export function parseMaking({ name, type, options }: Pick<NetworkRow, "name" | "
   };
   switch (type) {
     case "lan":
+      return { type, ...(options.get("rstp") === "true" ? { rstp: true } : {}) };
     case "nat":
       return { type };
     case "bridge": {

@@ -29,7 +29,7 @@ export type { Place } from "./draft.ts";
 export { failureErrors } from "./failures.ts";
 export * from "./foreign.ts";
 export { checkHost, hostSubnets } from "./host-subnets.ts";
-export { clearYard, plugNic } from "./plug.ts";
+export { clearYard, plugNic, setRstp } from "./plug.ts";
 export * from "./rows.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";

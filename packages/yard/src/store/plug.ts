@@ -1,11 +1,12 @@
 /** Nics plugged into lans and out of them, as cables are: the nic stays, and the lan is there while somebody is on it. */
-import { parseCidr, parseMac, YardError } from "@switchyard/base";
+import { parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
 import type { NetworkSpec, NicSpec } from "../model/types.ts";
 import type { ChangeOptions } from "./change.ts";
 import { type Commanded, command, ownRow } from "./command.ts";
 import { parseNicConfig } from "./config.ts";
 import type { Place } from "./draft.ts";
 import { PLUGGED } from "./implied.ts";
+import { parseMaking } from "./making.ts";
 import type { Store } from "./store.ts";
 import type { NicRow } from "./switchyard.gen.ts";
 
@@ -67,6 +68,28 @@ function specOf(row: NicRow, addressed: boolean): NicSpec {
     trunks: [...row.trunks],
     spy: row.spy,
   };
+}
+
+/**
+ * Has a lan speak the Rapid Spanning Tree Protocol, or no longer.
+ *
+ * @throws YardError `network.unknown`, `network.not-lan`
+ */
+export function setRstp(store: Store, network: string, on: boolean, options?: ChangeOptions): Promise<Commanded> {
+  return command(store, `rstp of ${network}`, undefined, options, (change) => {
+    const table = store.db.table("Network");
+    const row = table.find({ name: network });
+    if (row === undefined) throw new YardError("network.unknown", `the yard has no network ${network}`);
+    const { name, mtu } = row;
+    const making = parseMaking(row);
+    if (making.type !== "lan") throw new YardError("network.not-lan", `the network ${name} is a ${making.type}`);
+    const common = { name, mtu, cidr: [...row.cidr].map(parseCidr), gateway: [...row.gateway].map(parseIp) };
+    change.networks.write({ ...common, type: "lan", ...(on ? { rstp: true } : {}) }, row, row.lab);
+    return (undo) => {
+      const now = table.get(row._uuid);
+      if (now !== undefined) undo.networks.write({ ...common, ...making }, now, now.lab);
+    };
+  });
 }
 
 /**
