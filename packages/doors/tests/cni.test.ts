@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CniSite, type Conf, cniSite, PLUGINS } from "./cni-site.ts";
@@ -250,6 +251,52 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     expect((await site.call("GC", { ...network, "cni.dev/valid-attachments": [] })).code).toBe(0);
     await run(["ip", "-n", site.sw.namespace, "link", "delete", c ?? ""]);
     expect(await site.everything()).toEqual(clean);
+  });
+
+  test("collects at the next ADD a port whose nic went with its namespace, and no other", async () => {
+    const [a] = (await site.call("ADD", conf(), one())).json.interfaces;
+    const [b] = (await site.call("ADD", conf(), two())).json.interfaces;
+    await run(["ip", "netns", "delete", space(c1)]);
+    await site.sw.db.waitFor((db) => db.table("Interface").find({ name: a.name })?.link_state !== "up", {
+      timeout: 5_000,
+    });
+    expect((await site.call("ADD", conf(), { ...two(), ifname: "eth1" })).code).toBe(0);
+    expect([a, b].map(({ name }) => port(name) !== undefined)).toEqual([false, true]);
+    await site.call("DEL", conf(), { ...two(), ifname: "eth1" });
+  });
+
+  test("gives routes with what an IPAM plugin of CNI 1.1.0 says of them", async () => {
+    const answer = {
+      cniVersion: "1.1.0",
+      ips: [{ address: "10.77.0.5/24" }],
+      routes: [{ dst: "10.9.0.0/16", gw: "10.77.0.1", mtu: 1400, advmss: 1360, table: 100, scope: 0, priority: 7 }],
+    };
+    await run(["mkdir", "-p", `${site.folder}/bin`]);
+    // A stand-in: Debian's plugins know CNI up to 1.0.0.
+    writeFileSync(
+      `${site.folder}/bin/ipam11`,
+      `#!/bin/sh\n[ $CNI_COMMAND != ADD ] || echo '${JSON.stringify(answer)}'\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    const network = conf({ cniVersion: "1.1.0", ipam: { type: "ipam11" } });
+    const env = { CNI_PATH: `${site.folder}/bin` };
+    const { json, code } = await site.call("ADD", network, { ...one(), env });
+    expect(code).toBe(0);
+    expect<unknown>(json).toMatchObject({ cniVersion: "1.1.0", routes: answer.routes });
+    const routes = await site.ip(c1, "route", "show", "table", "100");
+    expect(routes).toEqual([
+      expect.objectContaining({
+        dst: "10.9.0.0/16",
+        gateway: "10.77.0.1",
+        metric: 7,
+        metrics: [{ mtu: 1400, advmss: 1360 }],
+      }),
+    ]);
+    expect((await site.call("CHECK", { ...network, prevResult: json }, { ...one(), env })).json).toBeUndefined();
+    expect((await site.call("GC", { ...network, "cni.dev/valid-attachments": [] }, { env })).code).toBe(0);
+    await run(["rm", "-r", `${site.folder}/bin`]);
   });
 
   test("tells by STATUS whether a nic could be made", async () => {

@@ -102,8 +102,8 @@ async function attachVeth(work: Work): Promise<Result> {
   call.step("port added");
   const addresses = await given;
   if (addresses !== undefined) {
-    const { ops, mac } = addressing(addresses, request.ifname);
-    address(container, request.ifname, attachment.mac === undefined ? mac : undefined, ops);
+    const wanted = addressing(addresses, request.ifname);
+    address(container, request.ifname, attachment.mac === undefined ? wanted.mac : undefined, wanted);
   }
   const { egress } = attachment.bandwidth ?? {};
   if (egress !== undefined && isUserspace(db, attachment)) await shapeSender(request.netns, request.ifname, egress);

@@ -50,7 +50,7 @@ export async function attachDevice(work: Work, { id, vdpa }: DeviceWay): Promise
   later(undo, call, () => giveBack(place.namespace, container, ifname, link));
   moveLink(place.namespace, link, container, ifname, mtu);
   call.step("device moved");
-  address(container, ifname, mac, wanted?.ops ?? []);
+  address(container, ifname, mac, wanted);
   const seen = seenNic(container, ifname);
   return { interfaces: [{ name: port }, { name: ifname, mac: seen.mac, mtu: seen.mtu, ...told }], ips, ...rest };
 }

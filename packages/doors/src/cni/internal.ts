@@ -28,7 +28,7 @@ export async function attachInternal({ call, request, config, place, db, undo, g
   call.step("nic moved");
   const addresses = await given;
   const wanted = addresses === undefined ? undefined : addressing(addresses, ifname);
-  address(container, ifname, attachment.mac ?? wanted?.mac, wanted?.ops ?? []);
+  address(container, ifname, attachment.mac ?? wanted?.mac, wanted);
   const { mac, mtu } = seenNic(container, ifname);
   return {
     interfaces: [{ name: ifname, mac, mtu, sandbox: netns }],

@@ -23,10 +23,13 @@ describe("what IPAM gave", () => {
     expect<string | undefined>(mac).toBe("0a:58:0a:01:00:02");
   });
 
-  test("is refused where a route has what the kernel is not told", () => {
-    const routes = [{ dst: "10.9.0.0/16", mtu: 1400 }];
-    expect(() => addressing({ ...none, routes }, "eth0")).toThrow(
-      "the route to 10.9.0.0/16 has mtu, which is not served",
-    );
+  test("has routes with what only CNI 1.1.0 says of them", () => {
+    const routes = [{ dst: "10.9.0.0/16", gw: "10.1.0.9", mtu: 1400, advmss: 1360, table: 100, scope: 0, priority: 7 }];
+    expect(addressing({ ...none, routes }, "eth0")).toMatchObject({
+      ops: [],
+      special: [
+        "-4 route add 10.9.0.0/16 dev eth0 via 10.1.0.9 metric 7 table 100 scope 0 mtu 1400 advmss 1360".split(" "),
+      ],
+    });
   });
 });

@@ -1,14 +1,26 @@
 /** A container's nic in the kernel: a veth, its addresses and routes. */
-import { contains, family, ipBytes, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
+import { spawnSync } from "node:child_process";
+import {
+  childEnvironment,
+  contains,
+  family,
+  type Ip,
+  ipBytes,
+  type Mac,
+  parseCidr,
+  parseIp,
+  parseMac,
+  YardError,
+} from "@switchyard/base";
 import {
   applyLinks,
+  inNamespace,
   type LinkFailure,
   type LinkOp,
   type NamespaceRef,
-  type Route,
   viewNamespace,
 } from "@switchyard/linux";
-import type { Result } from "./result.ts";
+import type { Result, ResultRoute } from "./result.ts";
 
 /** What both ends shall be. */
 export interface VethWish {
@@ -32,6 +44,8 @@ export interface NicSeen {
 /** What IPAM gave, in the kernel's terms. */
 export interface Addressing {
   readonly ops: readonly LinkOp[];
+  /** Routes that are more than those, after them: arguments of ip(8). */
+  readonly special: readonly (readonly string[])[];
   /** What the first address says that the MAC shall be, for who asked for none. */
   readonly mac: Mac | undefined;
 }
@@ -78,10 +92,21 @@ export function makeVeth(home: NamespaceRef, container: NamespaceRef, wish: Veth
  *
  * @throws YardError `cni.link-failed`
  */
-export function address(container: NamespaceRef, ifname: string, mac: Mac | undefined, ops: readonly LinkOp[]): void {
+export function address(
+  container: NamespaceRef,
+  ifname: string,
+  mac: Mac | undefined,
+  { ops, special }: Pick<Addressing, "ops" | "special"> = { ops: [], special: [] },
+): void {
   const up: LinkOp = { op: "set", name: ifname, up: true, ...(mac === undefined ? {} : { mac }) };
   const [failure] = applyLinks([{ namespace: container, ops: [up, ...ops] }]);
   if (failure !== undefined) throw linkFailed(failure);
+  for (const argv of special) {
+    const { status, stderr } = inNamespace(container, () =>
+      spawnSync("ip", argv, { encoding: "utf8", env: childEnvironment() }),
+    );
+    if (status !== 0) throw new YardError("cni.link-failed", `ip ${argv.join(" ")}: ${stderr.trim()}`);
+  }
 }
 
 /** Moves a link to the container, where it has another name. @throws YardError `cni.link-failed` */
@@ -128,36 +153,53 @@ function randomMac(): Mac {
 /**
  * Addresses and routes of a result for an interface.
  *
- * @throws YardError `cni.unsupported` for what of a route the kernel is not told here; those of base's addresses
+ * @throws those of base's addresses
  */
 export function addressing(result: Result, ifname: string): Addressing {
   const addresses = result.ips.map(({ address }) => parseCidr(address));
   const gateways = result.ips.flatMap(({ gateway }) => (gateway === undefined ? [] : [parseIp(gateway)]));
-  const routes = result.routes.map((route): Route => {
-    for (const field of ["mtu", "advmss", "table", "scope"] as const)
-      if (route[field] !== undefined)
-        throw new YardError("cni.unsupported", `the route to ${route.dst} has ${field}, which is not served`);
+  const routes = result.routes.map((route) => {
     const dst = parseCidr(route.dst);
     const version = family(dst);
     // As the reference plugins have it: a route without a router goes by the one of its addresses, if there is one.
     const via = route.gw === undefined ? gateways.find((one) => family(one) === version) : parseIp(route.gw);
-    return {
-      to: dst.endsWith("/0") ? (version === 4 ? "default4" : "default6") : dst,
-      dev: ifname,
-      ...(via === undefined ? {} : { via }),
-      ...(route.priority === undefined ? {} : { metric: route.priority }),
-    };
+    return { ...route, dst, version, via };
   });
   // One whose router is reached by another route comes after that.
-  const near = ({ via }: Route) => via === undefined || addresses.some((cidr) => contains(cidr, via));
+  const near = ({ via }: { via: Ip | undefined }) => via === undefined || addresses.some((cidr) => contains(cidr, via));
   const ordered = [...routes.filter(near), ...routes.filter((route) => !near(route))];
   return {
     ops: [
       ...addresses.map((address): LinkOp => ({ op: "address-add", name: ifname, address })),
-      ...ordered.map((route): LinkOp => ({ op: "route-add", route })),
+      ...ordered
+        .filter((route) => !isSpecial(route))
+        .map(({ dst, version, via, priority }): LinkOp => {
+          const to = dst.endsWith("/0") ? (version === 4 ? "default4" : "default6") : dst;
+          const rest = {
+            ...(via === undefined ? {} : { via }),
+            ...(priority === undefined ? {} : { metric: priority }),
+          };
+          return { op: "route-add", route: { to, dev: ifname, ...rest } };
+        }),
     ],
+    special: ordered.filter(isSpecial).map(({ dst, version, via, ...route }) => {
+      const words = [
+        ...(via === undefined ? [] : ["via", via]),
+        ...(route.priority === undefined ? [] : ["metric", `${route.priority}`]),
+        ...(route.table === undefined ? [] : ["table", `${route.table}`]),
+        ...(route.scope === undefined ? [] : ["scope", `${route.scope}`]),
+        ...(route.mtu === undefined ? [] : ["mtu", `${route.mtu}`]),
+        ...(route.advmss === undefined ? [] : ["advmss", `${route.advmss}`]),
+      ];
+      return [`-${version}`, "route", "add", dst, "dev", ifname, ...words];
+    }),
     mac: macOf(result),
   };
+}
+
+/** What CNI 1.1.0 can say of a route, and few networks do. */
+function isSpecial({ mtu, advmss, table, scope }: ResultRoute): boolean {
+  return [mtu, advmss, table, scope].some((value) => value !== undefined);
 }
 
 /** `0a:58` and the IPv4 address, or the beginning of a hash of the IPv6 one: a new container at an old address is no news to others' ARP caches. */

@@ -11,16 +11,19 @@ import { removePorts, type SwitchLimits } from "./rows.ts";
  */
 export async function sweep(db: Switch, home: NamespaceRef, limits: SwitchLimits): Promise<void> {
   const owned = ownedPorts(db);
-  // Only what the switch complains of is looked for: an ADD that goes on has its device before its row.
-  const broken = owned.filter(({ row, way, dead }) => !dead && way === "veth" && fails(db, row));
-  const links = broken.length === 0 ? undefined : viewNamespace(home).links;
+  // Only what the switch has no link of is looked for: an ADD that goes on has its device before its row.
+  const suspects = owned.filter(({ row, way, dead }) => !dead && way === "veth" && isDown(db, row));
+  const links = suspects.length === 0 ? undefined : viewNamespace(home).links;
   const gone = new Set([
     ...owned.filter(({ dead }) => dead).map(({ row }) => row._uuid),
-    ...broken.filter(({ row }) => links?.has(row.name) === false).map(({ row }) => row._uuid),
+    ...suspects.filter(({ row }) => links?.has(row.name) === false).map(({ row }) => row._uuid),
   ]);
   if (gone.size > 0) await removePorts(db, ({ _uuid }) => gone.has(_uuid), limits);
 }
 
-function fails(db: Switch, { interfaces }: PortRow): boolean {
-  return [...interfaces].some((uuid) => db.table("Interface").get(uuid)?.error !== undefined);
+function isDown(db: Switch, { interfaces }: PortRow): boolean {
+  return [...interfaces].some((uuid) => {
+    const { error, link_state } = db.table("Interface").get(uuid) ?? {};
+    return error !== undefined || link_state !== "up";
+  });
 }
