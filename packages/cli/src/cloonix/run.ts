@@ -4,6 +4,7 @@ import { childEnvironment, YardError } from "@switchyard/base";
 import {
   type CloonixCommand,
   type CloonixName,
+  type Ground,
   netOf,
   parseCommand,
   runCommand,
@@ -89,16 +90,26 @@ async function control(session: Session, net: string, yard: string, command: Clo
     const lines = Object.entries({ version, net, yard, namespace, run, state, images, databaseSocket, agentLog });
     return print(session, ...lines.map(([key, value]) => `${key}: ${value}`));
   }
-  await using live = await openLiveYard(session, yard);
+  await using ground = await openGround(session, net, yard);
+  print(session, ...(await runCommand(command, ground)));
+}
+
+async function openGround(session: Session, net: string, yard: string): Promise<Ground & AsyncDisposable> {
+  const { run, images } = yardPaths(yard, session.env);
+  const live = await openLiveYard(session, yard);
   const { store, host } = live;
-  const lines = await runCommand(command, {
-    ...{ net, yard, store, host, images: paths.images },
+  return {
+    ...{ net, yard, store, host, images },
     environment: session.env,
     signal: session.signal,
-    leases: (nat) => leasesIn(natLeasesFile(paths.run, yard, nat)),
+    leases: (nat) => leasesIn(natLeasesFile(run, yard, nat)),
     commit: (title, write, scope) => commit(session, live, title, write, scope),
-  });
-  print(session, ...lines);
+    distant: async (other) =>
+      existsSync(yardPaths(other, session.env).database)
+        ? await openGround(session, netOf(other) ?? other, other)
+        : undefined,
+    [Symbol.asyncDispose]: () => live[Symbol.asyncDispose](),
+  };
 }
 
 /** There is no file until somebody has asked. */

@@ -6,6 +6,7 @@ import {
   type Commanded,
   clearYard,
   freeSubnet,
+  type NodeEntry,
   plugNic,
   removeNode,
   rowsOf,
@@ -31,6 +32,8 @@ export interface Ground {
   readonly images: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  /** The ground of another net of this host; undefined where that does not run. */
+  readonly distant: (yard: string) => Promise<(Ground & AsyncDisposable) | undefined>;
   /** The lines of what a nat has leased. */
   readonly leases: (nat: string) => readonly string[];
   /** Writes a change and waits for the agent's word; one that failed is withdrawn. */
@@ -70,6 +73,7 @@ export async function runCommand(
           hint: `cloonix_cli ${ground.net} del sat ${name} deletes any kind`,
         });
       await ground.commit(`del ${name}`, () => removeNode(store, name), { nodes: [name] });
+      if (spec.kind === "c2c" && spec.to.type === "yard") await deleteFarEnd(name, spec.to, ground);
       return [`OK ${name}`];
     }
     case "delete-all":
@@ -112,11 +116,40 @@ async function add({ name, node, natplug }: Addition, ground: Ground): Promise<v
   const spec = nodeSpec(name, whole, { networks: rowsOf(store.db).networks, environment });
   const place = { yard, host };
   await ground.commit(`add ${name}`, () => addNode(store, spec, place), { nodes: [name] });
+  if (spec.kind === "c2c" && spec.to.type === "yard") await addFarEnd(name, spec.to, ground);
   if (natplug === undefined) return;
   const [nat, lan] = [`nat_${name}`, `lan_nat_${name}`];
   await add({ name: nat, node: { kind: "nat", nics: ["none"] } }, ground);
   await plug({ item: nat, num: 0 }, lan, ground);
   await plug({ item: name, num: natplug }, lan, ground);
+}
+
+/** The other end of a c2c is made with this one, where the other net runs. */
+async function addFarEnd(name: string, to: FarEnd, ground: Ground): Promise<void> {
+  await using distant = await ground.distant(to.yard);
+  if (distant === undefined || rowsOf(distant.store.db).nodes.some((it) => leadsTo(it, name, to, ground))) return;
+  const node = { kind: "c2c", yard: ground.yard, node: name, nics: ["none"] };
+  const spec = nodeSpec(to.node, node, { networks: [], environment: ground.environment });
+  const place = { yard: distant.yard, host: distant.host };
+  await distant.commit(`add ${to.node}`, () => addNode(distant.store, spec, place), { nodes: [to.node] });
+}
+
+/** And goes with it. */
+async function deleteFarEnd(name: string, to: FarEnd, ground: Ground): Promise<void> {
+  await using distant = await ground.distant(to.yard);
+  if (distant === undefined || !rowsOf(distant.store.db).nodes.some((it) => leadsTo(it, name, to, ground))) return;
+  await distant.commit(`del ${to.node}`, () => removeNode(distant.store, to.node), { nodes: [to.node] });
+}
+
+interface FarEnd {
+  readonly yard: string;
+  readonly node: string;
+}
+
+/** Whether a node of the other net is the other end. */
+function leadsTo({ name: own, spec }: NodeEntry, name: string, to: FarEnd, { yard }: Ground): boolean {
+  const back = spec.kind === "c2c" && spec.to.type === "yard" ? spec.to : undefined;
+  return own === to.node && back?.yard === yard && back.node === name;
 }
 
 async function plug(at: Place, lan: string, ground: Ground): Promise<void> {
