@@ -82,6 +82,7 @@ describe("a virtual machine's command line", () => {
     expect(nicDevice(nic)).toEqual({
       ...{ driver: "virtio-net-pci", id: "nic0", netdev: "net0", mac: nic.mac, romfile: "", bus: "pci.0", addr: "0x5" },
     });
+    expect(nicDevice({ ...nic, index: 48 })).toMatchObject({ vectors: 0 });
     expect(nicDevice({ ...nic, offloads: false })).toMatchObject({ csum: false, gso: false, guest_csum: false });
   });
 

@@ -1,7 +1,16 @@
 /** What QEMU is told of a machine, on its command line and by QMP. Pure. */
 import { YardError } from "@switchyard/base";
 import type { ImageLayer } from "./images.ts";
-import { DIRECT_NICS, MOST_CPUS, MOST_DISKS, MOST_ISOS, MOST_MEMORY, MOST_NICS, NICS_A_BRIDGE } from "./limits.ts";
+import {
+  DIRECT_NICS,
+  MOST_CPUS,
+  MOST_DISKS,
+  MOST_ISOS,
+  MOST_MEMORY,
+  MOST_NICS,
+  NICS_A_BRIDGE,
+  NICS_WITH_VECTORS,
+} from "./limits.ts";
 import type { Accelerator, VmConfig, VmNic } from "./types.ts";
 
 const FIRST_NIC_SLOT = 5;
@@ -80,6 +89,7 @@ export function nicDevice(nic: VmNic): Readonly<Record<string, unknown>> {
     mac: nic.mac,
     romfile: "",
     ...pciAddress(nic.index),
+    ...(nic.index < NICS_WITH_VECTORS ? {} : { vectors: 0 }),
     ...mtu,
     ...off,
   };
