@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
@@ -86,6 +86,22 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       );
       expect(port).toMatchObject({ tag: 100, vlan_mode: "access" });
 
+      // What the container reads, in the forms of two releases.
+      const told = JSON.parse(readFileSync(`${far}/0123456789ab/configData-0123456789ab-eth0.json`, "utf8"));
+      expect(told).toMatchObject({
+        containerId: "0123456789abcdef",
+        ifName: "eth0",
+        name: "vhost",
+        config: { engine: "ovs-dpdk", iftype: "vhostuser", netType: "interface" },
+        ipResult: { ips: [{ address: "10.81.0.2/24" }] },
+      });
+      expect(told.config.vhost).toEqual({ mode: "server", socketfile: "0123456789ab-eth0" });
+      const old = (name: string) =>
+        JSON.parse(readFileSync(`${site.folder}/0123456789abcdef/${name}-eth0.json`, "utf8"));
+      expect(old("remote")).toMatchObject({ type: "userspace", host: told.config, ipam: { type: "" } });
+      expect(old("remote").container).toBeUndefined();
+      expect(old("addData")).toEqual({ containerId: "0123456789abcdef", ifName: "eth0", ipResult: told.ipResult });
+
       // As the container has the folder mounted.
       symlinkSync(`${far}/0123456789ab`, `${site.folder}/in-a`);
       await using containers = new AsyncDisposableStack();
@@ -107,6 +123,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       await site.call("DEL", server, two);
       expect([existsSync(`${far}/0123456789ab`), readdirSync(elsewhere)]).toEqual([false, []]);
       expect(existsSync(`${site.folder}/run/vhost`)).toBe(false);
+      expect(existsSync(`${site.folder}/0123456789abcdef`)).toBe(false);
       expect(site.sw.ports().br0).toEqual([]);
     });
 

@@ -1,6 +1,7 @@
 /** What a nic on a switch shall be, whatever dialect asked for it. */
 import type { Mac } from "@switchyard/base";
 import type { Bandwidth } from "./bandwidth.ts";
+import type { Handover } from "./handover.ts";
 
 /** Which switch: that of a yard (`system` is the host's own), or the database at a remote, its devices being here. */
 export type SwitchChoice = { readonly yard: string } | { readonly remote: string };
@@ -28,6 +29,8 @@ export interface VhostUser {
   readonly group: string | undefined;
   /** Of the folder; of a socket that the switch makes the same without the right to enter. */
   readonly permissions: number;
+  /** What files tell the container's side; undefined: nothing does. */
+  readonly handover: Handover | undefined;
 }
 
 /** A device of the host's that the container gets. */

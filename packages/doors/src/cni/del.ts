@@ -64,7 +64,7 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
   for (const port of ports) {
     returnDevice(place.namespace, port);
     const socket = socketOf(port);
-    if (socket !== undefined) await removeSocket(call, port.row.name, socket);
+    if (socket !== undefined) await removeSocket(call, port.row.name, { ...port, socket });
   }
 }
 

@@ -20,7 +20,13 @@ export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
   const way: Way =
     type === "veth" || type === "internal"
       ? { kind: type }
-      : { kind: "vhostuser", mode: type === "dpdkvhostuser" ? "server" : "client", name: undefined, ...socket };
+      : {
+          kind: "vhostuser",
+          mode: type === "dpdkvhostuser" ? "server" : "client",
+          name: undefined,
+          handover: undefined,
+          ...socket,
+        };
   const device = readDevice(config);
   const own = readBandwidth(config.object("bandwidth"));
   const bandwidth = wishes.bandwidth ?? own;

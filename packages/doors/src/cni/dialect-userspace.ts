@@ -2,7 +2,7 @@
 import type { Wishes } from "./arguments.ts";
 import type { Attachment } from "./attachment.ts";
 import { readBridge, unknownFields } from "./dialect.ts";
-import type { Fields } from "./fields.ts";
+import { type Fields, isRecord } from "./fields.ts";
 
 /** Where sockets lie by default: what containers mount. */
 const SHARED = "/var/lib/cni/usrspcni/shared";
@@ -26,7 +26,8 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
   const name = vhost?.string("socketfile");
   if (vhost !== undefined && name !== undefined && (!/^[A-Za-z0-9_.-]{1,64}$/.test(name) || /^\.\.?$/.test(name)))
     vhost.wrong("socketfile", `"${name}" is not the name of a file`);
-  for (const known of ["kubeconfig", "logFile", "logLevel", "container"]) config.has(known);
+  const container = config.any("container");
+  for (const known of ["kubeconfig", "logFile", "logLevel"]) config.has(known);
   for (const field of unknownFields(config)) note(`${field} means nothing to the plugin userspace, and is ignored`);
   return {
     switch: { yard: "system" },
@@ -39,6 +40,7 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
       name,
       group: vhost?.string("group"),
       permissions: 0o750,
+      handover: { network: config.written, container: isRecord(container) ? container : {} },
     },
     // 0 is how it is left out.
     vlan: { tag: vlan || undefined, trunks: [], cvlans: [], mode: vlan ? "access" : undefined },

@@ -24,15 +24,16 @@ export class Fields {
   readonly #known = new Set<string>();
 
   /**
+   * @param written the object, as it came
    * @param path what the object is called in messages; empty: the whole
    * @param problems gets a line for each
    */
   constructor(
-    object: JsonRecord,
+    readonly written: JsonRecord,
     readonly path: string,
     readonly problems: Problems,
   ) {
-    for (const [name, value] of Object.entries(object)) {
+    for (const [name, value] of Object.entries(written)) {
       const key = name.toLowerCase();
       const before = this.#names.get(key);
       if (before !== undefined) this.problems.wrong.push(`${this.at(name)} is given twice, as ${before} and ${name}`);

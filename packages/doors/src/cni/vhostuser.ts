@@ -19,6 +19,7 @@ import type { Switch } from "@switchyard/vswitch";
 import { runDirectory } from "@switchyard/yard/paths";
 import type { VhostUser } from "./attachment.ts";
 import type { Call } from "./call.ts";
+import { removeHandover, type SocketOwner, writeHandover } from "./handover.ts";
 import { type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
 import type { Result } from "./result.ts";
 import { addPort, removePorts } from "./rows.ts";
@@ -44,7 +45,8 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
   const port = portName(request);
   const alias = join(aliases(call.env), port);
   // Also what an ADD before has got no further with.
-  later(undo, call, () => removeSocket(call, port, path));
+  const owner = { containerId: request.containerId, ifname: request.ifname, socket: path };
+  later(undo, call, () => removeSocket(call, port, owner));
   const { mtu, mac } = config.attachment;
   const link = {
     name: port,
@@ -63,7 +65,7 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
   }
   // Whoever serves the device in the container has to apply it.
   const given = await work.given;
-  return {
+  const result: Result = {
     interfaces: [
       {
         name: request.ifname,
@@ -77,6 +79,9 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
     routes: given?.routes ?? [],
     dns: given?.dns ?? {},
   };
+  if (way.handover !== undefined) writeHandover(way.handover, owner, way.mode, result);
+  call.step("handed over");
+  return result;
 }
 
 /** The socket of a port, as the container has it; undefined: it has none. */
@@ -85,7 +90,9 @@ export function socketOf({ row }: OwnedPort): string | undefined {
 }
 
 /** Takes a port's own socket away, and its folder when nothing else is in it. */
-export async function removeSocket(call: Call, port: string, path: string): Promise<void> {
+export async function removeSocket(call: Call, port: string, owner: SocketOwner): Promise<void> {
+  const { socket: path } = owner;
+  removeHandover(owner);
   const alias = join(aliases(call.env), port);
   rmSync(alias, { force: true });
   removeFolder(dirname(alias));

@@ -1,0 +1,85 @@
+/**
+ * What the container's side is told of its socket, in the files that the userspace CNI's releases have had: `configData-…`
+ * beside the socket, and before that `remote-…` with `addData-…` in a folder by the container's id. Containers mount both.
+ */
+import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { asYardError, YardError } from "@switchyard/base";
+import type { JsonRecord } from "./fields.ts";
+import { type Result, renderResult } from "./result.ts";
+
+/** What a configuration says of the container's side. */
+export interface Handover {
+  /** The whole configuration. */
+  readonly network: JsonRecord;
+  /** Its section `container`. */
+  readonly container: JsonRecord;
+}
+
+/** Whose socket it is. */
+export interface SocketOwner {
+  readonly containerId: string;
+  readonly ifname: string;
+  /** `<shared folder>/<beginning of the id>/<name>` */
+  readonly socket: string;
+}
+
+/** @throws YardError `cni.io` */
+export function writeHandover(
+  { network, container }: Handover,
+  owner: SocketOwner,
+  hostMode: "client" | "server",
+  result: Result,
+): void {
+  const { containerId, ifname, socket } = owner;
+  const vhost = typeof container.vhost === "object" ? container.vhost : {};
+  // The container is what the host's side is not; and the socket is the one that there is, whatever was written.
+  const mode = hostMode === "client" ? "server" : "client";
+  const config = {
+    engine: "ovs-dpdk",
+    iftype: "vhostuser",
+    netType: "interface",
+    ...container,
+    vhost: { mode, ...vhost, socketfile: basename(socket) },
+  };
+  const ipResult: unknown = JSON.parse(renderResult({ ...result, interfaces: [] }, "1.0.0"));
+  const files = filesOf(owner);
+  const { container: _, ...rest } = network;
+  write(files.configData, { containerId, ifName: ifname, name: network.name, config, ipResult });
+  write(files.addData, { containerId, ifName: ifname, ipResult });
+  // Last: whoever finds this one reads the other.
+  write(files.remote, { ...rest, host: config, ipam: { type: "" } });
+}
+
+/** What is gone already is no failure. */
+export function removeHandover(owner: SocketOwner): void {
+  const { configData, addData, remote } = filesOf(owner);
+  for (const file of [remote, addData, configData]) rmSync(file, { force: true });
+  try {
+    rmdirSync(dirname(remote));
+  } catch {
+    // There is none, or another interface of the container has its files there.
+  }
+}
+
+function filesOf({ containerId, ifname, socket }: SocketOwner) {
+  const folder = dirname(socket);
+  const own = join(dirname(dirname(folder)), containerId);
+  return {
+    configData: join(folder, `configData-${basename(folder)}-${ifname}.json`),
+    remote: join(own, `remote-${ifname}.json`),
+    addData: join(own, `addData-${ifname}.json`),
+  };
+}
+
+/** In one step for who watches the folder. */
+function write(file: string, value: object): void {
+  const fresh = join(dirname(file), `.${basename(file)}.new`);
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o755 });
+    writeFileSync(fresh, JSON.stringify(value), { mode: 0o644 });
+    renameSync(fresh, file);
+  } catch (cause) {
+    throw new YardError("cni.io", `${file} cannot be written: ${asYardError(cause).message}`, { cause });
+  }
+}
