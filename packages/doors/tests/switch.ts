@@ -1,4 +1,5 @@
 /** A switch of a test's own, with its place for the `ovs` commands; all gone in the end. */
+import { existsSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@switchyard/linux";
 import { temporaryFolder } from "@switchyard/testing";
@@ -13,6 +14,8 @@ import {
 import { callOvs, type SwitchPlace } from "../src/ovs/mod.ts";
 
 const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
+/** The best that this machine has: the kernel's, where it is loaded. */
+export const DATAPATH = existsSync("/sys/module/openvswitch") ? "system" : "netdev";
 let made = 0;
 
 export interface TestSwitch extends AsyncDisposable {
