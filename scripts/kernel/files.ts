@@ -4,12 +4,10 @@
  */
 export const KERNEL_FILES: ReadonlySet<string> = new Set([
   "packages/linux/tests/kernel.test.ts",
-  "packages/linux/tests/links.test.ts",
   "packages/linux/tests/sink.test.ts",
   "packages/vswitch/tests/apply.test.ts",
   "packages/vswitch/tests/wire.test.ts",
   "packages/yard/tests/impair.test.ts",
-  "packages/yard/tests/joints.test.ts",
   "packages/yard/tests/joints-spied.test.ts",
   "packages/yard/tests/phy.test.ts",
   "packages/doors/tests/ensure-vlan.test.ts",
