@@ -94,6 +94,7 @@ export function linesOf(op: LinkOp): OpLine[] {
       if (op.mtu !== undefined) words.push("mtu", String(op.mtu));
       if (op.mac !== undefined) words.push("address", op.mac);
       if (op.alias !== undefined) words.push(...alias(op.alias));
+      if (op.promisc === false) words.push("promisc", "off");
       if (op.rename !== undefined) words.push("name", op.rename);
       if (op.namespace !== undefined) words.push("netns", namespaceWord(op.namespace));
       return [{ line: join([...words, ...upDown(op.up)]) }];

@@ -207,17 +207,17 @@ function enqueue(
       return;
     }
     case "set": {
-      const { up, mtu, mac, alias, rename, group } = op;
+      const { up, mtu, mac, alias, rename, group, promisc } = op;
       if (op.offloads !== undefined) queue.offloads(here, op, op.name, op.offloads);
       const master = op.master === undefined ? undefined : op.master === "" ? 0 : queue.index(op.master);
       if (rename === undefined && op.namespace === undefined) {
-        queue.push(here, op, setLink(op.name, { up, mtu, mac, alias, master, group }));
+        queue.push(here, op, setLink(op.name, { up, mtu, mac, alias, master, group, promisc }));
         return;
       }
       // In this order: looking up may send what waits, which closes descriptors.
       const index = queue.index(op.name);
       const namespace = op.namespace === undefined ? undefined : queue.namespace(op.namespace);
-      queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace, master, group }), true);
+      queue.push(here, op, setLink(index, { up, mtu, mac, alias, rename, namespace, master, group, promisc }), true);
       return;
     }
     case "vxlan": {

@@ -101,6 +101,8 @@ export type LinkOp =
       readonly group?: number;
       /** Whether checksums and segmentation are left to whoever takes the packets: `tx` of ethtool(8). */
       readonly offloads?: boolean;
+      /** False: it takes no longer frames for others because somebody had asked it to. */
+      readonly promisc?: false;
     }
   | {
       readonly op: "vxlan";

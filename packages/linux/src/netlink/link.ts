@@ -31,6 +31,7 @@ const MACVLAN_MODE_BRIDGE = 4;
 const IFLA_INET6_ADDR_GEN_MODE = 8;
 const IN6_ADDR_GEN_MODE_NONE = 1;
 const IFF_NOARP = 1 << 7;
+const IFF_PROMISC = 1 << 8;
 /** The other side is there and up; said only of a link that is up itself. */
 const IFF_LOWER_UP = 1 << 16;
 const RTEXT_FILTER_SKIP_STATS = 1 << 3;
@@ -50,6 +51,8 @@ export interface LinkSettings {
   readonly group?: number | undefined;
   /** No ARP (true only). */
   readonly silent?: boolean | undefined;
+  /** Takes no frames for others any more (false only). */
+  readonly promisc?: false | undefined;
   /** No IPv6 address of its own (true only); a link that has no IPv6 refuses it. */
   readonly unaddressed?: boolean | undefined;
 }
@@ -181,7 +184,11 @@ export function setLink(target: string | number, settings: LinkSettings): Netlin
         .u32(0)
         .u32(typeof target === "number" ? target : 0)
         .u32((settings.up === true ? IFF_UP : 0) | (settings.silent === true ? IFF_NOARP : 0))
-        .u32((settings.up === undefined ? 0 : IFF_UP) | (settings.silent === true ? IFF_NOARP : 0));
+        .u32(
+          (settings.up === undefined ? 0 : IFF_UP) |
+            (settings.silent === true ? IFF_NOARP : 0) |
+            (settings.promisc === false ? IFF_PROMISC : 0),
+        );
       if (typeof target === "string") writer.attributeText(IFLA_IFNAME, target);
       else if (settings.rename !== undefined) writer.attributeText(IFLA_IFNAME, settings.rename);
       if (settings.mtu !== undefined) writer.attributeU32(IFLA_MTU, settings.mtu);

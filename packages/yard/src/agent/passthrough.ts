@@ -100,7 +100,8 @@ export function returnNic(
     if (taken !== undefined) throw refused(nic, taken);
   }
   act(nic, "self", [
-    { op: "set", name, up: false },
+    // A switch that had it for a port has it take all frames.
+    { op: "set", name, up: false, promisc: false },
     { op: "set", name, mac, mtu },
     { op: "set", name, up },
   ]);
