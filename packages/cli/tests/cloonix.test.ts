@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { NAMES } from "@switchyard/doors/cloonix";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CloonixSite, createCloonixSite, executable } from "./cloonix-site.ts";
 
 setDefaultTimeout(60_000);
 
 /** The documentation's `nemo`, but for who else is on this machine. */
 const NET = `nemo${process.pid}`;
-const able = requires("root", "openvswitch", "qemu", "iproute2");
+const able = requires("root", "openvswitch", "qemu", "busybox", "iproute2");
 
 /** What `ovs-vsctl show` prints as bridges with their ports and the type of their interfaces; their order has no meaning. */
 function shown(text: string) {
@@ -91,6 +91,25 @@ describe.skipIf(!able)("the session of cloonix's documentation", () => {
     for (const n of [0, 1, 2]) expect(names).toContain(`_k_1_${n}`);
     for (const name of ["_b_lan01", "_k_2_0", "s_k_1_0", "s_k_2_0"]) expect(names).toContain(name);
     expect(names).not.toContain("s_k_1_1");
+  });
+
+  test("a machine whose guest talks is entered, copied to, typed to, saved and reset", async () => {
+    const { kernel, initrd } = await ensureGuest();
+    const boot = `--kernel ${kernel} --initrd ${initrd} --append 'console=ttyS0 quiet' -m 160M`;
+    await run(`'${executable}' -y cloonix-nemo add vm inner --image bookworm.qcow2 ${boot} -n none`);
+    await run("cloonix_cli nemo add lan inner 0 lan01");
+    // As cloonix's own scripts wait for a machine.
+    await run("until cloonix_ssh nemo inner true 2>/dev/null; do sleep 0.3; done");
+    expect(await run("cloonix_ssh nemo inner 'echo $((20 + 3))'")).toBe("23\n");
+    await run("mkdir -p files && echo from the host > files/note && cloonix_scp nemo -r files inner:/tmp/files");
+    expect(await run("cloonix_ssh nemo inner cat /tmp/files/note")).toBe("from the host\n");
+    await run("echo 'echo typed > /tmp/typed' | cloonix_shk nemo inner");
+    await run("until cloonix_ssh nemo inner cat /tmp/typed; do sleep 0.1; done");
+    await run("cloonix_cli nemo sav inner saved.qcow2");
+    expect(await run("qemu-img info saved.qcow2")).not.toContain("backing file");
+    await run("cloonix_cli nemo cnf kvm reboot inner");
+    expect(await run("cloonix_cli nemo lst")).toContain("# inner is more than these commands can say\n");
+    await run("cloonix_cli nemo del sat inner");
   });
 
   test("the commands are put in place and taken away, and nobody else's files with them", async () => {
