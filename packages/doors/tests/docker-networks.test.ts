@@ -60,7 +60,7 @@ describe.skipIf(!ready)("a Docker network on Open vSwitch", () => {
   );
 
   test(
-    "its containers can be entered, spied on and captured as other nodes, but only Docker takes them away",
+    "its containers can be entered, spied on, captured and impaired as other nodes, but only Docker takes them away",
     async () => {
       await site.docker("network", "create", "-d", site.driver, "--subnet", "10.77.7.0/24", "open");
       await site.docker(..."run -d --network open --ip 10.77.7.7 --name web -h web".split(" "), ...SERVER);
@@ -69,6 +69,10 @@ describe.skipIf(!ready)("a Docker network on Open vSwitch", () => {
       const captured = site.yard("capture", "web:eth0", "--count", "1");
       await site.docker("exec", "web", "ping", "-c2", "10.77.7.1");
       expect((await captured).length).toBeGreaterThan(24);
+      await site.yard("impair", "web:eth0", "delay=30ms");
+      const slow = await site.docker("exec", "web", "ping", "-c2", "10.77.7.1");
+      expect(Number(/min\/avg\/max = ([\d.]+)/.exec(slow)?.[1])).toBeGreaterThanOrEqual(60);
+      await site.yard("impair", "web:eth0", "off");
       const refused = await site.yard("rm", "web").catch(String);
       expect(refused).toContain("docker rm");
       expect((await site.nodes()).map(({ name }) => name)).toEqual(["web"]);
