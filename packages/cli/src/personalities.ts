@@ -24,6 +24,7 @@ const personalities: Readonly<Record<string, Personality>> = {
   cloonix_scp: cloonix("cloonix_scp"),
   cloonix_wsk: cloonix("cloonix_wsk"),
   cloonix_shk: cloonix("cloonix_shk"),
+  "usrsp-app": async (session, argv) => runProgram(session, ["cni-agent", ...argv]),
   "ovs-plugin": async (...call) => (await import("./ovs/plugin.ts")).runOvsPlugin(...call),
 };
 

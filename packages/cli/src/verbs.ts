@@ -176,6 +176,12 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/cni.ts"),
   },
   {
+    name: "cni-agent",
+    summary: "attach a container's own switch to vhost-user sockets",
+    group: host,
+    load: () => import("./commands/cni-agent.ts"),
+  },
+  {
     name: "completion",
     summary: "print a completion script",
     group: host,

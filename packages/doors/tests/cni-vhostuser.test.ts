@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { runContainerAgent } from "../src/container/mod.ts";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
-import { containerSwitch, type Hugepages, hugepages, startDpdk } from "./dpdk.ts";
+import { bareSwitch, containerSwitch, type Hugepages, hugepages, startDpdk } from "./dpdk.ts";
 import { pings } from "./switch.ts";
 
 setDefaultTimeout(60_000);
@@ -125,6 +127,62 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       expect(existsSync(`${site.folder}/run/vhost`)).toBe(false);
       expect(existsSync(`${site.folder}/0123456789abcdef`)).toBe(false);
       expect(site.sw.ports().br0).toEqual([]);
+    });
+
+    test("is made a port of the container's switch by the agent there, and taken away with the nic", async () => {
+      const shared = `${site.folder}/shared`;
+      const network: Conf = {
+        cniVersion: "1.0.0",
+        name: "vhost",
+        type: "userspace",
+        sharedDir: shared,
+        host: { engine: "ovs-dpdk", iftype: "vhostuser", vhost: { mode: "client" }, bridge: { bridgeName: "br0" } },
+        container: { engine: "ovs-dpdk", iftype: "vhostuser", bridge: { bridgeName: "inner" } },
+        ipam: site.hostLocal("10.82.0.0/24"),
+      };
+      const one = { ...nic("aaaabbbbccccdddd"), type: "userspace" } as const;
+      await site.sw.ip("address", "add", "10.82.0.1/24", "dev", "br0");
+      await site.sw.ip("link", "set", "br0", "up");
+      await using containers = new AsyncDisposableStack();
+      const inside = await bareSwitch(containers, pages);
+      const stop = new AbortController();
+      const settled: string[] = [];
+      const running = runContainerAgent({
+        data: `${site.folder}/aaaabbbbccccdddd`,
+        shared,
+        annotations: `${site.folder}/podinfo/annotations`,
+        remote: inside.place.remote,
+        namespace: inside.place.namespace,
+        bridge: "br0",
+        signal: stop.signal,
+        log: createLogger("cni-agent", "error"),
+        onSettled: (outcomes) => void settled.push(outcomes.map(({ order }) => order.ifname).join()),
+      });
+      try {
+        expect((await site.call("ADD", network, one)).code).toBe(0);
+        await inside.db.waitFor((db) => db.table("Interface").find({ type: "dpdk" })?.ofport, { timeout: 15_000 });
+        const [port] = inside.ports().inner ?? [];
+        expect(
+          inside.db
+            .table("Port")
+            .find({ name: port ?? "" })
+            ?.external_ids.get("switchyard-owner"),
+        ).toBe("cni-agent");
+        let answered = false;
+        for (let tries = 0; tries < 10 && !answered; tries++) answered = await pings(inside.namespace, "10.82.0.1");
+        expect(answered).toBe(true);
+        const applied = JSON.parse(readFileSync(`${site.folder}/aaaabbbbccccdddd/applied-eth0.json`, "utf8"));
+        expect(applied).toMatchObject({ ifName: "eth0", port });
+        expect(settled).toContain("eth0");
+        await site.call("DEL", network, one);
+        await inside.db.waitFor((db) => db.table("Interface").find({ type: "dpdk" }) === undefined, {
+          timeout: 15_000,
+        });
+        expect(existsSync(`${site.folder}/aaaabbbbccccdddd`)).toBe(false);
+      } finally {
+        stop.abort();
+        await running.catch(() => {});
+      }
     });
 
     test("undoes port, socket, link and folder when a step fails, and keeps others' sockets", async () => {

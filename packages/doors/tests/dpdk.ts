@@ -65,13 +65,19 @@ export async function containerSwitch(
   pages: Hugepages,
   options: { readonly name: string; readonly address: string; readonly device: string },
 ): Promise<TestSwitch> {
-  const sw = stack.use(await testSwitch({ vswitchd: false }));
-  const memory = `--single-file-segments --file-prefix=${sw.namespace} --huge-dir ${pages.folder}`;
-  stack.use(await startDpdk(sw, memory, 1));
+  const sw = await bareSwitch(stack, pages);
   await sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
   const port = ["type=dpdk", `options:dpdk-devargs="${options.device}"`];
   await sw.vsctl("add-port", "br0", options.name, "--", "set", "Interface", options.name, ...port);
   await sw.ip("address", "add", options.address, "dev", "br0");
   await sw.ip("link", "set", "br0", "up");
+  return sw;
+}
+
+/** The same with nothing in it. */
+export async function bareSwitch(stack: AsyncDisposableStack, pages: Hugepages): Promise<TestSwitch> {
+  const sw = stack.use(await testSwitch({ vswitchd: false }));
+  const memory = `--single-file-segments --file-prefix=${sw.namespace} --huge-dir ${pages.folder}`;
+  stack.use(await startDpdk(sw, memory, 1));
   return sw;
 }

@@ -53,8 +53,8 @@ export function writeHandover(
 
 /** What is gone already is no failure. */
 export function removeHandover(owner: SocketOwner): void {
-  const { configData, addData, remote } = filesOf(owner);
-  for (const file of [remote, addData, configData]) rmSync(file, { force: true });
+  const { configData, addData, remote, applied } = filesOf(owner);
+  for (const file of [remote, addData, configData, applied]) rmSync(file, { force: true });
   try {
     rmdirSync(dirname(remote));
   } catch {
@@ -69,6 +69,8 @@ function filesOf({ containerId, ifname, socket }: SocketOwner) {
     configData: join(folder, `configData-${basename(folder)}-${ifname}.json`),
     remote: join(own, `remote-${ifname}.json`),
     addData: join(own, `addData-${ifname}.json`),
+    /** The container's agent writes it. */
+    applied: join(own, `applied-${ifname}.json`),
   };
 }
 
