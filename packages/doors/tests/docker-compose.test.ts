@@ -1,40 +1,31 @@
 /** Docker networks as people use them: by compose, and with many containers. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { DockerSite, SERVER } from "./docker-site.ts";
+import { requires } from "@switchyard/testing";
+import { dockerReady, SERVER, testSite } from "./docker-site.ts";
 
-const ready = requires("root", "openvswitch", "docker-engine", "busybox", "nftables", "docker-compose");
+const ready = dockerReady && requires("docker-compose");
 const LIMIT = 60_000;
 
 describe.skipIf(!ready)("Docker's own tools", () => {
-  let before: Machine;
-  let site: DockerSite;
-  beforeAll(async () => {
-    before = await snapshotMachine();
-    site = await DockerSite.create();
-  }, LIMIT);
-  afterAll(async () => {
-    await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(site.driver), timeout: 10_000 });
-  }, LIMIT);
+  const site = testSite();
 
   test(
     "a compose file with two services and two networks comes up, and goes again",
     async () => {
-      const file = join(site.folder, "docker-compose.yml");
-      writeFileSync(file, compose(site.driver));
+      const file = join(site().folder, "docker-compose.yml");
+      writeFileSync(file, compose(site().driver));
       const composed = (...argv: readonly string[]) =>
-        run(["docker-compose", "-H", site.engine.address, "-p", "lab", "-f", file, ...argv], { timeout: LIMIT });
+        run(["docker-compose", "-H", site().engine.address, "-p", "lab", "-f", file, ...argv], { timeout: LIMIT });
       await composed("up", "-d");
-      expect(await site.docker("exec", "lab_client_1", "wget", "-qO-", "http://server/")).toBe("server");
-      const networks = (await site.nodes()).map(({ nics }) => nics[0]?.network).sort();
+      expect(await site().docker("exec", "lab_client_1", "wget", "-qO-", "http://server/")).toBe("server");
+      const networks = (await site().nodes()).map(({ nics }) => nics[0]?.network).sort();
       expect(networks).toEqual(["lab_back", "lab_back", "lab_front"]);
       await composed("down", "-t", "0");
-      expect(await site.nodes()).toEqual([]);
-      expect(await site.networks()).toEqual([]);
+      expect(await site().nodes()).toEqual([]);
+      expect(await site().networks()).toEqual([]);
     },
     LIMIT,
   );
@@ -42,21 +33,21 @@ describe.skipIf(!ready)("Docker's own tools", () => {
   test(
     "fifty containers on one network start side by side, and are reached by name and TCP",
     async () => {
-      await site.docker("network", "create", "-d", site.driver, "--subnet", "10.78.0.0/24", "many");
+      await site().docker("network", "create", "-d", site().driver, "--subnet", "10.78.0.0/24", "many");
       const names = Array.from({ length: 50 }, (_, n) => `c${n}`);
       for (const three of chunks(names, 3))
         await Promise.all(
-          three.map((name) => site.docker("run", "-d", "--name", name, "-h", name, "--network", "many", ...SERVER)),
+          three.map((name) => site().docker("run", "-d", "--name", name, "-h", name, "--network", "many", ...SERVER)),
         );
       const fetchAll = "for n in $(seq 0 49); do wget -qO- http://c$n/; done";
-      expect((await site.docker("exec", "c0", "sh", "-c", fetchAll)).split("\n")).toEqual(names);
-      const nics = (await site.nodes()).flatMap((node) => node.nics);
+      expect((await site().docker("exec", "c0", "sh", "-c", fetchAll)).split("\n")).toEqual(names);
+      const nics = (await site().nodes()).flatMap((node) => node.nics);
       expect(nics).toHaveLength(50);
       expect(new Set(nics.map(({ addresses }) => addresses[0])).size).toBe(50);
       // One by one: this engine miscounts the ends in a network when several go at once (moby issue 42119).
-      for (const name of names) await site.docker("rm", "-f", name);
-      await site.docker("network", "rm", "many");
-      expect([await site.nodes(), await site.networks()]).toEqual([[], []]);
+      for (const name of names) await site().docker("rm", "-f", name);
+      await site().docker("network", "rm", "many");
+      expect([await site().nodes(), await site().networks()]).toEqual([[], []]);
     },
     LIMIT,
   );

@@ -1,11 +1,23 @@
 /** A Docker engine of a test's own, a yard of its own, and the driver between them. */
+import { afterAll, beforeAll } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { childEnvironment, run } from "@switchyard/base";
-import { type DockerEngine, startDockerEngine, temporaryFolder } from "@switchyard/testing";
+import { deleteNamespaces, listNamespaces } from "@switchyard/linux";
+import {
+  type DockerEngine,
+  expectSameMachine,
+  type Machine,
+  processes,
+  requires,
+  snapshotMachine,
+  startDockerEngine,
+  temporaryFolder,
+} from "@switchyard/testing";
 import { z } from "zod";
 
 const yardCommand: readonly [string, string] = [
@@ -32,6 +44,35 @@ type NetworkView = View["networks"][number];
 
 let made = 0;
 
+/** Whether these tests can run here. */
+export const dockerReady = requires("root", "openvswitch", "docker-engine", "busybox", "nftables");
+
+/** Milliseconds that a site may take to come, or to go with all that is on it. */
+const SITE_LIMIT = 90_000;
+
+/** A site for the tests of one `describe`; when they are done the machine is compared with what it was. */
+export function testSite(options: SiteOptions = {}): () => DockerSite {
+  let before: Machine | undefined;
+  let site: DockerSite | undefined;
+  beforeAll(async () => {
+    before = await snapshotMachine();
+    site = await DockerSite.create(options);
+  }, SITE_LIMIT);
+  afterAll(async () => {
+    await site?.[Symbol.asyncDispose]();
+    if (before && site) await expectSameMachine(before, { ours: new RegExp(site.driver), timeout: 10_000 });
+  }, SITE_LIMIT);
+  return () => {
+    if (site === undefined) throw new Error("the site has not come about");
+    return site;
+  };
+}
+
+interface SiteOptions {
+  /** Containers run on while the engine restarts. */
+  readonly liveRestore?: boolean;
+}
+
 export class DockerSite implements AsyncDisposable {
   #driver: ChildProcess | undefined;
   /** Called when the driver has been asked for something, and is at it. */
@@ -46,7 +87,7 @@ export class DockerSite implements AsyncDisposable {
     private readonly stack: AsyncDisposableStack,
   ) {}
 
-  static async create(): Promise<DockerSite> {
+  static async create(options: SiteOptions): Promise<DockerSite> {
     await using stack = new AsyncDisposableStack();
     const { path } = stack.use(await temporaryFolder("tslots-"));
     const driver = `tslots${process.pid}-${made++}`;
@@ -58,7 +99,7 @@ export class DockerSite implements AsyncDisposable {
     stack.defer(
       async () => void (await run([...yardCommand, "-y", driver, "down", "--all"], { env, timeout: 60_000 })),
     );
-    const engine = stack.use(await startDockerEngine());
+    const engine = stack.use(await startDockerEngine(options));
     const site = new DockerSite(driver, engine, path, env, stack.move());
     await site.startDriver();
     return site;
@@ -104,6 +145,17 @@ export class DockerSite implements AsyncDisposable {
   async killAgent(): Promise<void> {
     const { agent } = agentSchema.parse(JSON.parse(await this.yard("ps", "--json")));
     if (agent !== null) process.kill(agent, "SIGKILL");
+  }
+
+  /**
+   * What a reboot does to the yard: all its processes and namespaces are gone, and what is in /run. Its database is there.
+   */
+  async powerOff(): Promise<void> {
+    await this.stopDriver("SIGKILL");
+    const ours = processes().filter(({ command }) => command.includes(this.folder) || command.includes(this.driver));
+    for (const { pid } of ours) process.kill(pid, "SIGKILL");
+    deleteNamespaces(listNamespaces().filter((name) => name.startsWith(`yard_${this.driver}`)));
+    rmSync(join(this.folder, "run"), { recursive: true, force: true });
   }
 
   docker(...argv: readonly string[]): Promise<string> {

@@ -8,42 +8,47 @@ export interface DockerEngine extends AsyncDisposable {
   /** In the form of DOCKER_HOST: `unix:///…`. It has one image, `busybox:latest`. */
   readonly address: string;
   readonly pid: number;
+  /** Ends it, as its service does, and starts it again on what it has; `meanwhile` is done in between. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
 }
 
 /**
  * Starts a Docker engine that touches nothing of the host's: its own data, no bridge, no firewall rules, storage by
  * copying (`vfs`), cgroups below `/<folder's name>`.
  *
- * @param options `namespace`: a network namespace, which is then what containers have as the host's
+ * @param options `namespace`: a network namespace, which is then what containers have as the host's; `liveRestore`:
+ * containers run on while it restarts
  * @throws Error when it is not ready within 30 s, with what it said
  */
-export async function startDockerEngine(options: { readonly namespace?: string } = {}): Promise<DockerEngine> {
+export async function startDockerEngine(
+  options: { readonly namespace?: string; readonly liveRestore?: boolean } = {},
+): Promise<DockerEngine> {
   const folder = await temporaryFolder("sydocker-");
   const name = folder.path.slice("/tmp/".length);
   const socket = `${folder.path}/docker.sock`;
   await writeFile(`${folder.path}/daemon.json`, "{}");
   const [program = "", ...before] =
     options.namespace === undefined ? ["dockerd"] : ["nsenter", `--net=/run/netns/${options.namespace}`, "dockerd"];
-  const child = spawn(
-    program,
-    [
-      ...before,
-      ...["--config-file", `${folder.path}/daemon.json`, "--data-root", `${folder.path}/data`],
-      ...["--exec-root", `${folder.path}/exec`, "--pidfile", `${folder.path}/pid`, "-H", `unix://${socket}`],
-      ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
-      `--cgroup-parent=/${name}`,
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const argv = [
+    ...before,
+    ...["--config-file", `${folder.path}/daemon.json`, "--data-root", `${folder.path}/data`],
+    ...["--exec-root", `${folder.path}/exec`, "--pidfile", `${folder.path}/pid`, "-H", `unix://${socket}`],
+    ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
+    `--cgroup-parent=/${name}`,
+    ...(options.liveRestore ? ["--live-restore"] : []),
+  ];
+  let running = launch(program, argv);
+  const end = async () => {
+    running.child.kill("SIGTERM");
+    await running.ended;
+  };
   const stop = async () => {
-    child.kill("SIGTERM");
-    await ended;
+    await end();
     await removeCgroups(name);
     await folder[Symbol.asyncDispose]();
   };
   try {
-    await untilListening(child.stderr, ended);
+    await untilListening(running.child.stderr, running.ended);
     const image = await busyboxTar();
     await using _image = image.folder;
     await run(["docker", "-H", `unix://${socket}`, "import", image.tar, "busybox:latest"], { timeout: 60_000 });
@@ -51,7 +56,25 @@ export async function startDockerEngine(options: { readonly namespace?: string }
     await stop();
     throw error;
   }
-  return { address: `unix://${socket}`, pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
+  const restart = async (meanwhile?: () => Promise<void>) => {
+    await end();
+    await meanwhile?.();
+    running = launch(program, argv);
+    await untilListening(running.child.stderr, running.ended);
+  };
+  return {
+    address: `unix://${socket}`,
+    get pid() {
+      return running.child.pid ?? 0;
+    },
+    restart,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function launch(program: string, argv: readonly string[]) {
+  const child = spawn(program, argv, { stdio: ["ignore", "ignore", "pipe"] });
+  return { child, ended: new Promise<void>((resolve) => child.once("exit", () => resolve())) };
 }
 
 /** How podman must be called so that it works here and touches nothing of the host's. */
