@@ -1,6 +1,6 @@
 /** Docker networks as people use them: by compose, and with many containers. */
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@switchyard/base";
 import { requires } from "@switchyard/testing";
@@ -8,6 +8,7 @@ import { dockerReady, SERVER, testSite } from "./docker-site.ts";
 
 const ready = dockerReady && requires("docker-compose");
 const LIMIT = 60_000;
+const example = new URL("../../../examples/docker-compose.yaml", import.meta.url).pathname;
 
 describe.skipIf(!ready)("Docker's own tools", () => {
   const site = testSite();
@@ -16,13 +17,17 @@ describe.skipIf(!ready)("Docker's own tools", () => {
     "a compose file with two services and two networks comes up, and goes again",
     async () => {
       const file = join(site().folder, "docker-compose.yml");
-      writeFileSync(file, compose(site().driver));
+      // The example as it is, but for the driver's name and the subnets.
+      const text = readFileSync(example, "utf8").replaceAll("driver: switchyard", `driver: ${site().driver}`);
+      writeFileSync(file, text.replaceAll("10.5.", "10.77."));
       const composed = (...argv: readonly string[]) =>
         run(["docker-compose", "-H", site().engine.address, "-p", "lab", "-f", file, ...argv], { timeout: LIMIT });
       await composed("up", "-d");
       expect(await site().docker("exec", "lab_client_1", "wget", "-qO-", "http://server/")).toBe("server");
       const networks = (await site().nodes()).map(({ nics }) => nics[0]?.network).sort();
       expect(networks).toEqual(["lab_back", "lab_back", "lab_front"]);
+      const server = (await site().nodes()).find(({ name }) => name === "lab_server_1");
+      expect(server?.nics[0]).toMatchObject({ addresses: ["10.77.2.9/24"], mac: "52:00:0a:4d:02:09" });
       await composed("down", "-t", "0");
       expect(await site().nodes()).toEqual([]);
       expect(await site().networks()).toEqual([]);
@@ -55,16 +60,4 @@ describe.skipIf(!ready)("Docker's own tools", () => {
 
 function chunks<T>(list: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(list.length / size) }, (_, n) => list.slice(n * size, (n + 1) * size));
-}
-
-function compose(driver: string): string {
-  const network = (subnet: string) => ({ driver, ipam: { config: [{ subnet }] } });
-  return JSON.stringify({
-    version: "2.4",
-    services: {
-      server: { image: "busybox", hostname: "server", command: SERVER.slice(1), networks: ["back"] },
-      client: { image: "busybox", command: ["sleep", "60"], networks: ["front", "back"], init: false },
-    },
-    networks: { front: network("10.77.8.0/24"), back: network("10.77.9.0/24") },
-  });
 }

@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { childEnvironment, run } from "@switchyard/base";
+import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { deleteNamespaces, listNamespaces } from "@switchyard/linux";
 import {
   type DockerEngine,
@@ -158,8 +158,11 @@ export class DockerSite implements AsyncDisposable {
     rmSync(join(this.folder, "run"), { recursive: true, force: true });
   }
 
-  docker(...argv: readonly string[]): Promise<string> {
-    return run(["docker", "-H", this.engine.address, ...argv], { timeout: 60_000 }).then((text) => text.trim());
+  /** @throws Error with all that it says: why it failed stands before a hint to its help */
+  async docker(...argv: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await tryRun(["docker", "-H", this.engine.address, ...argv], { timeout: 60_000 });
+    if (code !== 0) throw new Error(`docker ${argv.join(" ")} ended with ${code}: ${stderr}`);
+    return stdout.trim();
   }
 
   yard(...argv: readonly string[]): Promise<string> {

@@ -69,7 +69,7 @@ export async function join(live: LiveYard, request: Endpoint) {
   const store = await live.store();
   const { entry } = networkOf(store, request.NetworkID);
   const { node, nic } = endOf(store, request.EndpointID);
-  await live.applied(store, store.db.table("Yard").single()?.next_cfg ?? 0, { nodes: [node.name] });
+  await live.applied(store.db.table("Yard").single()?.next_cfg ?? 0, { nodes: [node.name] });
   const gateway = (version: "4" | "6") =>
     entry.gateway.find((ip) => ip.includes(":") === (version === "6") && nic.addresses.some((it) => contains(it, ip)));
   return {
@@ -109,7 +109,7 @@ async function setPorts(live: LiveYard, store: Store, request: Endpoint, ports: 
   const row = foreignNode(store, ENDPOINT_ID, request.EndpointID);
   if (row === undefined) return;
   const { cfg } = await changeForeignNode(store, row, { ...spec, ports });
-  await live.applied(store, cfg, { nodes: [node.name] });
+  await live.applied(cfg, { nodes: [node.name] });
 }
 
 /** @throws YardError `dockernet.unknown-endpoint` */

@@ -15,6 +15,9 @@ export interface LiveOptions {
 /** Milliseconds that the agent may take to apply a change; the engine itself gives up after 120 s. */
 const LIMIT = 60_000;
 
+/** How often an agent is started anew for one change. */
+const ATTEMPTS = 5;
+
 interface Open {
   readonly store: Store;
   readonly agent: AgentConnection;
@@ -34,29 +37,37 @@ export class LiveYard implements AsyncDisposable {
 
   /** The yard's database, with its agent running. @throws YardError what keeps the agent from starting */
   async store(): Promise<Store> {
+    return (await this.#opened()).store;
+  }
+
+  async #opened(): Promise<Open> {
     this.#open ??= this.#begin();
     const opening = this.#open;
     try {
-      return (await opening).store;
+      return await opening;
     } catch (error) {
       if (this.#open === opening) this.#open = undefined;
       throw error;
     }
   }
 
-  /** Waits until the agent has applied all that is written by now. @throws YardError what failed of it */
-  async applied(store: Store, cfg: number, scope: Scope): Promise<void> {
-    const { agent } = await (this.#open ?? this.#begin());
-    const stuck = agent.stuck.then((error) => Promise.reject(error));
-    const gone = agent.died.then(() =>
-      Promise.reject(new YardError("dockernet.timeout", "the yard's agent ended before the change was applied")),
-    );
-    const wait = waitApplied(store, cfg, { ...scope, signal: this.#options.signal, timeout: LIMIT });
-    for (const one of [stuck, gone]) one.catch(() => {});
-    const { failures } = await Promise.race([wait, stuck, gone]);
-    const [first] = failures;
-    if (first === undefined) return;
-    throw new YardError(first.code, first.message, first.hint === undefined ? {} : { hint: first.hint });
+  /**
+   * Waits until the agent has applied all that is written by now. One that ends meanwhile has a successor, which does it.
+   *
+   * @throws YardError what failed of it, `dockernet.timeout`
+   */
+  async applied(cfg: number, scope: Scope): Promise<void> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const { store, agent } = await this.#opened();
+      const stuck = agent.stuck.then((error) => Promise.reject(error));
+      const wait = waitApplied(store, cfg, { ...scope, signal: this.#options.signal, timeout: LIMIT });
+      const outcome = await Promise.race([wait, stuck, agent.died.then(() => undefined)]);
+      if (outcome === undefined) continue;
+      const [first] = outcome.failures;
+      if (first === undefined) return;
+      throw new YardError(first.code, first.message, first.hint === undefined ? {} : { hint: first.hint });
+    }
+    throw new YardError("dockernet.timeout", "the yard's agent ended again and again before the change was applied");
   }
 
   async #begin(): Promise<Open> {
@@ -67,8 +78,9 @@ export class LiveYard implements AsyncDisposable {
     const open = { store, agent };
     const owned = stack.move();
     // The yard may be taken down and come again: the next who asks begins anew.
+    const opening = this.#open;
     void agent.died.then(async () => {
-      if ((await this.#open?.catch(() => undefined)) === open) this.#open = undefined;
+      if (this.#open === opening) this.#open = undefined;
       await owned.disposeAsync().catch(() => {});
     });
     return open;

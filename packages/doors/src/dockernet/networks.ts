@@ -41,7 +41,7 @@ export async function createNetwork(live: LiveYard, request: CreateNetwork): Pro
   const ids = { [NETWORK_ID]: request.NetworkID, [HABITS]: JSON.stringify(habits) };
   const { cfg } = await addForeignNetwork(store, { spec, ids }, live.place);
   try {
-    await live.applied(store, cfg, { networks: [spec.name] });
+    await live.applied(cfg, { networks: [spec.name] });
   } catch (error) {
     const row = foreignNetwork(store, NETWORK_ID, request.NetworkID);
     if (row !== undefined) await removeForeignNetwork(store, row, []);
@@ -56,7 +56,7 @@ export async function deleteNetwork(live: LiveYard, id: string): Promise<void> {
   if (row === undefined) return;
   // The engine has no end in it any more: what is left is of ends whose removal it could not tell us.
   const { cfg } = await removeForeignNetwork(store, row, foreignNodesOn(store, ENDPOINT_ID, row));
-  await live.applied(store, cfg, { networks: [] });
+  await live.applied(cfg, { networks: [] });
 }
 
 /** @throws YardError `dockernet.unknown-network` */
