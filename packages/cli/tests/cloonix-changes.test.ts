@@ -1,19 +1,28 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import {
+  type DockerEngine,
+  expectSameMachine,
+  type Machine,
+  requires,
+  snapshotMachine,
+  startDockerEngine,
+} from "@switchyard/testing";
 import { type CloonixSite, createCloonixSite } from "./cloonix-site.ts";
 
 setDefaultTimeout(60_000);
 
 const NET = `fido${process.pid}`;
-const able = requires("root", "openvswitch", "qemu", "runc", "conmon", "busybox", "dnsmasq", "nftables");
+const able = requires("root", "openvswitch", "qemu", "runc", "conmon", "busybox", "dnsmasq", "docker-engine");
 
 describe.skipIf(!able)("a net that cloonix's commands change", () => {
   let before: Machine;
   let cloonix: CloonixSite;
+  let engine: DockerEngine;
   const run = (line: string) => cloonix.said(line.replaceAll("NET", NET));
 
   beforeAll(async () => {
     before = await snapshotMachine();
+    engine = await startDockerEngine();
     cloonix = await createCloonixSite(NET);
     await run("qemu-img create -q -f qcow2 disk.qcow2 16M");
     await run("cloonix_net NET");
@@ -28,6 +37,7 @@ describe.skipIf(!able)("a net that cloonix's commands change", () => {
   });
   afterAll(async () => {
     await cloonix[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
     await expectSameMachine(before, { ours: new RegExp(`${NET}|c[pq]${process.pid}`) });
   });
 
@@ -64,13 +74,23 @@ describe.skipIf(!able)("a net that cloonix's commands change", () => {
     await run("cloonix_cli NET del sat here && cloonix_cli NET del sat there");
   });
 
+  test("has containers of Docker's among the others", async () => {
+    const cli = `DOCKER_HOST=${engine.address} cloonix_cli NET`;
+    await run(`${cli} add doc d eth=s busybox '--customer_launch=sleep 7777'`);
+    await run("cloonix_cli NET add lan d 0 left");
+    expect(await run("cloonix_ssh NET d 'ip link set eth0 mtu 1400; cat /sys/class/net/eth0/mtu'")).toBe("1400\n");
+    expect(await run(`${cli} lst`)).not.toContain("# d is more");
+    expect(await run(`${cli} lst`)).toContain("add doc d eth=s busybox '--customer_launch=sleep 7777'\n");
+    await run("cloonix_cli NET del doc d");
+  });
+
   test("takes a NIC of the host for a lan, and gives it back", async () => {
     const nic = `cp${process.pid}`;
     await run(`ip link add ${nic} type veth peer name cq${process.pid}`);
     try {
       await run(`cloonix_cli NET add phy ${nic} absorb`);
       await run(`cloonix_cli NET add lan ${nic} 0 outside`);
-      expect(await run("cloonix_ovs NET list-ports _b_outside")).toBe("_k_8_0\n");
+      expect(await run("cloonix_ovs NET list-ports _b_outside")).toBe("_k_9_0\n");
       expect((await cloonix.line(`ip link show ${nic}`)).code).toBe(1);
       expect(await run("cloonix_cli NET lst")).toContain(`cloonix_cli ${NET} add phy ${nic} absorb\n`);
       await run(`cloonix_cli NET del phy ${nic}`);
