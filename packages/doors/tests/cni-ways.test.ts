@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { stopVswitchd } from "@switchyard/vswitch";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
 import { pings } from "./switch.ts";
 
@@ -206,6 +207,26 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       expect((await site.call("DEL", producer(both, a.json), nic("a", ""))).code).toBe(0);
       await site.sw.vsctl("clear", "Bridge", "br1", "mirrors");
       expect(await site.everything()).toEqual(clean);
+    });
+
+    test("tells what hinders it by its code: a folder, a missing port, a switch that has stopped", async () => {
+      const socket = conf({ interfaceType: "dpdkvhostuserclient", socketDir: "/proc/none" });
+      expect((await site.call("ADD", socket, nic("a", c1))).json.code).toBe(5);
+      const prevResult = { cniVersion: "1.0.0", interfaces: [{ name: "none" }] };
+      const mirrors = [{ name: "m1", ingress: true }];
+      const producer = conf({ type: "ovs-mirror-producer", mirrors, prevResult });
+      expect((await site.call("ADD", producer, nic("a", c1))).json.code).toBe(110);
+      const [link] = (await site.call("ADD", conf(), nic("a", c1))).json.interfaces;
+      await stopVswitchd(site.sw.runDir);
+      expect((await site.call("STATUS", conf({ cniVersion: "1.1.0" }))).json.code).toBe(51);
+      const ipam = site.hostLocal("10.77.0.0/24");
+      expect((await site.call("ADD", conf({ ipam }), { ...nic("b", c2), timeout: 500 })).json.code).toBe(11);
+      expect(await site.ip(c2, "link")).toHaveLength(1);
+      expect(site.sw.ports().br1).toEqual([link.name]);
+      // What is there can be taken away all the same.
+      expect((await site.call("DEL", conf(), nic("a", c1))).code).toBe(0);
+      expect(site.sw.ports().br1).toEqual([]);
+      expect(await site.ip(c1, "link")).toHaveLength(1);
     });
   },
 );
