@@ -67,6 +67,25 @@ describe.skipIf(!dockerReady)("options of Docker networks on Open vSwitch", () =
   );
 
   test(
+    "-o bridge puts containers on a network of the yard, beside its own nodes",
+    async () => {
+      await site().yard("add", "network", "plant", "--cidr", "10.78.7.0/24");
+      await site().yard("add", "netns", "pc", "-n", "plant");
+      await create("shared", "10.78.7.0/24", "--internal", "-o", "bridge=plant", "--ip-range", "10.78.7.128/25");
+      await site().docker("run", "-d", "--network", "shared", "--name", "web", "-h", "web", ...SERVER);
+      const [pc, web] = await site().nodes();
+      expect([pc?.nics[0]?.network, web?.nics[0]?.network]).toEqual(["plant", "shared"]);
+      const address = web?.nics[0]?.addresses[0]?.split("/")[0];
+      expect(await site().yard("exec", "pc", "--", "busybox", "wget", "-qO-", `http://${address}/`)).toBe("web\n");
+      await site().docker("rm", "-f", "web");
+      await site().docker("network", "rm", "shared");
+      await site().yard("rm", "pc");
+      await site().yard("rm", "plant");
+    },
+    LIMIT,
+  );
+
+  test(
     "-o datapath names the one that the switch has, and no other",
     async () => {
       await create("user", "10.78.4.0/24", "-o", "datapath=netdev");
