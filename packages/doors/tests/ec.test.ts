@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tryRun } from "@switchyard/base";
+import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { EcSite, LIMIT, main } from "./ec-site.ts";
 
@@ -38,6 +38,7 @@ describe.skipIf(!ready)("ec", () => {
       expect(await site.docker("exec", "ovs0-s01", "ip", "route")).toContain("default via 10.0.0.254");
       expect(await site.docker("exec", "ovs0-s01", "wget", "-qO-", "http://10.0.0.2/passwd")).toContain("root:");
       await site.docker("exec", "ovs0-s01", "ping", "-c1", "-W2", "10.0.0.254");
+      await site.docker("exec", "ovs0-s01", "ping", "-6", "-c1", "-W2", "2001:db8::a00:2");
       expect(await site.ofctl("dump-flows", "ovs0")).toContain("dl_dst=52:00:0a:00:00:01 actions=output:1");
       // With a terminal of its own, `script`, it shows what the container's shell says.
       const attach = ["bash", "-c", 'exec -a ec "$0" "$@"', process.execPath, main, "attach", "1"];
@@ -99,6 +100,20 @@ describe.skipIf(!ready)("ec", () => {
       ]);
       await site.ec("stop", "100");
       expect((await site.ec("delete-vswitch", "wide")).code).toBe(0);
+    },
+    LIMIT,
+  );
+
+  test(
+    "connects a vswitch to a device, as OpenFlow port 65261",
+    async () => {
+      const inside = ["ip", "netns", "exec", `yard_${site.yardName}`, "ip", "link"] as const;
+      await run([...inside, "add", "wire", "type", "veth", "peer", "name", "far"]);
+      expect(await site.ec("create-vswitch", "linked", "10.7.0.254/24", "wire")).toMatchObject({ code: 0 });
+      expect(await site.vsctl("get", "Interface", "wire", "ofport")).toBe("65261");
+      expect(await site.vsctl("list-ports", "linked")).toBe("wire");
+      expect((await site.ec("delete-vswitch", "linked")).code).toBe(0);
+      await run([...inside, "delete", "wire"]);
     },
     LIMIT,
   );
