@@ -16,11 +16,13 @@ export async function probeDatapath(
   const { db, ...given } = options;
   const common = { owner: "probe", ...given };
   const state = { datapath: "system", otherConfig: {}, hub: false, purpose: "probe" };
+  let taken = false;
   try {
     const made = await applySwitch(db, { setBridges: new Map([[PROBE, state]]) }, common);
+    taken = true;
     return made.failures.length === 0 ? "system" : "netdev";
   } finally {
-    // Whoever changes the switch next waits for this, too.
-    await applySwitch(db, { deleteBridges: [PROBE] }, { ...common, wait: false });
+    // Whoever tries next would find the kernel's device of that name still there, and take that for a datapath that fails.
+    await applySwitch(db, { deleteBridges: [PROBE] }, { ...common, wait: taken });
   }
 }
