@@ -54,7 +54,7 @@ describe.skipIf(!ready)("Docker's own tools", () => {
       await site().docker("network", "rm", "many");
       expect([await site().nodes(), await site().networks()]).toEqual([[], []]);
     },
-    LIMIT,
+    3 * LIMIT,
   );
 });
 

@@ -182,12 +182,16 @@ export class DockerSite implements AsyncDisposable {
     return viewSchema.parse(JSON.parse(await this.yard("ps", "--json"))).networks;
   }
 
+  /** The yard goes even where the engine has gone before. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const names = (await this.docker("ps", "-aq")).split("\n").filter((id) => id !== "");
-    if (names.length > 0) await this.docker("rm", "-f", ...names);
-    const networks = await this.docker("network", "ls", "-q", "--filter", `driver=${this.driver}`);
-    for (const id of networks.split("\n").filter((one) => one !== "")) await this.docker("network", "rm", id);
-    await this.stopDriver();
-    await this.stack.disposeAsync();
+    try {
+      const names = (await this.docker("ps", "-aq")).split("\n").filter((id) => id !== "");
+      if (names.length > 0) await this.docker("rm", "-f", ...names);
+      const networks = await this.docker("network", "ls", "-q", "--filter", `driver=${this.driver}`);
+      for (const id of networks.split("\n").filter((one) => one !== "")) await this.docker("network", "rm", id);
+    } finally {
+      await this.stopDriver();
+      await this.stack.disposeAsync();
+    }
   }
 }
