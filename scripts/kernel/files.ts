@@ -11,5 +11,4 @@ export const KERNEL_FILES: ReadonlySet<string> = new Set([
   "packages/yard/tests/joints-spied.test.ts",
   "packages/yard/tests/phy.test.ts",
   "packages/doors/tests/ovs.test.ts",
-  "packages/doors/tests/vxlan-traffic.test.ts",
 ]);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { probeDatapath } from "./datapath.ts";
 import { works } from "./ensure-edit.ts";
@@ -35,6 +35,10 @@ async function tryKernel(db: Switch, timeout: number | undefined): Promise<Datap
   // One process at a time: they all try with a bridge of one name.
   await using turn = db.lock("switchyard_probe");
   await turn.acquired(limits);
+  if (kernelWorks(db)) return "system";
+  const datapath = await probeDatapath({ db, ...limits });
+  // With its last bridge the kernel's datapath goes whole; one that is made anew at that moment may fail.
+  if (datapath === "system" || !existsSync("/sys/module/openvswitch")) return datapath;
   return kernelWorks(db) ? "system" : probeDatapath({ db, ...limits });
 }
 
