@@ -7,11 +7,12 @@ import {
   type LinkOp,
   listMasquerades,
   listNamespaces,
+  marksAddresses,
   type NamespaceRef,
   viewNamespace,
   viewNamespaces,
 } from "@switchyard/linux";
-import { openSwitch, removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
+import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders, ownLinks } from "./files.ts";
 import { Hypervisor } from "./hypervisor.ts";
@@ -20,6 +21,7 @@ import { graceOf } from "./machine-work.ts";
 import { parseAlias } from "./mark.ts";
 import { isNatTable, natTablePrefix, openPortsTable } from "./names.ts";
 import { parseMember } from "./observe-host.ts";
+import { observeVteps } from "./observe-vteps.ts";
 import { parsePassed, returnNic } from "./passthrough.ts";
 import {
   DHCP_SUFFIX,
@@ -112,7 +114,7 @@ function leaveHost(yard: string): void {
 async function leaveSystemSwitch(log: Logger): Promise<void> {
   try {
     // Asked first, as a client of a database waits for its server.
-    if (!(await systemSwitchAbsence())) await leaveUnderlays();
+    if (!(await systemSwitchAbsence())) leaveUnderlays();
     if ((await systemSwitchAbsence()) || (await removeOwned(SYSTEM_SWITCH, SYSTEM_YARD)) === undefined)
       log.warn("the host's Open vSwitch does not run: bridges and ports of the yard may be left in its database");
   } catch (error) {
@@ -121,14 +123,18 @@ async function leaveSystemSwitch(log: Logger): Promise<void> {
   }
 }
 
-/** Takes our addresses off bridges that tunnels of ours went out by, where the bridges are not ours. */
-async function leaveUnderlays(): Promise<void> {
-  await using vswitch = await openSwitch(SYSTEM_SWITCH);
-  const bridges = new Set([...vswitch.table("Bridge")].map(({ name }) => name));
-  const ops = [...viewNamespace("self").links.values()]
-    .filter(({ name }) => bridges.has(name))
-    .flatMap(({ name, addresses }) => addresses.filter((it) => it.ours).map(({ address }) => ({ name, address })));
-  applyLinks([{ namespace: "self", ops: ops.map((it): LinkOp => ({ op: "address-delete", ...it })) }]);
+/** Takes our addresses off bridges that tunnels of ours go out by, where the bridges are not ours. */
+function leaveUnderlays(): void {
+  // Without a mark nobody can tell them from the operator's.
+  if (!marksAddresses()) return;
+  const host = viewNamespace("self");
+  const lowers = new Set(Array.from(observeVteps(SYSTEM_YARD, host).values(), ({ lower }) => lower));
+  const ops = [...lowers].flatMap((name) =>
+    (host.links.get(name)?.addresses ?? [])
+      .filter(({ ours }) => ours)
+      .map(({ address }): LinkOp => ({ op: "address-delete", name, address })),
+  );
+  applyLinks([{ namespace: "self", ops }]);
 }
 
 async function removeMasquerades(yard: string): Promise<void> {
