@@ -37,7 +37,7 @@ export async function startDockerEngine(
     `--cgroup-parent=/${name}`,
     ...(options.liveRestore ? ["--live-restore"] : []),
   ];
-  let running = launch(program, argv);
+  let running = launch(program, argv, folder.path);
   const end = async () => {
     running.child.kill("SIGTERM");
     await running.ended;
@@ -59,7 +59,7 @@ export async function startDockerEngine(
   const restart = async (meanwhile?: () => Promise<void>) => {
     await end();
     await meanwhile?.();
-    running = launch(program, argv);
+    running = launch(program, argv, folder.path);
     await untilListening(running.child.stderr, running.ended);
   };
   return {
@@ -72,8 +72,10 @@ export async function startDockerEngine(
   };
 }
 
-function launch(program: string, argv: readonly string[]) {
-  const child = spawn(program, argv, { stdio: ["ignore", "ignore", "pipe"] });
+/** @param folder for what the engine and its containerd write by the way, such as stacks where they end too slowly */
+function launch(program: string, argv: readonly string[], folder: string) {
+  const env = { ...process.env, TMPDIR: folder };
+  const child = spawn(program, argv, { env, stdio: ["ignore", "ignore", "pipe"] });
   return { child, ended: new Promise<void>((resolve) => child.once("exit", () => resolve())) };
 }
 
