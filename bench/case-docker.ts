@@ -6,7 +6,7 @@ import { throughput } from "./case-tcp.ts";
 import { type Figure, median } from "./figure.ts";
 import { benchYard } from "./yard.ts";
 
-const STARTS = 9;
+const STARTS = 25;
 const TRANSFERS = 3;
 const DRIVER = "sybench";
 
