@@ -29,7 +29,7 @@ help:
 	@echo 'make build         build dist/yard'
 	@echo 'make install       put yard, ec, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
 	@echo 'make uninstall     take them away again'
-	@echo 'make test          install what the tests need, then types, lint, format and all tests'
+	@echo 'make test          install what the tests need, then types, lint, format and all tests  (RECHECK=yes: what fails once more)'
 	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
 	@echo 'make test-system   the tests with real switches and engines               (ROOM=name, FILE=part of a path)'
 	@echo 'make test-kernel   tests of networks in a machine under the kernel of Debian (FILE=part of a path: those instead)'
@@ -73,7 +73,7 @@ dist/yard: $(SOURCES)
 
 test:
 	@sh scripts/prepare.sh test
-	@$(BUN) scripts/test.ts all $(if $(ROOM),--room $(ROOM)) $(FILE)
+	@$(BUN) scripts/test.ts all $(if $(RECHECK),--recheck) $(if $(ROOM),--room $(ROOM)) $(FILE)
 
 test-unit:
 	@sh scripts/prepare.sh build
