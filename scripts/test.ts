@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { findRooms } from "./run/files.ts";
 import { type Job, type JobResult, runJob } from "./run/job.ts";
 import { runLimited } from "./run/process.ts";
+import { endRemains } from "./run/remains.ts";
 
 const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const { values, positionals } = parseArgs({
@@ -36,6 +37,9 @@ const failures: string[] = [];
 const unsteady: string[] = [];
 let skipped = 0;
 
+// Ctrl-C ends the running files too: they are in process groups of their own.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
 mkdirSync(`${root}/dist/tests`, { recursive: true });
 rmSync(`${root}/dist/tests/result`, { force: true });
 
@@ -60,6 +64,8 @@ if (what === "all" || what === "unit") {
   await sideBySide(jobs, Math.max(2, availableParallelism()));
 }
 if (what === "all" || what === "system" || what === "files") {
+  // A user's yard may well be named like a test's; in CI the machine is the tests' own.
+  if (process.env.CI === "true") for (const line of await endRemains()) print(`left by a killed run, ended: ${line}`);
   const jobs = rooms.flatMap(({ name, system }) =>
     chosen(system).map((file) => ({ title: file, room: name, files: [file], alone: true, limit: 420 })),
   );

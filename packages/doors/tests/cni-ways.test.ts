@@ -154,9 +154,14 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       expect(named(mirror("m2")?.select_dst_port ?? [])).toEqual([pb]);
       expect(named(m1?.output_port === undefined ? [] : [m1.output_port])).toEqual([pc]);
 
-      const heard = run(["nsenter", `--net=${c3}`, "timeout", "5", "tcpdump", "-lnc1", "-i", "eth0", "icmp"]);
-      for (let tries = 0; tries < 3; tries++) await pings(space(c1), "10.77.0.3");
-      expect(await heard).toContain("10.77.0.2 > 10.77.0.3: ICMP echo request");
+      const heard = run(["nsenter", `--net=${c3}`, "timeout", "15", "tcpdump", "-lnc1", "-i", "eth0", "icmp"]);
+      // It may begin to listen late.
+      const stop = new AbortController();
+      const talking = (async () => {
+        while (!stop.signal.aborted) await pings(space(c1), "10.77.0.3");
+      })();
+      expect(await heard.finally(() => stop.abort())).toContain("10.77.0.2 > 10.77.0.3: ICMP echo request");
+      await talking;
 
       // One consumer only, and each direction has to be said.
       expect((await site.call("ADD", consumer(b.json), nic("b", c2))).json.code).toBe(109);
