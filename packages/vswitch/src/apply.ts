@@ -2,9 +2,19 @@ import { deadline, YardError } from "@switchyard/base";
 import { ConnectError, ConstraintViolationError, OutcomeUnknownError } from "@switchyard/ovsdb";
 import type { InterfaceRow } from "../schema/open_vswitch.gen.ts";
 import { type Built, ChangeWriter } from "./change.ts";
+import { OWNER } from "./marks.ts";
+import { parseHubName, pipeNames } from "./names.ts";
 import { interfaceOf, observeSwitch } from "./observe.ts";
 import { openSwitch } from "./open.ts";
-import type { ApplyOptions, Switch, SwitchChange, SwitchFailure, SwitchResult } from "./types.ts";
+import type {
+  ApplyOptions,
+  PortState,
+  Switch,
+  SwitchChange,
+  SwitchFailure,
+  SwitchResult,
+  SwitchState,
+} from "./types.ts";
 
 const TIMEOUT = 30_000;
 
@@ -84,8 +94,8 @@ export async function checkPorts(
 }
 
 /**
- * Takes away all that bears the owner's mark in the switch at `remote`; a userspace datapath takes some 20 ms for each
- * port, which the limit of time makes room for.
+ * Takes away all that bears the owner's mark in the switch at `remote`; others' ports that it impairs go back to where
+ * they were. A userspace datapath takes some 20 ms for each port, which the limit of time makes room for.
  *
  * @returns how many bridges, ports and spies; undefined where no switch runs: what its database may hold is as it was
  * @throws as {@link applySwitch}
@@ -110,9 +120,29 @@ export async function removeOwned(
     deleteBridges: [...bridges.keys()],
     deletePorts: [...ports.keys()],
     deleteMirrors: [...mirrors.keys()],
+    setPorts: impairedOfOthers(db, owner, { bridges, ports }),
   };
   await applySwitch(db, change, { timeout: TIMEOUT + 40 * ports.size, ...options, owner });
   return owned;
+}
+
+/** Ports of other owners' behind pipes of ours, each as it is without: on the bridge where the pipe's far end is. */
+function impairedOfOthers(
+  db: Switch,
+  owner: string,
+  { bridges, ports }: Pick<SwitchState, "bridges" | "ports">,
+): Map<string, PortState> {
+  const back = new Map<string, PortState>();
+  for (const hub of bridges.keys()) {
+    const nic = parseHubName(hub);
+    const far = nic && ports.get(pipeNames(nic.objId, nic.n).far);
+    if (far === undefined || bridges.has(far.bridge)) continue;
+    for (const uuid of db.table("Bridge").find({ name: hub })?.ports ?? []) {
+      const port = db.table("Port").get(uuid);
+      if (port && port.external_ids.get(OWNER) !== owner) back.set(port.name, { ...far, foreign: true });
+    }
+  }
+  return back;
 }
 
 async function commit(db: Switch, change: SwitchChange, owner: string, until: AbortSignal): Promise<Built> {

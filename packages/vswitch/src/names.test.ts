@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { bridgeName, parsePortName, portName, spyName, wireName } from "./names.ts";
+import { bridgeName, hubName, parseHubName, parsePortName, portName, spyName, wireName } from "./names.ts";
 
 test("a lan's bridge is _b_<lan>, a nic's port _k_<obj_id>_<n>, its spy s_k_<obj_id>_<n>", () => {
   expect(bridgeName("lan01")).toBe("_b_lan01");
@@ -46,10 +46,13 @@ test("a port's name says which nic of which node it is", () => {
   fc.assert(
     fc.property(number, number, (objId, n) => {
       expect(parsePortName(portName(objId, n))).toEqual({ objId, n });
+      expect(parseHubName(hubName(objId, n))).toEqual({ objId, n });
       expect(spyName(portName(objId, n)).length).toBeLessThanOrEqual(15);
     }),
   );
-  for (const other of ["_k_1", "_k_01_2", "_k_1_x", "eth0", "s_k_1_0"]) expect(parsePortName(other)).toBeUndefined();
+  for (const other of ["_k_1", "_k_01_2", "_k_1_x", "eth0", "s_k_1_0", "_i_1_0"])
+    expect(parsePortName(other)).toBeUndefined();
+  expect(parseHubName("_k_1_0")).toBeUndefined();
 });
 
 test("numbers that would not fit are refused", () => {

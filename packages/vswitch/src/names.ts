@@ -38,7 +38,16 @@ export function pipeNames(objId: number, n: number): { readonly near: string; re
 
 /** The node's number and the nic's, of a port's name; undefined for any other name. */
 export function parsePortName(name: string): { readonly objId: number; readonly n: number } | undefined {
-  const match = /^_k_(0|[1-9]\d*)_(0|[1-9]\d*)$/.exec(name);
+  return parseNumbered("_k_", name);
+}
+
+/** The inverse of {@link hubName}; undefined for any other name. */
+export function parseHubName(name: string): { readonly objId: number; readonly n: number } | undefined {
+  return parseNumbered("_i_", name);
+}
+
+function parseNumbered(prefix: string, name: string): { readonly objId: number; readonly n: number } | undefined {
+  const match = name.startsWith(prefix) ? /^(0|[1-9]\d*)_(0|[1-9]\d*)$/.exec(name.slice(prefix.length)) : null;
   if (match === null || name.length >= NAME_MAX) return undefined;
   return { objId: Number(match[1]), n: Number(match[2]) };
 }

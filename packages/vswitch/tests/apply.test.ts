@@ -4,7 +4,9 @@ import { requires } from "@switchyard/testing";
 import {
   applySwitch,
   type BridgeState,
+  hubName,
   observeSwitch,
+  pipeNames,
   probeDatapath,
   removeOwned,
   spyName,
@@ -125,6 +127,33 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("a switch", () => 
     // A port of ours on somebody's bridge is ours.
     expect(observeSwitch(sw.db, OWNER).ports.get("n3")?.bridge).toBe("theirs");
     await applySwitch(sw.db, { deletePorts: ["n3"], deleteBridges: ["theirs"] }, { owner: OWNER });
+    expect(observeSwitch(sw.db, "somebody")).toEqual(before);
+    await removeOwned(`unix:${sw.socket}`, "somebody");
+  });
+
+  test("is left with others' ports where they were, when an owner that impaired one goes", async () => {
+    const shop = { setBridges: lan("shop"), setPorts: new Map([["n2", port("shop", { tag: 7, number: 5 })]]) };
+    await applySwitch(sw.db, shop, { owner: "somebody" });
+    const before = observeSwitch(sw.db, "somebody");
+    const { near, far } = pipeNames(1, 0);
+    applyLinks([
+      {
+        namespace: { name: sw.namespace },
+        ops: [{ op: "veth", name: near, peer: { name: far, namespace: { name: sw.namespace } } }],
+      },
+    ]);
+    const pipe = {
+      setBridges: new Map([[hubName(1, 0), WIRE]]),
+      setPorts: new Map([
+        ["n2", port(hubName(1, 0), { foreign: true })],
+        [near, port(hubName(1, 0))],
+        [far, port("shop", { tag: 7, number: 5 })],
+      ]),
+    };
+    expect((await applySwitch(sw.db, pipe, { owner: OWNER })).failures).toEqual([]);
+    expect(sw.db.table("Interface").find({ name: far })?.ofport).toBe(5);
+    await removeOwned(`unix:${sw.socket}`, OWNER);
+    await sw.db.waitFor(() => sw.db.table("Interface").find({ name: "n2" })?.ofport === 5, { timeout: 5_000 });
     expect(observeSwitch(sw.db, "somebody")).toEqual(before);
     await removeOwned(`unix:${sw.socket}`, "somebody");
   });
