@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { yardPaths } from "@switchyard/yard/paths";
-import { createSite, type Result, type Site, yardName } from "./yard.ts";
+import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);
 
@@ -24,6 +24,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
   let before: Machine;
   let site: Site;
   const command = (...argv: readonly string[]) => site.yard(yard, argv);
+  const capturing = (...argv: readonly string[]) => site.capturing(yard, argv);
   const ping = (...argv: readonly string[]) =>
     tryRun(["ip", "netns", "exec", `yard_${yard}_a`, "ping", "-qn", ...argv, "10.251.5.2"]);
   const frames = async (file: string) => {
@@ -42,18 +43,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     await site[Symbol.asyncDispose]();
     await expectSameMachine(before, { ours: new RegExp(yard) });
   });
-
-  /** A capture that frames come to from when this resolves. */
-  async function capturing(...argv: readonly string[]): Promise<{ child: ChildProcess; done: Promise<Result> }> {
-    const listening = Promise.withResolvers<ChildProcess>();
-    const done = site.yard(yard, ["capture", ...argv], {
-      onStart: (child) => {
-        child.stderr?.on("data", (text) => /^capturing /m.test(String(text)) && listening.resolve(child));
-      },
-    });
-    void done.then(({ stderr }) => listening.reject(new Error(stderr)));
-    return { child: await listening.promise, done };
-  }
 
   test("the switch killed under a spy and a capture: both see frames again when it is back", async () => {
     const { child, done } = await capturing("a:0", "icmp", "-w", "restart.pcapng");

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readFileSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { createSite, type Result, type Site, yardName } from "./yard.ts";
+import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);
 
@@ -51,6 +51,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
   let before: Machine;
   let site: Site;
   const command = (...argv: readonly string[]) => site.yard(yard, argv);
+  const capturing = (...argv: readonly string[]) => site.capturing(yard, argv);
   const links = async () => {
     const told = JSON.parse(await run(["ip", "-n", `yard_${yard}`, "-json", "link", "show"]));
     return told
@@ -74,19 +75,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
     await site[Symbol.asyncDispose]();
     await expectSameMachine(before, { ours: new RegExp(yard) });
   });
-
-  /** A capture that frames come to from when this resolves. */
-  async function capturing(...argv: readonly string[]): Promise<{ child: ChildProcess; done: Promise<Result> }> {
-    const listening = Promise.withResolvers<ChildProcess>();
-    const done = site.yard(yard, ["capture", ...argv], {
-      onStart: (child) => {
-        child.stderr?.on("data", (text) => /^capturing |^{"capturing"/m.test(String(text)) && listening.resolve(child));
-      },
-    });
-    void done.then(({ stderr }) => listening.reject(new Error(stderr)));
-    listening.promise.catch(() => {});
-    return { child: await listening.promise, done };
-  }
 
   test("a nic has its spy from birth, in the yard's namespace, that anyone can read, and loses it when told", async () => {
     expect(await links()).toEqual(["s_k_1_0"]);

@@ -14,11 +14,7 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "busybox", "f
     const yard = yardName();
     let before: Machine;
     let site: Site;
-    const said = async (...argv: readonly string[]) => {
-      const { code, stdout, stderr } = await site.yard(yard, argv);
-      if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stdout}${stderr}`);
-      return stdout;
-    };
+    const said = (...argv: readonly string[]) => site.said(yard, argv);
 
     beforeAll(async () => {
       before = await snapshotMachine();

@@ -17,12 +17,7 @@ describe.skipIf(!able)("a lab of virtual machines, as one uses it", () => {
   let before: Machine;
   let site: Site;
   const run = (...argv: readonly string[]) => site.yard(yard, argv);
-  /** What a command prints that must succeed. */
-  const said = async (...argv: readonly string[]) => {
-    const { code, stdout, stderr } = await run(...argv);
-    if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stdout}${stderr}`);
-    return stdout;
-  };
+  const said = (...argv: readonly string[]) => site.said(yard, argv);
 
   beforeAll(async () => {
     before = await snapshotMachine();

@@ -26,10 +26,20 @@ export interface Site extends AsyncDisposable {
   readonly folder: string;
   /** Runs `yard …`, by default in the yard of that name. */
   yard(name: string, argv: readonly string[], options?: RunOptions): Promise<Result>;
+  /** What such a command says that has to succeed. */
+  said(name: string, argv: readonly string[]): Promise<string>;
+  /** Starts `yard capture …`; frames come to it from when this resolves. */
+  capturing(name: string, argv: readonly string[]): Promise<Capturing>;
   /** That command's argument vector and environment, for who starts it otherwise. */
   argv(name: string, argv: readonly string[]): readonly string[];
   readonly env: Readonly<Record<string, string>>;
   write(name: string, text: string): string;
+}
+
+/** A capture under way. */
+export interface Capturing {
+  readonly child: ChildProcess;
+  readonly done: Promise<Result>;
 }
 
 /** No name is used twice, so that what is left behind can be told from what others make. */
@@ -50,11 +60,30 @@ export async function createSite(): Promise<Site> {
   };
   const run = (argv: readonly string[], options: RunOptions = {}) =>
     execute(argv, work, { ...base, ...options.env }, options);
+  const yard = (name: string, argv: readonly string[], options?: RunOptions) => {
+    names.add(name);
+    return run(["-y", name, ...argv], options);
+  };
   return {
     folder: work,
-    yard(name, argv, options) {
-      names.add(name);
-      return run(["-y", name, ...argv], options);
+    yard,
+    async said(name, argv) {
+      const { code, stdout, stderr } = await yard(name, argv);
+      if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stdout}${stderr}`);
+      return stdout;
+    },
+    async capturing(name, argv) {
+      const listening = Promise.withResolvers<ChildProcess>();
+      const done = yard(name, ["capture", ...argv], {
+        onStart: (child) => {
+          child.stderr?.on(
+            "data",
+            (text) => /^capturing |^{"capturing"/m.test(String(text)) && listening.resolve(child),
+          );
+        },
+      });
+      void done.then(({ stderr }) => listening.reject(new Error(stderr)));
+      return { child: await listening.promise, done };
     },
     env: base,
     argv(name, argv) {

@@ -1,10 +1,10 @@
 /** Containers, each a node of the yard; what the model has no word for is noted in its row. */
 import { YardError } from "@switchyard/base";
 import type { NamespaceRef } from "@switchyard/linux";
-import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
+import type { NodeEntry } from "@switchyard/yard/store";
 import { z } from "zod";
 import type { Target } from "./commands/forwards.ts";
-import { type Ground, hostNamespaces, NOTE, note } from "./ground.ts";
+import { type Ground, hostNamespaces, note, notedNodes } from "./ground.ts";
 import { type PlacedNic, placedNicSchema } from "./nics.ts";
 
 /** The tag of the container that Open vSwitch is commanded through. */
@@ -49,18 +49,11 @@ export function containerNote(name: string, value: ContainerNote) {
 }
 
 /** All containers, by id. */
-export function containersOf({ store }: Ground): readonly Container[] {
-  const notes = new Map<string, string>();
-  for (const row of store.db.table("Node")) {
-    const text = row.external_ids.get(NOTE);
-    if (text !== undefined && row.kind === "container") notes.set(row.name, text);
-  }
-  return rowsOf(store.db)
-    .nodes.flatMap((node) => {
-      const text = notes.get(node.name);
-      if (text === undefined) return [];
-      const kept: ContainerNote = noteSchema.parse(JSON.parse(text));
-      return [{ id: kept.container, note: kept, node }];
+export function containersOf(ground: Ground): readonly Container[] {
+  return notedNodes(ground, "container")
+    .map(({ node, noted }) => {
+      const kept: ContainerNote = noteSchema.parse(noted);
+      return { id: kept.container, note: kept, node };
     })
     .toSorted((a, b) => a.id - b.id);
 }

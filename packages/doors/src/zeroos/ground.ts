@@ -8,6 +8,7 @@ import {
   type Commanded,
   carryOut,
   type NetworkEntry,
+  type NodeEntry,
   type Note,
   rowsOf,
   type Scope,
@@ -57,6 +58,22 @@ export const NOTE = "zeroos";
 /** What the door keeps of a node or a network. */
 export function note(table: Note["table"], name: string, value: object | undefined): Note {
   return { table, name, entries: { [NOTE]: value === undefined ? undefined : JSON.stringify(value) } };
+}
+
+/** What the door keeps of the nodes of a kind, in the order in which they were made. */
+export function notedNodes(
+  { store }: Pick<Ground, "store">,
+  kind: NodeEntry["spec"]["kind"],
+): { readonly node: NodeEntry; readonly noted: unknown }[] {
+  const notes = new Map<string, string>();
+  for (const row of store.db.table("Node")) {
+    const text = row.external_ids.get(NOTE);
+    if (text !== undefined && row.kind === kind) notes.set(row.name, text);
+  }
+  return rowsOf(store.db).nodes.flatMap((node) => {
+    const text = notes.get(node.name);
+    return text === undefined ? [] : [{ node, noted: JSON.parse(text) }];
+  });
 }
 
 /**

@@ -1,10 +1,10 @@
 /** Virtual machines, each a node of the yard; what the model has no word for is noted in its row. */
 import { YardError } from "@switchyard/base";
 import { containerName } from "@switchyard/yard/agent";
-import { type NodeEntry, rowsOf } from "@switchyard/yard/store";
+import type { NodeEntry } from "@switchyard/yard/store";
 import { z } from "zod";
 import type { Target } from "./commands/forwards.ts";
-import { type Ground, NOTE, note } from "./ground.ts";
+import { type Ground, note, notedNodes } from "./ground.ts";
 import { type PlacedNic, placedNicSchema } from "./nics.ts";
 
 const noteSchema = z.object({
@@ -36,17 +36,10 @@ export function machineNote(name: string, value: MachineNote) {
 }
 
 /** All machines, in the order in which they were made. */
-export function machinesOf({ store }: Ground): readonly Machine[] {
-  const notes = new Map<string, string>();
-  for (const row of store.db.table("Node")) {
-    const text = row.external_ids.get(NOTE);
-    if (text !== undefined && row.kind === "vm") notes.set(row.name, text);
-  }
-  return rowsOf(store.db).nodes.flatMap((node) => {
-    const text = notes.get(node.name);
-    if (text === undefined) return [];
-    const kept: MachineNote = noteSchema.parse(JSON.parse(text));
-    return [{ uuid: kept.machine, note: kept, node }];
+export function machinesOf(ground: Ground): readonly Machine[] {
+  return notedNodes(ground, "vm").map(({ node, noted }) => {
+    const kept: MachineNote = noteSchema.parse(noted);
+    return { uuid: kept.machine, note: kept, node };
   });
 }
 
