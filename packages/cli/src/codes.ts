@@ -23,36 +23,14 @@ export const codes = {
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
   "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
   "agent.died": "The yard's agent ended while it was waited for. `yard agent` in the foreground shows why.",
-  "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
-  "node.not-running":
-    "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
-  "node.no-logs":
-    "A bare namespace has no first process whose output could be kept. Only containers and virtual machines have logs.",
-  "node.no-namespace":
-    "A virtual machine has no network namespace on the host in which a probe could run. Run a command in it: `yard exec`.",
-  "node.not-vm": "The verb is for virtual machines, and the node is none. `yard ps` shows the kinds.",
   "ssh.missing": "The program ssh is not installed on the host. `apt-get install openssh-client`.",
   "ssh.no-way":
     "The host is on no network of the virtual machine, so that ssh cannot reach it. Attach it to `default`, or give one of its networks a gateway.",
-  "node.no-address": "The node has no IP address that the other end could be reached by.",
-  "nic.name-taken":
-    "The node has a nic of that name. Choose another name, or move it with `yard attach NODE NETWORK --name NIC`.",
-  "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists them.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":
     "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",
-  "cp.host-files":
-    "A bare namespace has the file system of the host, so there is nothing to copy. Use the path on the host.",
-  "cp.missing": "The file or folder to copy does not exist.",
-  "check.bad-target": "A check names something that is neither a node of the yard nor an IP address.",
   "check.report-unwritable": "The JUnit report could not be written. Name a file in a folder that exists.",
-  "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
-  "iperf.missing": "The program iperf3 is not installed on the host. `apt-get install iperf3`.",
-  "iperf.failed": "iperf3 could not measure between the two nodes; its own message is given.",
-  "capture.bad-stream": "tcpdump wrote something that is no pcap stream. Please report it with tcpdump's version.",
   "capture.disk-full": "The disk that a capture is written to is full. What was written before can be read.",
-  "capture.ended": "A capture ended before it was to, as the nic or its spy went away.",
-  "capture.no-agent": "A capture needs the yard's agent, of the same version as the command. Start it anew.",
   "capture.unwritable": "The file of a capture could not be written; the message says why.",
 } as const;
 

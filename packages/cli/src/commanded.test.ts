@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { YardError } from "@switchyard/base";
+import { nextNic } from "@switchyard/yard/store";
 import { changesText } from "./changes.ts";
 import { parseNicWord } from "./commanded.ts";
-import { nextNic } from "./commands/attach.ts";
 
 describe("a nic as one word", () => {
   test("has a network and fields, those given twice as lists", () => {

@@ -1,8 +1,8 @@
 /** Into a virtual machine by ssh(1), over a network that the host is on. */
 import { addressOf, childEnvironment, type Ip, parseCidr, YardError } from "@switchyard/base";
+import type { YardView } from "@switchyard/yard/view";
+import { findRunningNode } from "@switchyard/yard/view";
 import { type Session, shellWords } from "./session.ts";
-import { findRunningNode } from "./target.ts";
-import type { YardView } from "./view/types.ts";
 
 /** As whom, and with which private key; without one ssh looks for it itself. */
 export interface SshWay {

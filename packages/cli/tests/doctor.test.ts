@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { expectSameMachine, requires, snapshotMachine } from "@switchyard/testing";
-import type { Finding } from "../src/doctor/finding.ts";
+import type { Finding } from "@switchyard/yard/doctor";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);

@@ -6,11 +6,12 @@
 import { parseArgs } from "node:util";
 import { YardError } from "@switchyard/base";
 import { listYards } from "@switchyard/yard/agent";
+import { capture, captureAgent, WHOLE_FRAME } from "@switchyard/yard/capture";
+import { yardPaths } from "@switchyard/yard/paths";
 import { print, type Session } from "../session.ts";
-import { findNicAt } from "../target.ts";
-import { version } from "../version.ts";
+import { findNicPath } from "../target.ts";
+import { APPLICATION, version } from "../version.ts";
 import { readYard } from "../view/open.ts";
-import { capture, captureAgent, WHOLE_FRAME } from "./capture.ts";
 import { fileOutput } from "./output.ts";
 
 const BUFFER_MIB = 32;
@@ -37,7 +38,7 @@ export async function runExtcap(session: Session, argv: readonly string[]): Prom
   if (values["extcap-dlts"]) return print(session, sentence("dlt", { number: 1, name: "EN10MB", display: "Ethernet" }));
   if (values["extcap-config"]) return print(session, ...settings());
   const { yard, path } = parseInterface(name);
-  await using agent = await captureAgent(session, yard);
+  await using agent = await captureAgent(yardPaths(yard, session.env));
   // What is typed into the field of the filter is asked about alone; no answer is that all is well.
   if (!values.capture) return await agent.checkFilter(filter);
   if (values.fifo === undefined) throw wrong("it says no --fifo");
@@ -50,8 +51,9 @@ export async function runExtcap(session: Session, argv: readonly string[]): Prom
     return output;
   };
   try {
-    const unlimited = { ...limits, count: undefined, duration: undefined };
-    await capture(session, agent, { view, ...findNicAt(view, path) }, unlimited, open);
+    const { signal } = session;
+    const unlimited = { ...limits, count: undefined, duration: undefined, application: APPLICATION, signal };
+    await capture(agent, { view, ...findNicPath(view, path) }, unlimited, open);
   } catch (error) {
     if (!isReaderGone(error)) throw error;
   }

@@ -3,14 +3,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, write
 import { extname } from "node:path";
 import { YardError } from "@switchyard/base";
 import { watchReadable } from "@switchyard/linux";
-
-/** Takes whole blocks, so that what has been written can be read whatever happens next. */
-export interface CaptureOutput extends Disposable {
-  /** Aborts when its reader has gone, which a writer learns of only when there is something to write. */
-  readonly gone?: AbortSignal | undefined;
-  /** @throws YardError `capture.disk-full`, `capture.unwritable` */
-  write(blocks: Buffer): void | Promise<void>;
-}
+import type { CaptureOutput } from "@switchyard/yard/capture";
 
 /** A file, which is made anew, or a FIFO, which waits for its reader. @throws YardError `capture.unwritable` */
 export function fileOutput(path: string): CaptureOutput {

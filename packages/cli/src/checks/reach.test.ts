@@ -1,9 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { YardError } from "@switchyard/base";
+import { addressFor, pairsOf, parseReport, resolveTarget, sharedAddress } from "@switchyard/yard/checks";
 import { nic, node, office } from "../view/office.fixture.ts";
-import { parseReport } from "./iperf.ts";
-import { pairsOf } from "./pingall.ts";
-import { addressFor, resolveTarget, sharedAddress } from "./reach.ts";
 
 const a = node("a", [nic("eth0", "x", ["10.0.0.1/24"]), nic("eth1", "y", ["10.1.0.1/24"])]);
 const b = node("b", [nic("eth0", "z", ["10.2.0.2/24"]), nic("eth1", "y", ["10.1.0.2/24", "fd00::2/64"])]);

@@ -13,12 +13,12 @@ import {
 } from "@switchyard/doors/cloonix";
 import { listYards, natLeasesFile } from "@switchyard/yard/agent";
 import { switchRemote, yardPaths } from "@switchyard/yard/paths";
+import { findNode } from "@switchyard/yard/view";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { runProgram } from "../program.ts";
 import { selfCommand } from "../self.ts";
 import { isRoot, print, type Session } from "../session.ts";
-import { findNode } from "../target.ts";
 import { version } from "../version.ts";
 import { readYard } from "../view/open.ts";
 

@@ -1,13 +1,13 @@
 import { type FilePart, nicSpec } from "@switchyard/yard/model";
-import { attachNic, type NodeEntry, rowsOf } from "@switchyard/yard/store";
+import { attachNic, nextNic, rowsOf } from "@switchyard/yard/store";
+import { findNode } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { commit, parseNicWord } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { repeated } from "../options.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { findNode } from "../target.ts";
-import { currentView } from "../view/current.ts";
 import { report } from "./add.ts";
 
 interface Options extends CommonOptions {
@@ -60,12 +60,4 @@ async function attach(session: Session, yard: string, node: string, network: str
   const write = () => attachNic(live.store, node, spec);
   const changed = await commit(session, live, `attach ${node}`, write, { nodes: [node] });
   report(session, options, `nic ${node}:${spec.name}`, changed, began, `attached to ${spec.network}`);
-}
-
-/** The lowest `eth<n>` that the node does not have. */
-export function nextNic(node: Pick<NodeEntry, "nics"> | undefined): string {
-  const names = new Set(node?.nics.map(({ name }) => name));
-  let n = 0;
-  while (names.has(`eth${n}`)) n++;
-  return `eth${n}`;
 }

@@ -1,13 +1,15 @@
 import { YardError } from "@switchyard/base";
 import { ensureAgent } from "@switchyard/yard/agent";
+import { type CaptureOptions, type CaptureOutput, capture, captureAgent, WHOLE_FRAME } from "@switchyard/yard/capture";
+import { yardPaths } from "@switchyard/yard/paths";
 import { type Command, InvalidArgumentError } from "commander";
-import { type CaptureOptions, capture, captureAgent, WHOLE_FRAME } from "../capture/capture.ts";
-import { type CaptureOutput, fileOutput, RingOutput, streamOutput } from "../capture/output.ts";
+import { fileOutput, RingOutput, streamOutput } from "../capture/output.ts";
 import { examples } from "../help.ts";
 import { wholeNumber } from "../options.ts";
 import { selfCommand } from "../self.ts";
 import { type CommonOptions, isRoot, print, type Session, say, yardName } from "../session.ts";
-import { findNicAt } from "../target.ts";
+import { findNicPath } from "../target.ts";
+import { APPLICATION } from "../version.ts";
 import { readYard } from "../view/open.ts";
 
 interface Ring {
@@ -35,7 +37,7 @@ export function define(command: Command, session: Session): void {
     .argument("<nic>", "NODE:NIC, the nic by its name or its number")
     .argument("[filter...]", "which frames, as pcap-filter(7) has it: tcp port 80")
     .option("-w, --write <file>", "write to this file")
-    .option("-d, --duration <time>", "end after that long: 90, 90s, 15m, 2h", duration)
+    .option("-d, --duration <time>", "end after that long: 90, 90s, 15m, 2h", milliseconds)
     .option("-c, --count <frames>", "end after so many frames", wholeNumber(1, 2 ** 31 - 1))
     .option("-s, --snaplen <bytes>", "keep no more of each frame (default: all)", wholeNumber(1, 262_144), WHOLE_FRAME)
     .option("-B, --buffer <size>", "what the kernel holds while nobody reads", size(1 << 16, 1 << 30), 32 << 20)
@@ -63,18 +65,20 @@ async function run(session: Session, yard: string, path: string, filter: string,
   if (write === undefined && options.ring !== undefined)
     throw new YardError("usage.wrong", "--ring needs a file to put numbers to", { hint: "give -w FILE, too" });
   const view = await readYard(session, yard);
-  const { node, nic } = findNicAt(view, path);
+  const { node, nic } = findNicPath(view, path);
   if (isRoot())
     await (await ensureAgent(yard, { executable: selfCommand(), signal: session.signal }))[Symbol.asyncDispose]();
-  await using agent = await captureAgent(session, yard);
-  const limits: CaptureOptions = { filter, snaplen, buffer, count: options.count, duration: options.duration };
+  await using agent = await captureAgent(yardPaths(yard, session.env));
+  const { count, duration } = options;
+  const { signal } = session;
+  const limits: CaptureOptions = { filter, snaplen, buffer, count, duration, application: APPLICATION, signal };
   const open = (head: Buffer) => openOutput(session, head, options);
   const listening = () => {
     const name = `${node.name}:${nic.name}`;
     const text = `capturing ${name}${write === undefined ? "" : ` to ${write}`}`;
     say(session, options.json ? JSON.stringify({ capturing: name }) : text);
   };
-  const result = await capture(session, agent, { view, node, nic }, limits, open, listening);
+  const result = await capture(agent, { view, node, nic }, limits, open, listening);
   const { captured, received, dropped } = result;
   const text = options.json
     ? JSON.stringify({ nic: `${node.name}:${nic.name}`, ...result })
@@ -91,7 +95,7 @@ function openOutput(session: Session, head: Buffer, { write, ring }: Options): C
 }
 
 /** Milliseconds. @throws InvalidArgumentError */
-function duration(text: string): number {
+function milliseconds(text: string): number {
   const [, number, unit = "s"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   const milliseconds = Number(number) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as "ms" | "s" | "m" | "h"];
   // setTimeout(3) takes no more.

@@ -1,14 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
+import { type CheckResult, type LabChecks, runChecks } from "@switchyard/yard/checks";
+import type { Inside } from "@switchyard/yard/inside";
 import { rowsOf } from "@switchyard/yard/store";
 import type { Command } from "commander";
-import { type LabChecks, runChecks } from "../checks/run.ts";
 import { openYard, unknownLab } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { parseLabFile } from "../parse.ts";
-import { type CheckResult, renderChecks } from "../render/check.ts";
+import { renderChecks } from "../render/check.ts";
 import { junitXml } from "../render/junit.ts";
 import { createProgress } from "../render/progress.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
@@ -48,7 +49,7 @@ export async function check(
   labs: readonly LabChecks[],
   options: Options,
 ): Promise<void> {
-  await using inside = await Inside.open(session, yard, ["-y", yard, "check"]);
+  await using inside = await openInside(session, yard, ["-y", yard, "check"]);
   for (const { lab } of labs) if (!inside.view.labs.some(({ name }) => name === lab)) throw unknownLab(yard, lab);
   const began = performance.now();
   const results = await withProgress(session, inside, labs);

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { runDirectory } from "@switchyard/yard/paths";
+import type { YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { complete, type Known } from "../completion/candidates.ts";
 import { createProgram } from "../program.ts";
 import { print, type Session, yardName } from "../session.ts";
 import { readYard } from "../view/open.ts";
-import type { YardView } from "../view/types.ts";
 
 /** `yard __complete -- WORD…`: what the last word may become, a line each, for the scripts of `yard completion`. */
 export function define(command: Command, session: Session): void {

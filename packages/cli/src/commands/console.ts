@@ -1,12 +1,11 @@
 import { PassThrough } from "node:stream";
-import { YardError } from "@switchyard/base";
-import type { VmEngine } from "@switchyard/runtime";
+import type { Inside } from "@switchyard/yard/inside";
+import { findRunningNode } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { wholeNumber } from "../options.ts";
 import { type Session, say, yardName } from "../session.ts";
-import { findNode, findRunningNode } from "../target.ts";
 import { callerStreams } from "../terminal.ts";
 
 /** Ctrl-], as telnet and virsh have it. */
@@ -26,7 +25,7 @@ export function define(command: Command, session: Session): void {
     .option("--history <bytes>", "how much of what it said before is shown first", wholeNumber(0, 1e9), DEFAULT_HISTORY)
     .action(async (node: string, options: { readonly history: number }) => {
       const yard = yardName(command, session.env);
-      await using inside = await Inside.open(session, yard, ["-y", yard, "console", node]);
+      await using inside = await openInside(session, yard, ["-y", yard, "console", node]);
       await attachConsole(session, inside, node, options.history);
     });
   examples(
@@ -43,7 +42,7 @@ export function define(command: Command, session: Session): void {
  * @throws YardError `node.unknown`, `node.not-vm`, `node.not-running`
  */
 export async function attachConsole(session: Session, inside: Inside, node: string, history: number): Promise<void> {
-  const { engine, name } = await theMachine(inside, node);
+  const { engine, name } = await inside.theMachine(node);
   findRunningNode(inside.view, node);
   const tty = session.streams.stdin.isTTY === true;
   if (tty) say(session, `this is the serial console of ${node}; Ctrl-] leaves it`);
@@ -63,21 +62,4 @@ function leavingAtItsEnd(input: NodeJS.ReadableStream): NodeJS.ReadableStream {
   input.on("data", (chunk: Buffer) => keys.write(Buffer.from(chunk.filter((key) => key !== LEAVE))));
   input.on("end", () => keys.end(Buffer.of(LEAVE)));
   return keys;
-}
-
-/**
- * What runs a node that must be a virtual machine.
- *
- * @throws YardError `node.unknown`, `node.not-vm`
- */
-export async function theMachine(
-  inside: Inside,
-  node: string,
-): Promise<{ readonly engine: VmEngine; readonly name: string }> {
-  const { kind } = findNode(inside.view, node);
-  const machine = await inside.machine(node);
-  if (machine !== undefined) return machine;
-  throw new YardError("node.not-vm", `node ${node} is no virtual machine but a ${kind}`, {
-    hint: `a shell in it: yard shell ${node}`,
-  });
 }

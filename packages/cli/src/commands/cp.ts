@@ -1,11 +1,9 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
-import { findNode } from "../target.ts";
 
 /** What `cp` is to copy: one side is in a node, the other on the host. */
 export interface Copy {
@@ -32,15 +30,8 @@ export function define(command: Command, session: Session): void {
 
 async function cp(session: Session, yard: string, { node, inside: path, outside, into }: Copy): Promise<void> {
   const argv = into ? [outside, `${node}:${path}`] : [`${node}:${path}`, outside];
-  await using inside = await Inside.open(session, yard, ["-y", yard, "cp", ...argv]);
-  findNode(inside.view, node);
-  const container = (await inside.container(node)) ?? (await inside.machine(node));
-  if (container === undefined)
-    throw new YardError("cp.host-files", `node ${node} is a bare namespace: it has the host's files`, {
-      hint: "use the path as it is, on the host",
-    });
-  if (into && !existsSync(outside)) throw new YardError("cp.missing", `${outside} does not exist`);
-  await container.engine.copy(container.name, path, outside, into, session.signal);
+  await using inside = await openInside(session, yard, ["-y", yard, "cp", ...argv]);
+  await inside.copy(node, { inside: path, outside, into }, session.signal);
 }
 
 /**

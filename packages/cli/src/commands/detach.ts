@@ -1,11 +1,12 @@
 import { detachNic } from "@switchyard/yard/store";
+import { findNic, findNode } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { findNic, findNode, parseNicPath } from "../target.ts";
-import { currentView } from "../view/current.ts";
+import { parseNicPath } from "../target.ts";
 import { report } from "./add.ts";
 
 /** `yard detach NODE:NIC` */

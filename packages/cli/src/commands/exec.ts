@@ -1,7 +1,7 @@
 import { YardError } from "@switchyard/base";
 import { type Command, Option } from "commander";
 import { examples } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { repeated } from "../options.ts";
 import { type Session, yardName } from "../session.ts";
 import { ssh } from "../ssh.ts";
@@ -66,7 +66,7 @@ async function exec(
   const tty = options.tty ?? false;
   if (tty && !session.streams.stdin.isTTY)
     throw new YardError("usage.wrong", "-t needs a terminal, and standard input is none", { hint: "leave -t out" });
-  await using inside = await Inside.open(session, yard, ["-y", yard, "exec", node, "--", ...command]);
+  await using inside = await openInside(session, yard, ["-y", yard, "exec", node, "--", ...command]);
   if (options.ssh !== undefined) {
     const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };
     session.exitCode = await ssh(session, inside.view, node, way, command, {

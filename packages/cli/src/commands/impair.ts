@@ -1,17 +1,11 @@
 import { YardError } from "@switchyard/base";
-import {
-  contradiction,
-  impairSpec,
-  LINK_WAYS,
-  NIC_WAYS,
-  SETTINGS,
-  type Setting,
-  UNIMPAIRED,
-  withSetting,
-} from "@switchyard/yard/impair";
-import type { Impairment, ImpairSpec } from "@switchyard/yard/model";
+import { LINK_WAYS, NIC_WAYS, SETTINGS, type Setting, UNIMPAIRED, withSetting } from "@switchyard/yard/impair";
+import { changedImpair, type ImpairChange, type ImpairSettings } from "@switchyard/yard/impair-change";
 import { nearest } from "@switchyard/yard/nearest";
 import { type Impaired, setImpair } from "@switchyard/yard/store";
+import type { ImpairView, YardView } from "@switchyard/yard/view";
+import { findLink, findNic, findNode } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
@@ -19,10 +13,8 @@ import { examples, JSON_HELP } from "../help.ts";
 import { took } from "../render/duration.ts";
 import { renderImpair } from "../render/impair.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { findNic, findNode, parseNicPath } from "../target.ts";
-import { currentView } from "../view/current.ts";
+import { parseNicPath } from "../target.ts";
 import { readYard } from "../view/open.ts";
-import type { ImpairView, YardView } from "../view/types.ts";
 
 interface Options extends CommonOptions {
   readonly way?: string;
@@ -68,19 +60,10 @@ interface Found {
 
 /** @throws YardError `usage.wrong`, `link.unknown`, `node.unknown`, `nic.unknown` */
 function find(view: YardView, text: string): Found {
-  const link = view.links.find(({ name }) => name === text || name === text.split("--").toReversed().join("--"));
-  if (link !== undefined) {
+  if (text.split(":").length > 2) {
+    const link = findLink(view, text);
     const nodes = view.nodes.filter(({ nics }) => nics.some((nic) => nic.link === link.name)).map(({ name }) => name);
     return { what: { link: link.name }, name: link.name, ways: LINK_WAYS, impair: link.impair, nodes };
-  }
-  if (text.split(":").length > 2) {
-    const near = nearest(
-      text,
-      view.links.map(({ name }) => name),
-    );
-    throw new YardError("link.unknown", `yard ${view.yard} has no link ${text}`, {
-      hint: near === undefined ? "`yard inspect NODE` shows a node's links" : `did you mean ${near}?`,
-    });
   }
   const whole = text.includes(":") ? undefined : findNode(view, text);
   if (whole) {
@@ -103,17 +86,17 @@ async function change(
 ): Promise<void> {
   const began = performance.now();
   // Refused before an agent is started for it.
-  const settings = words.includes("off") ? undefined : words.map(parseSetting);
-  if (settings === undefined && words.length > 1)
+  const settings = words.includes("off") ? "off" : words.map(parseSetting);
+  if (settings === "off" && words.length > 1)
     throw new YardError("usage.wrong", '"off" stands alone: it takes all settings away');
   await using live = await openLiveYard(session, yard);
   const { what, name, ways, nodes } = find(currentView(yard, live.store), text);
-  const way = wayOf(options.way, name, ways);
+  const change = wayOf(options.way, name, ways, settings);
   const changed = await commit(
     session,
     live,
     `impair ${name}`,
-    () => setImpair(live.store, what, (present) => changedSpec(present, settings, way)),
+    () => setImpair(live.store, what, (present) => changedImpair(present, change)),
     { nodes },
   );
   const after = find(currentView(yard, live.store), name);
@@ -141,7 +124,7 @@ function jsonOf({ name, ways, impair }: Found) {
 }
 
 /** @throws YardError `usage.wrong`, and what the value is refused with */
-function parseSetting(word: string): (impairment: Impairment) => Impairment {
+function parseSetting(word: string): readonly [Setting, string] {
   const [name = "", ...rest] = word.split("=");
   const setting: Setting | undefined = SETTINGS.find((it) => it === name);
   if (setting === undefined || rest.length === 0) {
@@ -151,33 +134,20 @@ function parseSetting(word: string): (impairment: Impairment) => Impairment {
     });
   }
   withSetting(UNIMPAIRED, setting, rest.join("="));
-  return (impairment) => withSetting(impairment, setting, rest.join("="));
+  return [setting, rest.join("=")];
 }
 
-/** Which ways are meant. @throws YardError `usage.wrong` */
-function wayOf(way: string | undefined, name: string, [forward, backward]: Found["ways"]) {
-  if (way === undefined) return { forward: true, backward: true };
-  if (way === forward || way === backward) return { forward: way === forward, backward: way === backward };
+/** What is changed of which ways. @throws YardError `usage.wrong` */
+function wayOf(
+  way: string | undefined,
+  name: string,
+  [forward, backward]: Found["ways"],
+  settings: ImpairSettings,
+): ImpairChange {
+  if (way === undefined) return { forward: settings, backward: settings };
+  if (way === forward) return { forward: settings };
+  if (way === backward) return { backward: settings };
   throw new YardError("usage.wrong", `"${way}" is no way of ${name}`, {
     hint: `--way ${forward} or --way ${backward}`,
   });
-}
-
-/** @throws YardError `impair.jitter-over-delay`, `impair.without-effect` */
-function changedSpec(
-  present: ImpairSpec | undefined,
-  settings: readonly ((impairment: Impairment) => Impairment)[] | undefined,
-  way: { readonly forward: boolean; readonly backward: boolean },
-): ImpairSpec | undefined {
-  const changed = (before: Impairment, meant: boolean) => {
-    if (!meant) return before;
-    const after = settings === undefined ? UNIMPAIRED : settings.reduce((it, set) => set(it), before);
-    const wrong = contradiction(after);
-    if (wrong) throw wrong.error;
-    return after;
-  };
-  return impairSpec(
-    changed(present?.forward ?? UNIMPAIRED, way.forward),
-    changed(present?.backward ?? UNIMPAIRED, way.backward),
-  );
 }

@@ -1,9 +1,10 @@
+import { yardPaths } from "@switchyard/yard/paths";
+import { findNode } from "@switchyard/yard/view";
+import { withCounters } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderNode } from "../render/inspect.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
-import { findNode } from "../target.ts";
-import { withCounters } from "../view/counters.ts";
 import { readYard } from "../view/open.ts";
 
 /** `yard inspect NODE…` */
@@ -20,9 +21,9 @@ export function define(command: Command, session: Session): void {
       const yard = yardName(command, session.env);
       const view = await readYard(session, yard);
       const nodes = await withCounters(
-        session,
-        yard,
+        yardPaths(yard, session.env),
         names.map((name) => findNode(view, name)),
+        session.signal,
       );
       if (options.json)
         printJson(

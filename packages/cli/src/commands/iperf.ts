@@ -1,11 +1,10 @@
 import { YardError } from "@switchyard/base";
+import { addressFor, iperf } from "@switchyard/yard/checks";
+import { findRunningNode } from "@switchyard/yard/view";
 import type { Command } from "commander";
-import { iperf } from "../checks/iperf.ts";
-import { addressFor } from "../checks/reach.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { wholeNumber } from "../options.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, yardName } from "../session.ts";
-import { findRunningNode } from "../target.ts";
 import { readYard } from "../view/open.ts";
 
 interface Options extends CommonOptions {

@@ -1,10 +1,8 @@
-import { YardError } from "@switchyard/base";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { wholeNumber } from "../options.ts";
 import { type Session, yardName } from "../session.ts";
-import { findNode } from "../target.ts";
 
 interface Options {
   readonly follow?: boolean;
@@ -23,17 +21,11 @@ export function define(command: Command, session: Session): void {
 }
 
 async function logs(session: Session, yard: string, name: string, options: Options): Promise<void> {
-  await using inside = await Inside.open(session, yard, ["-y", yard, "logs", name]);
-  findNode(inside.view, name);
-  const container = (await inside.container(name)) ?? (await inside.machine(name));
-  if (container === undefined)
-    throw new YardError("node.no-logs", `node ${name} is a bare namespace, which has no output of its own`, {
-      hint: "only containers and virtual machines have logs; the output of `exec` is where you ran it",
-    });
+  await using inside = await openInside(session, yard, ["-y", yard, "logs", name]);
   const { stdout, stderr } = session.streams;
   const { follow = false, tail } = options;
-  await container.engine.logs(
-    container.name,
+  await inside.logs(
+    name,
     { follow, ...(tail === undefined ? {} : { tail }), signal: session.signal },
     { stdin: undefined, stdout, stderr },
   );

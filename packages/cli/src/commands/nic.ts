@@ -1,6 +1,8 @@
 import { YardError } from "@switchyard/base";
 import { type FilePart, nicSpec } from "@switchyard/yard/model";
-import { attachNic, detachNic, rowsOf } from "@switchyard/yard/store";
+import { attachNic, detachNic, newNicName, rowsOf } from "@switchyard/yard/store";
+import { findNic, findNode } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
@@ -8,10 +10,8 @@ import { examples, JSON_HELP } from "../help.ts";
 import { number, repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { findNic, findNode, parseNicPath } from "../target.ts";
-import { currentView } from "../view/current.ts";
+import { parseNicPath } from "../target.ts";
 import { report } from "./add.ts";
-import { nextNic } from "./attach.ts";
 
 interface AddOptions extends CommonOptions {
   readonly network?: string;
@@ -96,12 +96,8 @@ async function add(session: Session, yard: string, node: string, options: AddOpt
   await using live = await openLiveYard(session, yard);
   const rows = rowsOf(live.store.db);
   findNode(currentView(yard, live.store), node);
-  const row = rows.nodes.find(({ name }) => name === node);
-  const { name = nextNic(row) } = options;
-  if (row?.nics.some((nic) => nic.name === name))
-    throw new YardError("nic.name-taken", `node ${node} has a nic ${name} already`, {
-      hint: `\`yard attach ${node} NETWORK --name ${name}\` moves it to another network`,
-    });
+  const row = rows.nodes.find((entry) => entry.name === node) ?? { name: node, nics: [] };
+  const name = newNicName(row, options.name);
   const spec = nicSpec(nicPart(name, options), { networks: rows.networks, environment: session.env });
   const write = () => attachNic(live.store, node, spec);
   const changed = await commit(session, live, `nic ${node}:${name}`, write, { nodes: [node] });

@@ -1,5 +1,5 @@
+import { pingAll } from "@switchyard/yard/checks";
 import type { Command } from "commander";
-import { pingAll } from "../checks/pingall.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { number } from "../options.ts";
 import { renderMatrix } from "../render/matrix.ts";

@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { yardPaths } from "@switchyard/yard/paths";
+import type { YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { unknownLab } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
 import { readYard } from "../view/open.ts";
-import type { YardView } from "../view/types.ts";
 
 interface Options extends CommonOptions {
   readonly quiet?: boolean;

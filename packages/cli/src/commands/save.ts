@@ -1,10 +1,9 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
 import { report } from "./add.ts";
-import { theMachine } from "./console.ts";
 
 /** `yard save NODE FILE` */
 export function define(command: Command, session: Session): void {
@@ -19,8 +18,8 @@ export function define(command: Command, session: Session): void {
     .action(async (node: string, file: string, options: CommonOptions) => {
       const began = performance.now();
       const yard = yardName(command, session.env);
-      await using inside = await Inside.open(session, yard, ["-y", yard, "save", node, file]);
-      const { engine, name } = await theMachine(inside, node);
+      await using inside = await openInside(session, yard, ["-y", yard, "save", node, file]);
+      const { engine, name } = await inside.theMachine(node);
       await engine.save(name, resolve(session.cwd, file), session.signal);
       report(session, options, `disk of ${node}`, true, began, `saved to ${file}`);
     });

@@ -1,9 +1,9 @@
+import { findNode } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
 import { ssh } from "../ssh.ts";
-import { findNode } from "../target.ts";
 import { callerStreams } from "../terminal.ts";
 import { attachConsole, DEFAULT_HISTORY } from "./console.ts";
 
@@ -26,7 +26,7 @@ export function define(command: Command, session: Session): void {
     .option("--key <file>", "private key for --ssh")
     .action(async (node: string, options: Options) => {
       const yard = yardName(command, session.env);
-      await using inside = await Inside.open(session, yard, ["-y", yard, "shell", node]);
+      await using inside = await openInside(session, yard, ["-y", yard, "shell", node]);
       const tty = session.streams.stdin.isTTY === true;
       if (options.ssh !== undefined) {
         const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };

@@ -2,12 +2,11 @@ import { YardError } from "@switchyard/base";
 import type { VmSnapshot } from "@switchyard/runtime";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { subcommand } from "../program.ts";
 import { table } from "../render/table.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
 import { report } from "./add.ts";
-import { theMachine } from "./console.ts";
 
 /** What is done with one snapshot: `take`, `revert`, `rm`. */
 const deeds = [
@@ -38,8 +37,8 @@ export function define(command: Command, session: Session): void {
       .action(async (node: string, tag: string, options: CommonOptions) => {
         const began = performance.now();
         const yard = yardName(below, session.env);
-        await using inside = await Inside.open(session, yard, ["-y", yard, "snapshot", deed.name, node, tag]);
-        const { engine, name } = await theMachine(inside, node);
+        await using inside = await openInside(session, yard, ["-y", yard, "snapshot", deed.name, node, tag]);
+        const { engine, name } = await inside.theMachine(node);
         await engine[deed.method](name, tag, session.signal);
         report(session, options, `snapshot ${tag} of ${node}`, true, began, deed.done);
       });
@@ -59,8 +58,8 @@ function defineList(command: Command, session: Session): void {
     .option("--json", JSON_HELP)
     .action(async (node: string, options: CommonOptions) => {
       const yard = yardName(command, session.env);
-      await using inside = await Inside.open(session, yard, ["-y", yard, "snapshot", "list", node]);
-      const { engine, name } = await theMachine(inside, node);
+      await using inside = await openInside(session, yard, ["-y", yard, "snapshot", "list", node]);
+      const { engine, name } = await inside.theMachine(node);
       const snapshots = await engine.snapshots(name, session.signal);
       if (options.json) printJson(session, snapshots);
       else print(session, ...render(session, snapshots));

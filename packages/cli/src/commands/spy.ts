@@ -1,11 +1,11 @@
 import { spyNic } from "@switchyard/yard/store";
+import { currentView } from "@switchyard/yard/view/store";
 import { Argument, type Command } from "commander";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
-import { findNicAt } from "../target.ts";
-import { currentView } from "../view/current.ts";
+import { findNicPath } from "../target.ts";
 import { report } from "./add.ts";
 
 /** `yard spy NODE:NIC on|off` */
@@ -31,10 +31,10 @@ export function define(command: Command, session: Session): void {
 async function spy(session: Session, yard: string, path: string, on: boolean, options: CommonOptions): Promise<void> {
   const began = performance.now();
   await using live = await openLiveYard(session, yard);
-  const { node, nic } = findNicAt(currentView(yard, live.store), path);
+  const { node, nic } = findNicPath(currentView(yard, live.store), path);
   const write = () => spyNic(live.store, node.name, nic.name, on);
   const changed = await commit(session, live, `spy ${path}`, write, { nodes: [node.name] });
-  const seen = findNicAt(currentView(yard, live.store), path).nic.spy;
+  const seen = findNicPath(currentView(yard, live.store), path).nic.spy;
   const verb = seen === null ? "no longer spied on" : `spied on: ${seen}`;
   report(session, options, `nic ${node.name}:${nic.name}`, changed, began, verb);
 }

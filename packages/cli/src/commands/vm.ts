@@ -2,12 +2,11 @@ import { YardError } from "@switchyard/base";
 import type { VmEngine } from "@switchyard/runtime";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
-import { Inside } from "../inside.ts";
+import { openInside } from "../inside.ts";
 import { wholeNumber } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { type CommonOptions, type Session, yardName } from "../session.ts";
 import { report } from "./add.ts";
-import { theMachine } from "./console.ts";
 
 interface Options extends CommonOptions {
   readonly grace?: number;
@@ -87,8 +86,8 @@ function defineDeed(command: Command, session: Session, { name, done, act }: Dee
   command.option("--json", JSON_HELP).action(async (node: string, options: Options) => {
     const began = performance.now();
     const yard = yardName(command, session.env);
-    await using inside = await Inside.open(session, yard, ["-y", yard, "vm", name, node]);
-    const machine = await theMachine(inside, node);
+    await using inside = await openInside(session, yard, ["-y", yard, "vm", name, node]);
+    const machine = await inside.theMachine(node);
     await act(machine.engine, machine.name, options, session.signal);
     report(session, options, node, true, began, done);
   });

@@ -1,4 +1,4 @@
-import type { BridgeView } from "../view/types.ts";
+import type { BridgeView } from "@switchyard/yard/view";
 import type { Style } from "./style.ts";
 import { type Column, table } from "./table.ts";
 

@@ -1,19 +1,7 @@
+import type { CheckResult } from "@switchyard/yard/checks";
 import { counted, took } from "./duration.ts";
 import type { Style } from "./style.ts";
 import { table } from "./table.ts";
-
-/** A check that was run. */
-export interface CheckResult {
-  readonly lab: string;
-  readonly name: string;
-  readonly type: "ping" | "tcp" | "exec";
-  readonly expect: "pass" | "fail";
-  /** Whether it came out as expected. */
-  readonly ok: boolean;
-  /** What happened, for people. */
-  readonly found: string;
-  readonly milliseconds: number;
-}
 
 /** `yard check`: a table of all checks, and a line that sums them up. */
 export function renderChecks(results: readonly CheckResult[], milliseconds: number, style: Style): string[] {

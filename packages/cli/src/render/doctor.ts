@@ -1,4 +1,4 @@
-import type { Finding } from "../doctor/finding.ts";
+import type { Finding } from "@switchyard/yard/doctor";
 import type { Style } from "./style.ts";
 import { pad } from "./style.ts";
 

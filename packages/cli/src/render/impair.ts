@@ -1,4 +1,4 @@
-import type { ImpairView } from "../view/types.ts";
+import type { ImpairView } from "@switchyard/yard/view";
 import type { Style } from "./style.ts";
 import { pairs } from "./table.ts";
 

@@ -1,6 +1,6 @@
 import type { Counters } from "@switchyard/vswitch";
 import { LINK_WAYS, NIC_WAYS } from "@switchyard/yard/impair";
-import type { NicView, NodeView, YardView } from "../view/types.ts";
+import type { NicView, NodeView, YardView } from "@switchyard/yard/view";
 import { age } from "./duration.ts";
 import { renderImpair } from "./impair.ts";
 import { placeText, stateText } from "./ps.ts";

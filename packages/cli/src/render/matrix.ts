@@ -1,12 +1,5 @@
+import type { PairResult } from "@switchyard/yard/checks";
 import { displayWidth, pad, type Style } from "./style.ts";
-
-/** One pair of a `pingall`. */
-export interface PairResult {
-  readonly from: string;
-  readonly to: string;
-  /** Milliseconds; null when no reply came. */
-  readonly roundTrip: number | null;
-}
 
 /** More nodes than this and a matrix is wider than a terminal: only the pairs that failed are listed. */
 const MATRIX_LIMIT = 16;

@@ -1,4 +1,4 @@
-import type { LabView, NetworkView, NicView, NodeView, YardView } from "../view/types.ts";
+import type { LabView, NetworkView, NicView, NodeView, YardView } from "@switchyard/yard/view";
 import { age } from "./duration.ts";
 import type { Style } from "./style.ts";
 import { type Column, table } from "./table.ts";

@@ -1,5 +1,5 @@
 /** A yard for the tests of what shows one. */
-import type { NetworkView, NicView, NodeView, YardView } from "./types.ts";
+import type { NetworkView, NicView, NodeView, YardView } from "@switchyard/yard/view";
 
 export const now = Date.UTC(2026, 0, 2, 12, 0, 0);
 

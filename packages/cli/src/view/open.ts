@@ -1,10 +1,9 @@
 import { YardError } from "@switchyard/base";
 import { connectAgent } from "@switchyard/yard/client";
 import { yardPaths } from "@switchyard/yard/paths";
+import type { YardView } from "@switchyard/yard/view";
+import { processBegan, viewOf } from "@switchyard/yard/view";
 import type { Session } from "../session.ts";
-import { viewOf } from "./read.ts";
-import type { YardView } from "./types.ts";
-import { processBegan } from "./uptime.ts";
 
 /**
  * Reads a yard once: from its agent's memory, or where none runs (or one of another version) from its database.
@@ -26,7 +25,10 @@ async function askAgent(session: Session, yard: string): Promise<YardView | unde
 }
 
 async function readDatabase(session: Session, yard: string): Promise<YardView> {
-  const [{ openYard }, { currentView }] = await Promise.all([import("../connect.ts"), import("./current.ts")]);
+  const [{ openYard }, { currentView }] = await Promise.all([
+    import("../connect.ts"),
+    import("@switchyard/yard/view/store"),
+  ]);
   await using store = await openYard(session, yard);
   return currentView(yard, store);
 }

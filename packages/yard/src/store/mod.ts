@@ -29,6 +29,7 @@ export type { Place } from "./draft.ts";
 export { failureErrors } from "./failures.ts";
 export * from "./foreign.ts";
 export { checkHost, hostSubnets } from "./host-subnets.ts";
+export { newNicName, nextNic } from "./nic-name.ts";
 export { clearYard, plugNic, setRstp } from "./plug.ts";
 export * from "./rows.ts";
 export * from "./status.ts";

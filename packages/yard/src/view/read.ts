@@ -1,8 +1,9 @@
 import { family } from "@switchyard/base";
 import { portName, spyName } from "@switchyard/vswitch";
-import { writtenSettings } from "@switchyard/yard/impair";
-import type { C2cSpec, ImpairSpec, PortForward, VmSpec } from "@switchyard/yard/model";
-import type { LinkEntry, NicEntry, NodeEntry, Failure as RowFailure, Rows } from "@switchyard/yard/store";
+import { writtenSettings } from "../model/impair.ts";
+import type { C2cSpec, ImpairSpec, PortForward, VmSpec } from "../model/types.ts";
+import type { LinkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
+import type { Failure as RowFailure } from "../store/status.ts";
 import type {
   BridgeView,
   Failure,

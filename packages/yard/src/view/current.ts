@@ -1,4 +1,5 @@
-import { rowsOf, type Store } from "@switchyard/yard/store";
+import { rowsOf } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
 import { viewOf } from "./read.ts";
 import type { YardView } from "./types.ts";
 import { processBegan } from "./uptime.ts";

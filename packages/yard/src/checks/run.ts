@@ -1,18 +1,30 @@
 import { Writable } from "node:stream";
 import { asYardError, backoff, delay, YardError } from "@switchyard/base";
-import type { CheckSpec } from "@switchyard/yard/model";
-import { mapLimited } from "../concurrency.ts";
-import type { Inside } from "../inside.ts";
+import type { Inside } from "../inside/inside.ts";
+import type { CheckSpec } from "../model/types.ts";
 import { ping } from "../probe/ping.ts";
 import { Poller } from "../probe/poller.ts";
 import { tcpConnect } from "../probe/tcp.ts";
-import type { CheckResult } from "../render/check.ts";
+import { mapLimited } from "./concurrency.ts";
 import { resolveTarget } from "./reach.ts";
 
 /** Checks of one lab. */
 export interface LabChecks {
   readonly lab: string;
   readonly checks: readonly CheckSpec[];
+}
+
+/** A check that was run. */
+export interface CheckResult {
+  readonly lab: string;
+  readonly name: string;
+  readonly type: "ping" | "tcp" | "exec";
+  readonly expect: "pass" | "fail";
+  /** Whether it came out as expected. */
+  readonly ok: boolean;
+  /** What happened, for people. */
+  readonly found: string;
+  readonly milliseconds: number;
 }
 
 /** Checks at a time: most of them wait for an answer that does not come. */

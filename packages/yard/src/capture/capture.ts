@@ -1,12 +1,10 @@
 import { createReadStream } from "node:fs";
 import { YardError } from "@switchyard/base";
 import { portName } from "@switchyard/vswitch";
-import { type AgentClient, type CaptureProgress, type CaptureReply, connectAgent } from "@switchyard/yard/client";
-import { yardPaths } from "@switchyard/yard/paths";
-import type { Session } from "../session.ts";
-import { version } from "../version.ts";
+import type { CaptureProgress, CaptureReply } from "../agent/captures.ts";
+import { type AgentClient, connectAgent } from "../agent/client.ts";
+import type { YardPaths } from "../agent/paths.ts";
 import type { NicView, NodeView, YardView } from "../view/types.ts";
-import type { CaptureOutput } from "./output.ts";
 import { PcapReader } from "./pcap.ts";
 import { type CapturedInterface, head, packets, statistics } from "./pcapng.ts";
 
@@ -25,6 +23,18 @@ export interface CaptureOptions {
   readonly duration: number | undefined;
   /** Bytes that the kernel holds while we are slow. */
   readonly buffer: number;
+  /** What a reader is told that wrote the file. */
+  readonly application: string;
+  /** Ends it in good order. */
+  readonly signal: AbortSignal;
+}
+
+/** Takes whole blocks, so that what has been written can be read whatever happens next. */
+export interface CaptureOutput extends Disposable {
+  /** Aborts when its reader has gone, which a writer learns of only when there is something to write. */
+  readonly gone?: AbortSignal | undefined;
+  /** @throws YardError `capture.disk-full`, `capture.unwritable` */
+  write(blocks: Buffer): void | Promise<void>;
 }
 
 /** What a capture has come to. */
@@ -35,8 +45,9 @@ export interface CaptureResult {
 }
 
 /** The yard's agent, which makes captures. @throws YardError `capture.no-agent` */
-export async function captureAgent(session: Session, yard: string): Promise<AgentClient> {
-  const agent = await connectAgent(yardPaths(yard, session.env));
+export async function captureAgent(paths: YardPaths): Promise<AgentClient> {
+  const { yard } = paths;
+  const agent = await connectAgent(paths);
   if (agent !== undefined) return agent;
   throw new YardError("capture.no-agent", `no agent of this version runs in yard "${yard}"`, {
     hint: `start it, or start it anew: sudo yard -y ${yard} agent`,
@@ -44,21 +55,20 @@ export async function captureAgent(session: Session, yard: string): Promise<Agen
 }
 
 /**
- * Writes what passes a nic, as pcapng, until the session is interrupted, time or count is reached, or the nic goes away.
+ * Writes what passes a nic, as pcapng, until `signal` aborts, time or count is reached, or the nic goes away.
  *
  * @param open makes the output, once the capture is under way; told how every file begins
  * @param onListening called when frames are seen from now on
  * @throws YardError `capture.ended`, those of the agent's `capture` and of the output
  */
 export async function capture(
-  session: Session,
   agent: AgentClient,
   at: { readonly view: YardView; readonly node: NodeView; readonly nic: NicView },
   options: CaptureOptions,
   open: (head: Buffer) => CaptureOutput,
   onListening: () => void = () => {},
 ): Promise<CaptureResult> {
-  const { filter, snaplen, count, buffer } = options;
+  const { filter, snaplen, count, buffer, signal } = options;
   const first = Promise.withResolvers<CaptureProgress>();
   let timer: Timer | undefined;
   const stop = () => void first.promise.then(({ id }) => agent.stopCapture(id)).catch(() => {});
@@ -75,11 +85,11 @@ export async function capture(
   );
   reply.catch(first.reject);
   const began = Date.now();
-  session.signal.addEventListener("abort", stop, { once: true });
-  if (session.signal.aborted) stop();
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   try {
     const { stream } = await first.promise;
-    const start = head(`Switchyard ${version}`, interfaceOf(at, options));
+    const start = head(options.application, interfaceOf(at, options));
     using output = open(start);
     output.gone?.addEventListener("abort", stop, { once: true });
     const captured = await copy(stream, output);
@@ -91,7 +101,7 @@ export async function capture(
     return result;
   } finally {
     clearTimeout(timer);
-    session.signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", stop);
   }
 }
 

@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { asYardError, tryRun } from "@switchyard/base";
-import { createNamespaces, deleteNamespaces, sinkKind } from "@switchyard/linux";
-import { hostUplinks } from "@switchyard/yard/agent";
+import { createNamespaces, deleteNamespaces, isRoot, sinkKind } from "@switchyard/linux";
+import { hostUplinks } from "../agent/host-network.ts";
 import { neighbourLimit } from "../probe/neighbours.ts";
-import { isRoot } from "../session.ts";
 import type { Examination, Finding, Outcome } from "./finding.ts";
 import { examine } from "./finding.ts";
 

@@ -6,8 +6,8 @@ import { ping } from "../src/probe/ping.ts";
 import { Poller } from "../src/probe/poller.ts";
 import { tcpConnect } from "../src/probe/tcp.ts";
 
-const a = `tcli_${process.pid}_a`;
-const b = `tcli_${process.pid}_b`;
+const a = `typrobe_${process.pid}_a`;
+const b = `typrobe_${process.pid}_b`;
 const ip = parseIp;
 
 describe.skipIf(!requires("root", "iproute2"))("probes from within a namespace", () => {

@@ -1,11 +1,18 @@
 import type { Ip } from "@switchyard/base";
-import { mapLimited } from "../concurrency.ts";
 import { roomForNeighbours } from "../probe/neighbours.ts";
 import { ping } from "../probe/ping.ts";
 import { Poller } from "../probe/poller.ts";
-import type { PairResult } from "../render/matrix.ts";
 import type { NodeView } from "../view/types.ts";
+import { mapLimited } from "./concurrency.ts";
 import { sharedAddress } from "./reach.ts";
+
+/** One pair of a `pingall`. */
+export interface PairResult {
+  readonly from: string;
+  readonly to: string;
+  /** Milliseconds; null when no reply came. */
+  readonly roundTrip: number | null;
+}
 
 /** Nodes that ping at a time, and peers that each waits for at a time: a switch must not drown in first packets. */
 const LIMIT = 32;

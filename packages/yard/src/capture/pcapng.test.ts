@@ -1,6 +1,5 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { numbered } from "./output.ts";
 import { type Frame, PcapReader } from "./pcap.ts";
 import { head, packets, statistics, timestamp } from "./pcapng.ts";
 
@@ -91,10 +90,5 @@ describe("pcapng", () => {
         }
       }),
     );
-  });
-
-  test("the files of a ring are numbered before their ending", () => {
-    expect(numbered("a/b.pcapng", 7)).toBe("a/b_00007.pcapng");
-    expect(numbered("a.d/b", 12)).toBe("a.d/b_00012");
   });
 });

@@ -1,0 +1,2 @@
+/** What is done in nodes. */
+export { Inside, type Runners } from "./inside.ts";
