@@ -7,6 +7,7 @@ import type { NetworkMaking, PortForward } from "../src/model/types.ts";
 import type { NodeConfig } from "../src/store/config.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../src/store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../src/store/status.ts";
+import { container, netns, vm } from "./specs.ts";
 
 const LANS = ["lan01", "a-network-with-a-long-name"];
 /** A network that is always there, and to which no node attaches. */
@@ -145,55 +146,22 @@ function networkEntry(
 type NodeSeed = typeof node extends fc.Arbitrary<infer T> ? T : never;
 
 function specOf(name: string, it: NodeSeed): NodeConfig {
-  const common = { name, routes: [], sysctls: it.sysctls, env: {}, ports: it.ports, exec: it.exec };
-  if (it.kind === "guest")
-    return {
-      ...common,
-      exec: [],
-      sysctls: {},
-      kind: "guest",
-      runtime: "docker",
-      engine: undefined,
-      container: "c1",
-      plugs: [],
-    };
-  if (it.kind === "vm")
-    return {
-      ...common,
-      kind: "vm",
-      sysctls: {},
-      exec: [],
-      disks: [{ file: `/images/${it.image}`, format: "qcow2", persistent: it.image === "other" }],
-      isos: [],
-      kernel: undefined,
-      memory: 512 * 1024 * 1024,
-      cpus: 1,
-      cloudInit: { userData: "#cloud-config\n{}\n", metaData: {}, network: "nics" },
-      guestAgent: true,
-      rebootEnds: false,
-      maxNics: 21,
-    };
-  if (it.kind !== "docker" && it.kind !== "podman" && it.kind !== "oci") return { ...common, kind: "netns" };
-  return {
-    ...common,
-    kind: "container",
-    runtime: it.kind,
-    image: it.image,
-    rootfs: undefined,
-    pull: "missing",
-    command: [],
-    entrypoint: undefined,
-    user: undefined,
-    hostname: undefined,
-    privileged: false,
-    hostNetwork: false,
-    capAdd: [],
-    devices: [],
-    binds: [],
-    cpus: undefined,
-    memory: undefined,
-    engine: undefined,
-  };
+  const { sysctls, ports, exec } = it;
+  const { kind, image } = it;
+  if (kind === "guest") {
+    const engine = { runtime: "docker", engine: undefined, container: "c1", plugs: [] } as const;
+    return { name, routes: [], sysctls: {}, env: {}, ports, exec: [], kind, ...engine };
+  }
+  const common = { ports, sysctls, exec };
+  if (kind === "netns") return config(netns(name, [], common));
+  if (kind !== "vm") return config(container(name, [], { ...common, runtime: kind, image }));
+  const disk = { file: `/images/${image}`, format: "qcow2", persistent: image === "other" } as const;
+  return config(vm(name, [], { ports, disks: [disk] }));
+}
+
+/** What the store keeps of a node beside its nics. */
+function config<S extends { readonly nics: unknown }>({ nics: _, ...rest }: S): Omit<S, "nics"> {
+  return rest;
 }
 
 /** A uuid for a test, the same for the same number. */

@@ -1,6 +1,28 @@
 /** Short ways to say what tests declare; whatever is not said is as a lab file leaves it. */
 import { parseCidr, parseIp } from "@switchyard/base";
-import type { ContainerSpec, Lab, NetnsSpec, NetworkSpec, NicSpec, NodeSpec } from "../src/model/types.ts";
+import type { HostFacts } from "../src/agent/desire.ts";
+import type { ContainerSpec, Lab, NetnsSpec, NetworkSpec, NicSpec, NodeSpec, VmSpec } from "../src/model/types.ts";
+
+/** A host with nothing on it, and a userspace switch. */
+export const hostFacts: HostFacts = {
+  yard: "t",
+  host: "h1",
+  datapath: "netdev",
+  offloads: true,
+  tunnels: new Set(),
+  addresses: [],
+  uplinks: [],
+  kernelBridges: new Set(),
+  leases: new Map(),
+  captured: new Set(),
+  foreign: new Map(),
+  netem: false,
+  peers: new Map(),
+  ownLinks: new Set(),
+  run: "/run/t",
+  state: "/var/t",
+  executable: ["/bin/yard"],
+};
 
 export function network(name: string, cidr: readonly string[] = [], gateway: readonly string[] = []): NetworkSpec {
   return { name, type: "lan", cidr: cidr.map(parseCidr), gateway: gateway.map(parseIp), mtu: undefined };
@@ -67,6 +89,23 @@ export function container(
     cpus: undefined,
     memory: undefined,
     engine: undefined,
+    ...more,
+  };
+}
+
+export function vm(name: string, nics: readonly NicSpec[] = [], more: Partial<Omit<VmSpec, "kind">> = {}): VmSpec {
+  return {
+    ...netns(name, nics),
+    kind: "vm",
+    disks: [{ file: "/images/a.qcow2", format: "qcow2", persistent: false }],
+    isos: [],
+    kernel: undefined,
+    memory: 512 * 1024 * 1024,
+    cpus: 1,
+    cloudInit: { userData: "#cloud-config\n{}\n", metaData: {}, network: "nics" },
+    guestAgent: true,
+    rebootEnds: false,
+    maxNics: 21,
     ...more,
   };
 }

@@ -2,49 +2,14 @@ import { expect, test } from "bun:test";
 import { parseMac } from "@switchyard/base";
 import { parse } from "yaml";
 import { uuid } from "../../tests/arbitrary-rows.ts";
-import { ips, netns, network, nic } from "../../tests/specs.ts";
-import type { NetworkSpec, NicSpec, VmSpec } from "../model/types.ts";
+import { hostFacts, ips, network, nic, vm } from "../../tests/specs.ts";
+import type { NetworkSpec, VmSpec } from "../model/types.ts";
 import type { Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import type { State } from "./state.ts";
 
-const facts: HostFacts = {
-  yard: "t",
-  host: "h1",
-  datapath: "netdev",
-  offloads: true,
-  tunnels: new Set(),
-  addresses: [],
-  uplinks: [],
-  kernelBridges: new Set(["br9"]),
-  leases: new Map(),
-  captured: new Set(),
-  foreign: new Map(),
-  netem: false,
-  peers: new Map(),
-  ownLinks: new Set(),
-  run: "/run/t",
-  state: "/var/t",
-  executable: ["/bin/yard"],
-};
-
-function vm(nics: readonly NicSpec[], more: Partial<VmSpec> = {}): VmSpec {
-  return {
-    ...netns("web", nics),
-    kind: "vm",
-    disks: [{ file: "/images/a.qcow2", format: "qcow2", persistent: false }],
-    isos: [],
-    kernel: undefined,
-    memory: 512 * 1024 * 1024,
-    cpus: 1,
-    cloudInit: { userData: "#cloud-config\n{}\n", metaData: {}, network: "nics" },
-    guestAgent: true,
-    rebootEnds: false,
-    maxNics: 21,
-    ...more,
-  };
-}
+const facts = { ...hostFacts, kernelBridges: new Set(["br9"]) };
 
 const lan = network("lan", ["10.1.0.0/24", "fd01::/64"], ["10.1.0.254"]);
 const nat: NetworkSpec = { ...network("home", ["10.2.0.0/24"], ["10.2.0.1"]), type: "nat" };
@@ -96,7 +61,7 @@ const configOf = (state: State) => {
 };
 
 test("a machine's nic is a tap device that is its port, and it has no namespace", () => {
-  const state = stateOf(vm([nic("eth0", "lan", { vlan: 7, mtu: 1400 })]));
+  const state = stateOf(vm("web", [nic("eth0", "lan", { vlan: 7, mtu: 1400 })]));
   expect(state.namespaces.size).toBe(0);
   expect(state.veths.has("_k_1_0")).toBe(false);
   expect(state.taps.get("_k_1_0")).toMatchObject({
@@ -115,11 +80,13 @@ test("a machine's nic is a tap device that is its port, and it has no namespace"
 });
 
 test("on the host's own switch its tap devices are where the others are, in no namespace of a yard", () => {
-  expect(configOf(stateOf(vm([nic("eth0", "lan")]), { yard: "system" })).namespace).toBeUndefined();
+  expect(configOf(stateOf(vm("web", [nic("eth0", "lan")]), { yard: "system" })).namespace).toBeUndefined();
 });
 
 test("on a NIC of the host it has a macvtap with its MAC, on a bridge of the kernel's own a member; neither is a port", () => {
-  const state = stateOf(vm([nic("eth0", "street", { mac: parseMac("02:00:00:00:00:09") }), nic("eth1", "kernel")]));
+  const state = stateOf(
+    vm("web", [nic("eth0", "street", { mac: parseMac("02:00:00:00:00:09") }), nic("eth1", "kernel")]),
+  );
   expect([...state.taps.values()]).toMatchObject([
     { place: { kind: "macvtap", parent: "eth9" }, mac: "02:00:00:00:00:09", mtu: 0 },
     { place: { kind: "bridged", bridge: "br9" }, mac: "" },
@@ -130,17 +97,17 @@ test("on a NIC of the host it has a macvtap with its MAC, on a bridge of the ker
 
 test("it is made anew for its memory or user data, not for its nics", () => {
   const print = (spec: VmSpec) => stateOf(spec).machines.get("web")?.fingerprint;
-  const first = print(vm([nic("eth0", "lan")]));
-  expect(print(vm([nic("eth0", "home"), nic("eth1", "lan", { ip: ips("10.1.0.7/24") })]))).toBe(first);
-  expect(print(vm([nic("eth0", "lan")], { memory: 1024 * 1024 * 1024 }))).not.toBe(first);
-  expect(print(vm([nic("eth0", "lan")], { cloudInit: undefined }))).not.toBe(first);
+  const first = print(vm("web", [nic("eth0", "lan")]));
+  expect(print(vm("web", [nic("eth0", "home"), nic("eth1", "lan", { ip: ips("10.1.0.7/24") })]))).toBe(first);
+  expect(print(vm("web", [nic("eth0", "lan")], { memory: 1024 * 1024 * 1024 }))).not.toBe(first);
+  expect(print(vm("web", [nic("eth0", "lan")], { cloudInit: undefined }))).not.toBe(first);
 });
 
 test("cloud-init is told what its nics have, in YAML 1.1, and to ask for leases on a nat", () => {
   const digits = parseMac("52:00:10:20:30:40");
   const { seed } = configOf(
     stateOf(
-      vm([
+      vm("web", [
         nic("eth0", "lan", { mac: digits, ip: ips("10.1.0.7/24", "fd01::7/64") }),
         nic("up", "home", { ip: ips("10.2.0.7/24") }),
       ]),
@@ -171,13 +138,13 @@ test("cloud-init is told what its nics have, in YAML 1.1, and to ask for leases 
 
 test("whoever asks for a lease gets whole packets", () => {
   const { nics } = configOf(
-    stateOf(vm([nic("eth0", "home", { ip: ips("10.2.0.7/24") }), nic("eth1", "lan", { dhcp: true })])),
+    stateOf(vm("web", [nic("eth0", "home", { ip: ips("10.2.0.7/24") }), nic("eth1", "lan", { dhcp: true })])),
   );
   expect(nics.map(({ offloads }) => offloads)).toEqual([false, false]);
 });
 
 test("a port of it is published by way of a network that the host is on", () => {
-  const spec = vm([nic("eth0", "street"), nic("eth1", "home", { ip: ips("10.2.0.7/24") })], {
+  const spec = vm("web", [nic("eth0", "street"), nic("eth1", "home", { ip: ips("10.2.0.7/24") })], {
     ports: [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" }],
   });
   const file = [...stateOf(spec).files].find(([path]) => path.endsWith("forwards.json"))?.[1];

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type Ip, parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { storeRows, uuid } from "../../tests/arbitrary-rows.ts";
-import { container, ips, netns, network, nic } from "../../tests/specs.ts";
+import { container, hostFacts, ips, netns, network, nic } from "../../tests/specs.ts";
 import type { NetworkSpec, NodeSpec } from "../model/types.ts";
 import { derivedMacs } from "../store/addresses.ts";
 import type { LinkEntry, Rows } from "../store/rows.ts";
@@ -13,25 +13,7 @@ import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
 
-const facts: HostFacts = {
-  yard: "t",
-  host: "h1",
-  datapath: "netdev",
-  offloads: true,
-  tunnels: new Set(["others-tunnel"]),
-  addresses: [],
-  uplinks: [],
-  kernelBridges: new Set(),
-  leases: new Map(),
-  captured: new Set(),
-  foreign: new Map(),
-  netem: false,
-  peers: new Map(),
-  ownLinks: new Set(),
-  run: "/run/t",
-  state: "/var/t",
-  executable: ["/bin/yard"],
-};
+const facts = { ...hostFacts, tunnels: new Set(["others-tunnel"]) };
 const revive = { revive: true };
 
 /** The rows of one lab, as the store would hold them with these numbers. */
