@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { symlinkSync } from "node:fs";
 import { run } from "@switchyard/base";
+import { agentSocketFor, askAgent } from "@switchyard/doors/cni/ask";
 import { createNamespaces, deleteNamespaces, inNamespace, type NamespaceRef } from "@switchyard/linux";
 import { processes, temporaryFolder } from "@switchyard/testing";
 import { type Figure, median, type Target } from "./figure.ts";
@@ -16,7 +17,8 @@ const executable = new URL("../dist/yard", import.meta.url).pathname;
 
 /** A plugin as a runtime calls it. */
 interface Plugin {
-  readonly program: string;
+  /** Undefined: a daemon asks the agent by its socket, and no process is started. */
+  readonly program: string | undefined;
   /** Where it makes the host's end. */
   readonly home: NamespaceRef;
   readonly env: Readonly<Record<string, string>>;
@@ -61,16 +63,22 @@ export async function cni(): Promise<Figure[]> {
     env: {},
     conf: { type: "bridge", bridge: "cni0" },
   };
-  const served = [false, true].map((ipam) => ({ ipam, ...compare(ours, debian, ipam, folder.path) }));
+  const compared = async (plugin: Plugin) => [
+    { ipam: false, ...(await compare(plugin, debian, false, folder.path)) },
+    { ipam: true, ...(await compare(plugin, debian, true, folder.path)) },
+  ];
+  const served = await compared(ours);
+  const asked = await compared({ ...ours, program: undefined });
   await endAgent(yard);
-  const alone = [false, true].map((ipam) => ({ ipam, ...compare(ours, debian, ipam, folder.path) }));
+  const alone = await compared(ours);
   return [
     ...served.flatMap((one) => figures(one, "", { ADD: one.ipam ? 2 : 2.5, DEL: 1.5 })),
+    ...asked.flatMap((one) => figures(one, ", by the agent's socket", {})),
     ...alone.flatMap((one) => figures(one, ", no agent running", {})),
   ];
 }
 
-function compare(ours: Plugin, debian: Plugin, ipam: boolean, folder: string): { ours: Times; debian: Times } {
+async function compare(ours: Plugin, debian: Plugin, ipam: boolean, folder: string) {
   const times = {
     ours: { ADD: [] as number[], DEL: [] as number[] },
     debian: { ADD: [] as number[], DEL: [] as number[] },
@@ -83,34 +91,51 @@ function compare(ours: Plugin, debian: Plugin, ipam: boolean, folder: string): {
       for (const command of ["ADD", "DEL"] as const) {
         // What a switch and an agent still do after the answer must not slow down the other's next call.
         Bun.sleepSync(SETTLE);
-        const seconds = call(plugin, command, ipam, folder);
+        const seconds = await call(plugin, command, ipam, folder);
         // The first ones make what stays, such as the bridge.
         if (n >= 0) into[command].push(seconds);
       }
   return times;
 }
 
-function call({ program, home, env, conf }: Plugin, command: "ADD" | "DEL", ipam: boolean, folder: string): number {
+interface Called {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** @returns the seconds that it takes */
+async function call(plugin: Plugin, command: "ADD" | "DEL", ipam: boolean, folder: string): Promise<number> {
   const addresses = { type: "host-local", dataDir: `${folder}/ipam`, ranges: [[{ subnet: "10.66.0.0/16" }]] };
-  const network = { cniVersion: "1.0.0", name: "bench", ...conf, ...(ipam ? { ipam: addresses } : {}) };
+  const input = JSON.stringify({
+    cniVersion: "1.0.0",
+    name: "bench",
+    ...plugin.conf,
+    ...(ipam ? { ipam: addresses } : {}),
+  });
+  const env = {
+    ...plugin.env,
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: "0123456789abcdef",
+    CNI_NETNS: `/run/netns/${CONTAINER}`,
+    CNI_IFNAME: "eth0",
+    CNI_PATH: PLUGINS,
+  };
   const began = performance.now();
-  const { status, stdout } = inNamespace(home, () =>
-    spawnSync(program, [], {
-      input: JSON.stringify(network),
-      encoding: "utf8",
-      env: {
-        ...env,
-        CNI_COMMAND: command,
-        CNI_CONTAINERID: "0123456789abcdef",
-        CNI_NETNS: `/run/netns/${CONTAINER}`,
-        CNI_IFNAME: "eth0",
-        CNI_PATH: PLUGINS,
-      },
-    }),
-  );
+  const { code, output } =
+    plugin.program === undefined ? await ask(input, env) : start(plugin.program, plugin, input, env);
   const seconds = (performance.now() - began) / 1000;
-  if (status !== 0) throw new Error(`${program} ${command}: ${stdout}`);
+  if (code !== 0) throw new Error(`${plugin.program ?? "the agent"}, ${command}: ${output}`);
   return seconds;
+}
+
+function start(program: string, { home }: Plugin, input: string, env: Readonly<Record<string, string>>): Called {
+  const { status, stdout } = inNamespace(home, () => spawnSync(program, [], { input, encoding: "utf8", env }));
+  return { code: status, output: stdout };
+}
+
+async function ask(input: string, env: Readonly<Record<string, string>>): Promise<Called> {
+  const answer = await askAgent(agentSocketFor(input, env), { type: "switchyard", env, input }, () => {});
+  return typeof answer === "string" ? { code: 1, output: answer } : { code: answer.exitCode, output: answer.output };
 }
 
 async function endAgent(yard: BenchYard): Promise<void> {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { createInterface } from "node:readline";
 import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CniYard, cniYard, executable, pings } from "./cni-site.ts";
@@ -75,6 +77,35 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     ] as const)
       expect(await site.call("DEL", conf, { id, netns })).toMatchObject({ code: 0 });
     expect([await ports(), addresses()]).toEqual([[], []]);
+  });
+
+  test("does the same for a daemon that asks the agent by its socket, with no process started", async () => {
+    const ask = (command: string, namespaces: readonly string[]) =>
+      new Promise<unknown>((resolve, reject) => {
+        const socket = createConnection(`${site.env.SWITCHYARD_RUN_DIR}/${site.name}/agent.sock`);
+        socket.once("error", reject);
+        createInterface({ input: socket }).once("line", (line) => {
+          socket.destroy();
+          resolve(JSON.parse(line));
+        });
+        const env = {
+          CNI_COMMAND: command,
+          CNI_CONTAINERID: "asked",
+          CNI_NETNS: c1,
+          CNI_IFNAME: "eth0",
+          CNI_PATH: site.plugins,
+        };
+        const params = { protocol: 1, type: "switchyard", env, input: JSON.stringify(site.conf()), namespaces };
+        socket.write(`${JSON.stringify({ id: 1, method: "cni", params })}\n`);
+      });
+    const own = ["mnt", "net", "pid"].map((kind) => readlinkSync(`/proc/self/ns/${kind}`));
+    expect(await ask("ADD", own)).toEqual({ id: 1, result: { exitCode: 0, output: expect.stringContaining(c1) } });
+    expect(await ports()).toHaveLength(1);
+    expect(await ask("DEL", ["mnt:[1]", ...own.slice(1)])).toMatchObject({ result: { elsewhere: expect.any(String) } });
+    expect(await ports()).toHaveLength(1);
+    expect(await ask("DEL", own)).toEqual({ id: 1, result: { exitCode: 0, output: "" } });
+    expect(await ports()).toEqual([]);
+    expect(await run(["nsenter", `--net=${c1}`, "ip", "-brief", "link"])).not.toContain("eth0");
   });
 
   test("called from another mount namespace finds what its runtime has there", async () => {

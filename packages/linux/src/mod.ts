@@ -13,6 +13,7 @@ export {
   knowsLinkKind,
   marksAddresses,
 } from "./kernel.ts";
+export { removeLink } from "./link-removal.ts";
 export { lockFile } from "./lock.ts";
 export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";

@@ -1,3 +1,4 @@
+import type { LinkFailure, NamespaceRef } from "@switchyard/linux";
 import type { SwitchChoice } from "./attachment.ts";
 import type { OpenedSwitch, SwitchPlace } from "./place.ts";
 import type { SwitchLimits } from "./rows.ts";
@@ -13,6 +14,8 @@ export interface Call {
   readonly placeOf: (choice: SwitchChoice) => SwitchPlace;
   /** @throws YardError `cni.switch-away` */
   readonly open: (place: SwitchPlace) => Promise<OpenedSwitch>;
+  /** Deletes a link, as removeLink of the room linux does. */
+  readonly removeLink: (namespace: NamespaceRef, name: string) => Promise<LinkFailure | undefined>;
   /** Where the kernel tells of devices. */
   readonly sysfs: string;
   /** Called after each step that a failure later on has to undo. */

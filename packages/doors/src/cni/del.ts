@@ -6,7 +6,7 @@ import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
 import { returnDevice } from "./device.ts";
 import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
-import { deleteLink } from "./nic.ts";
+import { refuseStanding } from "./nic.ts";
 import type { OpenedSwitch, SwitchPlace } from "./place.ts";
 import type { Request } from "./request.ts";
 import { removePorts } from "./rows.ts";
@@ -26,7 +26,7 @@ export async function del(call: Call, request: Request, config: NetworkConfig): 
     }),
   ]);
   // Also that of an ADD which died before it had its row.
-  deleteLink(place.namespace, portName(request));
+  await removeNic(call, place, portName(request));
   const failure = [freed, removed].find((one) => one.status === "rejected");
   if (failure?.status === "rejected") throw failure.reason;
 }
@@ -60,12 +60,17 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
   await removePorts(db, ({ name }) => names.has(name), call.limits);
   // The switch takes such a device away when it gets to it, and the next ADD may want its name.
   if (ports.some(({ way }) => way === "internal")) await waitTaken(db, call.limits);
-  for (const { row, way } of ports) if (way === "veth") deleteLink(place.namespace, row.name);
+  for (const { row, way } of ports) if (way === "veth") await removeNic(call, place, row.name);
   for (const port of ports) {
     returnDevice(place.namespace, port);
     const socket = socketOf(port);
     if (socket !== undefined) await removeSocket(call, port.row.name, { ...port, socket });
   }
+}
+
+/** One that is gone is no failure. */
+async function removeNic(call: Call, { namespace }: SwitchPlace, name: string): Promise<void> {
+  refuseStanding(await call.removeLink(namespace, name));
 }
 
 async function withSwitch(call: Call, place: SwitchPlace, body: (db: Switch) => Promise<void>): Promise<void> {

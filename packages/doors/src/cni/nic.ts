@@ -135,7 +135,11 @@ export function seenNic(container: NamespaceRef, ifname: string): NicSeen {
 
 /** A link that is gone is no failure. */
 export function deleteLink(namespace: NamespaceRef, name: string): void {
-  const [failure] = applyLinks([{ namespace, ops: [{ op: "delete", name }] }]);
+  refuseStanding(applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0]);
+}
+
+/** @param failure of deleting a link: that it is gone is none. @throws YardError `cni.link-failed` */
+export function refuseStanding(failure: LinkFailure | undefined): void {
   if (failure !== undefined && failure.errno !== "ENODEV" && failure.errno !== "ENOENT") throw linkFailed(failure);
 }
 

@@ -1,5 +1,6 @@
 /** The plugin: one call of a runtime, answered on standard output (CNI SPEC 1.1.0, section 2). */
 import { YardError } from "@switchyard/base";
+import { applyLinks } from "@switchyard/linux";
 import { add } from "./add.ts";
 import type { SwitchChoice } from "./attachment.ts";
 import type { Call } from "./call.ts";
@@ -27,6 +28,8 @@ export interface PluginCall {
   readonly placeOf?: (choice: SwitchChoice) => SwitchPlace;
   /** A database that is open already, in place of one for this call. */
   readonly open?: (place: SwitchPlace) => Promise<OpenedSwitch>;
+  /** For a process that lives on: deletes a link in a shorter time. */
+  readonly removeLink?: Call["removeLink"];
   /** Milliseconds that the switch may take; 20,000 by default. */
   readonly timeout?: number;
   /** `/sys`, where nobody says otherwise. */
@@ -62,7 +65,7 @@ export async function runPlugin(options: PluginCall): Promise<PluginAnswer> {
 }
 
 async function answer(options: PluginCall, input: string): Promise<string> {
-  const { env, type, warn, signal, timeout, step, open } = options;
+  const { env, type, warn, signal, timeout, step, open, removeLink } = options;
   const command = commandOf(env);
   if (command === "VERSION") return versionReport(input);
   const request = requestOf(command, env);
@@ -76,6 +79,8 @@ async function answer(options: PluginCall, input: string): Promise<string> {
     limits,
     placeOf: options.placeOf ?? ((choice) => placeOf(choice, env)),
     open: open ?? ((at) => openForCall(at, signal)),
+    removeLink:
+      removeLink ?? (async (namespace, name) => applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0]),
     sysfs: options.sysfs ?? "/sys",
     step: step ?? (() => {}),
   };

@@ -1,5 +1,6 @@
 /** The other end of the quick way: calls of the plugin, done in the agent's process on a database that stays open. */
 import { asYardError, type Logger, YardError } from "@switchyard/base";
+import { removeLink } from "@switchyard/linux";
 import type { Switch } from "@switchyard/vswitch";
 import { switchRemote, yardPaths } from "@switchyard/yard/paths";
 import { type AgentReply, ownNamespaces } from "./ask.ts";
@@ -61,6 +62,7 @@ class Server implements CniServer {
           signal: gone,
           placeOf: (choice) => own(placeOf(choice, env)),
           open: (place) => this.#open(place),
+          removeLink,
         });
       } catch (error) {
         if (error instanceof Elsewhere) return { elsewhere: error.message };
