@@ -94,6 +94,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
           CNI_NETNS: c1,
           CNI_IFNAME: "eth0",
           CNI_PATH: site.plugins,
+          SWITCHYARD_RUN_DIR: site.env.SWITCHYARD_RUN_DIR,
         };
         const params = { protocol: 1, type: "switchyard", env, input: JSON.stringify(site.conf()), namespaces };
         socket.write(`${JSON.stringify({ id: 1, method: "cni", params })}\n`);
