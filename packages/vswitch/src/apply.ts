@@ -36,14 +36,20 @@ export async function applySwitch(db: Switch, change: SwitchChange, options: App
     options.signal,
   );
   const built = await commit(db, change, options.owner, until);
+  await options.devices?.();
   if (options.wait === false)
     return {
       changed: built.cfg !== undefined,
       cfg: Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0),
       failures: built.failures,
     };
-  const cfg = await settle(db, built.cfg?.(), until);
-  const failed = inspect(db, change, built.failures);
+  let cfg = await settle(db, built.cfg?.(), until);
+  let failed = inspect(db, change, built.failures);
+  if (options.devices && failed.length > 0) {
+    // It may have looked for a device just before that came.
+    cfg = await settle(db, await askAgain(db, until), until);
+    failed = inspect(db, change, built.failures);
+  }
   const withdrawn = options.withdrawFailed === true && failed.length > 0;
   if (withdrawn) {
     const undo = await commit(db, withdrawal(failed), options.owner, until);
@@ -172,6 +178,20 @@ export async function settle(db: Switch, cfg: number | undefined, until: AbortSi
       { signal: until },
     ),
   ).then(({ current }) => current);
+}
+
+/** Has the switch look at all that it could not make. @returns the configuration that it will then have taken */
+async function askAgain(db: Switch, until: AbortSignal): Promise<number | undefined> {
+  const cfg = await within(until, () =>
+    db.transact(
+      (tx) => {
+        const root = db.table("Open_vSwitch").single();
+        return root && tx.increment("Open_vSwitch", root._uuid, "next_cfg");
+      },
+      { signal: until, timeout: TIMEOUT },
+    ),
+  );
+  return cfg?.();
 }
 
 function asked(db: Switch): number {

@@ -90,6 +90,11 @@ export interface ApplyOptions {
   readonly timeout?: number;
   /** Whether to wait for the switch; false: what the database has taken is enough, and nothing is looked at. */
   readonly wait?: boolean;
+  /**
+   * Makes the devices of new ports. It is called as soon as the database has taken the change, and before the switch is
+   * waited for.
+   */
+  readonly devices?: () => Promise<void>;
   /** Whether ports, bridges and spies that the switch could not make are taken out of the database again. */
   readonly withdrawFailed?: boolean;
 }

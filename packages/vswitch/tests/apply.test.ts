@@ -94,6 +94,36 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("a switch", () => 
     await applySwitch(sw.db, { deletePorts: ["late"] }, { owner: OWNER });
   });
 
+  test("takes a port whose device is made after it, even one that it has looked for in vain", async () => {
+    const device = (name: string) =>
+      applyLinks([
+        {
+          namespace: { name: sw.namespace },
+          ops: [{ op: "veth", name, peer: { name: `${name}p`, namespace: { name: sw.namespace } } }],
+        },
+      ]);
+    const inVain = (name: string) =>
+      sw.db.waitFor(() => observeSwitch(sw.db, OWNER).ports.get(name)?.error !== undefined, { timeout: 10_000 });
+    const ports = new Map(["soon", "slow", "never"].map((name) => [name, port("_b_a")]));
+    const { failures } = await applySwitch(
+      sw.db,
+      { setPorts: ports },
+      {
+        owner: OWNER,
+        devices: async () => {
+          device("soon");
+          await inVain("slow");
+          device("slow");
+        },
+      },
+    );
+    expect(failures).toMatchObject([{ name: "never", message: expect.stringContaining("No such device") }]);
+    const { ports: found } = observeSwitch(sw.db, OWNER);
+    for (const name of ["soon", "slow"])
+      expect(found.get(name)).toMatchObject({ error: undefined, ofport: expect.any(Number) });
+    await applySwitch(sw.db, { deletePorts: [...ports.keys()] }, { owner: OWNER });
+  });
+
   test("never touches what bears another mark, or none", async () => {
     const theirs = { setBridges: lan("theirs"), setPorts: new Map([["n2", port("theirs")]]) };
     await applySwitch(sw.db, theirs, { owner: "somebody" });

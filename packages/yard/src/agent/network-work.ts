@@ -1,6 +1,6 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
 import { changeMasquerades, type LinkOp, setSysctls } from "@switchyard/linux";
-import { applySwitch } from "@switchyard/vswitch";
+import { type ApplyOptions, applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
@@ -70,13 +70,13 @@ function vethOp(yard: string, name: string, state: VethState): LinkOp {
 /**
  * Changes bridges and ports, all in one transaction.
  *
- * @param wait whether until the switch has taken it
+ * @param how whether to wait until the switch has taken it, and what makes the devices of new ports meanwhile
  */
 export async function applyToSwitch(
   site: Site,
   actions: readonly Action[],
   blame: Blame,
-  wait: boolean,
+  how: Pick<ApplyOptions, "wait" | "devices"> = {},
 ): Promise<void> {
   const subjects = new Map<string, Subject>();
   const change = {
@@ -97,7 +97,7 @@ export async function applyToSwitch(
     const result = await applySwitch(site.vswitch, change, {
       owner: site.paths.yard,
       signal: site.signal,
-      wait,
+      ...how,
     });
     for (const { name, code, message } of result.failures)
       blame.add(subjectOf(subjects, name), new YardError(code, message, switchHint(code)), code);

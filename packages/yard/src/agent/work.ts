@@ -111,7 +111,7 @@ export class Work {
       case "unplug":
       case "switch":
       case "ports of tunnels":
-        return await applyToSwitch(this.site, actions, this.blame, true);
+        return await applyToSwitch(this.site, actions, this.blame);
       case "tunnels":
         return await applyVteps(this.site, actions, this.blame);
       case "configure":
