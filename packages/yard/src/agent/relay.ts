@@ -173,20 +173,25 @@ function listenTcp(forward: Forward): Disposable {
   return { [Symbol.dispose]: () => server.stop(true) };
 }
 
+/** What a closed port has refused: a datagram that got lost. */
+const lost = () => {};
+
 async function listenUdp(forward: Forward): Promise<Disposable> {
   const flows = new Map<string, { socket: Promise<Bun.udp.ConnectedSocket<"buffer">>; timer: Timer }>();
   const server = await Bun.udpSocket({
     hostname: forward.address,
     port: forward.port,
     socket: {
+      error: lost,
       data(self, data, port, address) {
         const key = `${address} ${port}`;
         let flow = flows.get(key);
         if (!flow) {
           const socket = connectIn(forward.namespace, () =>
             Bun.udpSocket({
+              hostname: forward.targetAddress.includes(":") ? "::" : "0.0.0.0",
               connect: { hostname: forward.targetAddress, port: forward.targetPort },
-              socket: { data: (_socket, reply) => void self.send(reply, port, address) },
+              socket: { data: (_socket, reply) => void self.send(reply, port, address), error: lost },
             }),
           );
           flow = { socket, timer: setTimeout(() => forget(key), UDP_IDLE) };
