@@ -13,6 +13,8 @@ export const codes = {
   "netlink.malformed":
     "The kernel's netlink answer could not be understood. Please report it with the kernel's version.",
   "netlink.request-failed": "The kernel refused a netlink request; the message has its reason.",
+  "forwarding6.refused":
+    "The host could not be made to pass on IPv6 for a nat, or to be as it was before; the message is the kernel's or nft's own.",
   "masquerade.refused": "nftables refused source NAT; the message is the kernel's or nft's own.",
   "open-ports.refused": "nftables refused a rule for an open port; the message is nft's own.",
   "namespace.bad-name":

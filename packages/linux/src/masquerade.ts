@@ -8,7 +8,7 @@ import { checkLinkName } from "./names.ts";
  */
 export interface Masquerade {
   readonly device: string;
-  /** IPv4, as nft(8) writes them, in ascending order. */
+  /** Of either family, as nft(8) writes them, sorted. */
   readonly subnets: readonly string[];
   /** See the operation `set` of links; undefined: whatever the host routes there gets there. */
   readonly group: number | undefined;
@@ -59,11 +59,13 @@ export async function changeMasquerades(
 function tableText(name: string, { device, subnets, group }: Masquerade): string {
   checkLinkName(device);
   const apart = group === undefined ? [] : [`oifname "${device}" iifname != "${device}" iifgroup ${group} drop`];
-  const hidden = subnets.map((subnet) => `ip saddr ${subnet} oifname != "${device}" masquerade`);
+  const hidden = subnets.map((subnet) => `${matchOf(subnet)} saddr ${subnet} oifname != "${device}" masquerade`);
   const forward = chainText("forward", "type filter hook forward priority filter; policy accept;", apart);
   const postrouting = chainText("postrouting", "type nat hook postrouting priority srcnat; policy accept;", hidden);
   return `table inet ${name} {\n${[forward, postrouting].filter((text) => text !== "").join("\n")}}\n`;
 }
+
+const matchOf = (subnet: string) => (subnet.includes(":") ? "ip6" : "ip");
 
 function chainText(name: string, hook: string, rules: readonly string[]): string {
   if (rules.length === 0) return "";
@@ -72,7 +74,7 @@ function chainText(name: string, hook: string, rules: readonly string[]): string
 
 function parseTable(name: string, text: string): Masquerade {
   const device = /oifname (?:!= )?"([^"]+)"/.exec(text)?.[1] ?? "";
-  const subnets = [...text.matchAll(/ip saddr (\S+)/g)].map(([, subnet = ""]) => subnet).toSorted();
+  const subnets = [...text.matchAll(/ip6? saddr (\S+)/g)].map(([, subnet = ""]) => subnet).toSorted();
   const group = /iifgroup (\d+)/.exec(text)?.[1];
   const told = { device, subnets, group: group === undefined ? undefined : Number(group) };
   return device !== "" && tableText(name, told) === text ? told : { device, subnets: [], group: undefined };

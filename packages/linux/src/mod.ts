@@ -1,6 +1,7 @@
 export { codes } from "./codes.ts";
 export { inNamespace, NETNS_DIR, namespaceKey, namespacePath, socketInNamespace } from "./excursion.ts";
 export { type ChangedNames, watchFile, watchFolder } from "./file-watch.ts";
+export { claimForwarding6, forwarding6, releaseForwarding6 } from "./forwarding6.ts";
 export { FrameLoop, FrameMemory, type Woken } from "./frames.ts";
 export {
   bootId,
