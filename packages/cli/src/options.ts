@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 
 /** Collects an option that may be given several times; the default must be the empty list. */
-export function repeated(value: string, before: readonly string[]): readonly string[] {
+export function repeated(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
 

@@ -18,6 +18,7 @@ export type Need =
   | "iproute2"
   | "nftables"
   | "dnsmasq"
+  | "dhclient"
   | "iperf3"
   | "ping"
   | "tcpdump"
@@ -51,6 +52,7 @@ const programs: Readonly<
   iproute2: ["ip"],
   nftables: ["nft"],
   dnsmasq: ["dnsmasq"],
+  dhclient: ["dhclient"],
   iperf3: ["iperf3"],
   ping: ["ping"],
   tcpdump: ["tcpdump"],

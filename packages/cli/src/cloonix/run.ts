@@ -1,5 +1,5 @@
 /** This executable called as one of cloonix's commands. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
 import {
   type CloonixCommand,
@@ -11,7 +11,7 @@ import {
   USAGE,
   yardOf,
 } from "@switchyard/doors/cloonix";
-import { listYards, natLeasesFile } from "@switchyard/yard/agent";
+import { listYards, natLeasesFile, readNatLeases } from "@switchyard/yard/agent";
 import { switchRemote, yardPaths } from "@switchyard/yard/paths";
 import { findNode } from "@switchyard/yard/view";
 import { commit } from "../commanded.ts";
@@ -102,7 +102,7 @@ async function openGround(session: Session, net: string, yard: string): Promise<
     ...{ net, yard, store, host, images },
     environment: session.env,
     signal: session.signal,
-    leases: (nat) => leasesIn(natLeasesFile(run, yard, nat)),
+    leases: (nat) => readNatLeases(natLeasesFile(run, yard, nat)),
     commit: (title, write, scope) => commit(session, live, title, write, scope),
     distant: async (other) =>
       existsSync(yardPaths(other, session.env).database)
@@ -110,11 +110,6 @@ async function openGround(session: Session, net: string, yard: string): Promise<
         : undefined,
     [Symbol.asyncDispose]: () => live[Symbol.asyncDispose](),
   };
-}
-
-/** There is no file until somebody has asked. */
-function leasesIn(file: string): readonly string[] {
-  return existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
 }
 
 /** `vm:file` is in root's home there, as with scp(1). */

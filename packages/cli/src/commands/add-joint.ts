@@ -15,6 +15,10 @@ interface JointOptions extends CommonOptions {
 interface A2bOptions extends JointOptions {
   readonly impair: readonly string[];
 }
+interface NatOptions extends JointOptions {
+  readonly cidr: readonly string[];
+  readonly publish: readonly string[];
+}
 interface PhyOptions extends JointOptions {
   readonly parent?: string;
   readonly mode?: string;
@@ -53,11 +57,24 @@ export function defineTap(command: Command, add: Add): void {
 /** `yard add nat NAME` */
 export function defineNat(command: Command, add: Add): void {
   jointOptions(command)
-    .requiredOption("--cidr <cidr>", "its subnet, of which the host has the first address")
-    .action(async (name: string, { network, cidr, ...options }: JointOptions & { readonly cidr: string }) => {
-      await add(name, options, { kind: "nat", cidr, nics: network.map(parseNicWord) });
+    .requiredOption(
+      "--cidr <cidr>",
+      "its subnet, of which the host has the first address (once for each family)",
+      repeated,
+    )
+    .option("--publish <port>", "[ADDRESS:]HOST-PORT:TARGET:PORT[/udp] leads in (may be repeated)", repeated, [])
+    .action(async (name: string, { network, cidr, publish: ports, ...options }: NatOptions) => {
+      const more = ports.length === 0 ? {} : { ports };
+      await add(name, options, { kind: "nat", cidr, ...more, nics: network.map(parseNicWord) });
     });
-  examples(command, ["yard add nat out -n lan01 --cidr 10.30.0.0/24", "the way out of lan01, with addresses by DHCP"]);
+  examples(
+    command,
+    ["yard add nat out -n lan01 --cidr 10.30.0.0/24", "the way out of lan01, with addresses by DHCP"],
+    [
+      "yard add nat out -n lan01 --cidr 10.30.0.0/24 --cidr fd00:30::/64 --publish 8080:web:80",
+      "in IPv6 too, and a way in",
+    ],
+  );
 }
 
 /** `yard add c2c NAME` */

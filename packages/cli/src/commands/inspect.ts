@@ -1,6 +1,6 @@
 import { yardPaths } from "@switchyard/yard/paths";
 import { findNode } from "@switchyard/yard/view";
-import { withCounters } from "@switchyard/yard/view/store";
+import { withCounters, withLeased } from "@switchyard/yard/view/store";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderNode } from "../render/inspect.ts";
@@ -13,16 +13,21 @@ export function define(command: Command, session: Session): void {
     .description(
       "Show all there is to know about nodes: namespace, process, and for every nic its addresses,\n" +
         "MAC, the port of the switch and the bridge that it is on, its DHCP lease, and the port's counters\n" +
-        "where it says `monitor: true`.",
+        "where it says `monitor: true`; of a nat what it has leased to whom.",
     )
     .argument("<node...>", "names of nodes")
     .option("--json", JSON_HELP)
     .action(async (names: readonly string[], options: CommonOptions) => {
       const yard = yardName(command, session.env);
       const view = await readYard(session, yard);
+      const paths = yardPaths(yard, session.env);
       const nodes = await withCounters(
-        yardPaths(yard, session.env),
-        names.map((name) => findNode(view, name)),
+        paths,
+        await withLeased(
+          paths,
+          view,
+          names.map((name) => findNode(view, name)),
+        ),
         session.signal,
       );
       if (options.json)

@@ -29,6 +29,7 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
         ["pid", text(node.pid)],
         ["obj_id", String(node.objId)],
         ["leads to", text(node.to)],
+        ["subnets", node.subnets.join(", ")],
         ["namespace", node.namespace],
         ["datapath", datapathText(view.datapath)],
       ],
@@ -37,6 +38,7 @@ export function renderNode(view: YardView, node: NodeView, now: number, style: S
     "",
     ...renderNics(node.name, node.nics, style),
     ...renderLeases(node.nics, now, style),
+    ...renderLeased(node.leased, now, style),
     ...renderCounters(node.nics, style),
     ...renderImpaired(view, node, style),
   ];
@@ -81,6 +83,25 @@ function renderLeases(nics: readonly NicView[], now: number, style: Style): stri
         { heading: "lease", cell: ({ lease }) => lease?.address ?? style.yellow("none yet") },
         { heading: "server", cell: ({ lease }) => lease?.server ?? "" },
         { heading: "expires", cell: ({ lease }) => (lease === null ? "" : expiryText(lease.expires, now)) },
+      ],
+      leased,
+      style,
+    ),
+  ];
+}
+
+/** What a nat has granted, to whom. */
+function renderLeased(leased: NodeView["leased"], now: number, style: Style): string[] {
+  if (leased === null) return [];
+  if (leased.length === 0) return ["", "nothing leased"];
+  return [
+    "",
+    ...table(
+      [
+        { heading: "leased", cell: ({ address }) => style.bold(address) },
+        { heading: "to", cell: ({ node, name }) => node ?? name ?? "" },
+        { heading: "mac", cell: ({ mac }) => mac ?? "" },
+        { heading: "expires", cell: ({ expires }) => expiryText(expires, now) },
       ],
       leased,
       style,

@@ -57,6 +57,8 @@ export function node(name: string, nics: readonly NicView[], more: Partial<NodeV
     pid: null,
     exitCode: null,
     reason: null,
+    subnets: [],
+    leased: null,
     paused: false,
     accelerator: null,
     since: null,

@@ -46,7 +46,7 @@ export function parseItem(item: Item, words: Words, cwd: string): Addition {
       const [other] = [...options.map(([option]) => `--${option}`), ...others];
       if (other !== undefined) throw words.wrong(`"${other}" is one word too many`);
       const cidr = values.get("cidr");
-      return { name, node: { kind: "nat", nics: ["none"], ...(cidr === undefined ? {} : { cidr }) } };
+      return { name, node: { kind: "nat", nics: ["none"], ...(cidr === undefined ? {} : { cidr: cidr.split(",") }) } };
     }
     case "phy": {
       const mode = words.oneOf(["absorb", "macvlan"], "absorb or macvlan");

@@ -78,7 +78,7 @@ export function additionWords(node: NodeEntry, wording: Wording): readonly strin
     case "a2b":
       return [item, name];
     case "nat":
-      return [item, name, `cidr=${spec.cidr}`];
+      return [item, name, `cidr=${spec.cidr.join(",")}`];
     case "phy":
       return [item, spec.parent, spec.mode, ...(name === spec.parent ? [] : [name])];
     case "c2c":

@@ -1,5 +1,6 @@
 /** Carries commands out on the model of the net's yard. */
 import { YardError } from "@switchyard/base";
+import type { NatLease } from "@switchyard/yard/agent";
 import { contradiction, impairSpec, networkSpec, nodeSpec, UNIMPAIRED, withSetting } from "@switchyard/yard/model";
 import {
   addNode,
@@ -34,8 +35,8 @@ export interface Ground {
   readonly signal: AbortSignal;
   /** The ground of another net of this host; undefined where that does not run. */
   readonly distant: (yard: string) => Promise<(Ground & AsyncDisposable) | undefined>;
-  /** The lines of what a nat has leased. */
-  readonly leases: (nat: string) => readonly string[];
+  /** What a nat has leased. */
+  readonly leases: (nat: string) => readonly NatLease[];
   /** Writes a change and waits for the agent's word; one that failed is withdrawn. */
   readonly commit: (title: string, write: () => Promise<Commanded>, scope: Scope) => Promise<boolean>;
 }
@@ -204,12 +205,8 @@ function lease({ nat, node }: Extract<CloonixCommand, { do: "lease" }>, ground: 
     throw new YardError("cloonix.wrong-kind", `${nat} is a ${itemOf(spec) ?? spec.kind} and no nat`);
   const lans = new Set(ends.flatMap(({ network }) => network ?? []));
   const macs = itemNamed(node, ground).nics.flatMap(({ network = "", mac }) => (lans.has(network) ? [mac] : []));
-  const leases = ground.leases(nat);
-  // Expiry, MAC, address, name and id of the client (dnsmasq's lease.c).
-  const [address] = leases.flatMap((line) => {
-    const [, mac, ip] = line.split(" ");
-    return macs.some((it) => it === mac) && ip !== undefined ? [ip] : [];
-  });
+  const leased = ground.leases(nat).filter(({ mac }) => macs.some((it) => it === mac));
+  const address = (leased.find((it) => !it.address.includes(":")) ?? leased[0])?.address;
   if (address !== undefined) return address;
   throw new YardError("cloonix.no-lease", `${node} has no address of ${nat}`, {
     hint: "its system asks for one by DHCP, on an interface that is on a lan with the nat",

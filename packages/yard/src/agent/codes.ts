@@ -18,6 +18,8 @@ export const agentCodes = {
   "capture.no-port": "A nic that is plugged into nothing has no port, so there is nothing to look at. Attach it first.",
   "capture.no-spy": "The spy that a capture reads from could not be made. `yard inspect NODE` says why.",
   "capture.not-installed": "A capture needs tcpdump and setpriv. Install the packages tcpdump and util-linux.",
+  "nat.target-unknown":
+    "A port of a nat leads to a node that has no address in its subnet. Attach that to the nat's network, with an address.",
   "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",
   "network.nat-failed": "Source NAT for a network could not be set up; the message is the kernel's or nft's own.",
   "network.not-forwarding":

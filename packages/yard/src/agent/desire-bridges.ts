@@ -61,7 +61,7 @@ export function bridgeDnsmasq(
     service.mode === "static"
       ? []
       : [
-          dynamicRange(service),
+          ...dynamicRange(service),
           `--dhcp-leasefile=${folder}/leases`,
           // Without source NAT the host is no way out.
           ...(nat ? [] : ["--dhcp-option=option:router"]),

@@ -31,19 +31,25 @@ export function dnsmasq(network: NetworkEntry, nodes: readonly NodeEntry[], fact
     node.nics.flatMap((nic) =>
       nic.network !== network.name
         ? []
-        : nic.addresses
-            .filter((address) => family(address) === 4)
-            .map((address) => ({ mac: nic.mac, ip: addressOf(address), name: node.name })),
+        : nic.addresses.map((address) => ({ mac: nic.mac, ip: addressOf(address), name: node.name })),
     ),
   );
   const ranges = network.cidr.flatMap((cidr) =>
-    family(cidr) === 4 ? [`--dhcp-range=${addressOf(networkOf(cidr))},static,${netmask(prefixOf(cidr))}`] : [],
+    family(cidr) === 4
+      ? [`--dhcp-range=${addressOf(networkOf(cidr))},static,${netmask(prefixOf(cidr))}`]
+      : [`--dhcp-range=${addressOf(networkOf(cidr))},static,${prefixOf(cidr)}`, ADVERTISE],
   );
   // Who has an address is in the store: to ask the network takes three seconds.
   return dnsmasqOn({ device, key: device, purpose }, ["--leasefile-ro", "--no-ping", ...ranges], hosts, facts);
 }
 
-/** Leases from `start` to `end`. */
+/** The advertisements of a router (RFC 4861), without which no client has a default route for IPv6. */
+const ADVERTISE = "--enable-ra";
+
+/**
+ * Leases from `start` to `end`. Of IPv6, whose subnet is a /64, clients may as well derive their addresses (RFC 4862); a
+ * name is given to those too.
+ */
 export function dynamicRange({
   cidr,
   start,
@@ -52,8 +58,10 @@ export function dynamicRange({
   readonly cidr: Cidr;
   readonly start: Ip;
   readonly end: Ip;
-}): string {
-  return `--dhcp-range=${start},${end},${netmask(prefixOf(cidr))}`;
+}): readonly string[] {
+  return family(cidr) === 4
+    ? [`--dhcp-range=${start},${end},${netmask(prefixOf(cidr))}`]
+    : [`--dhcp-range=${start},${end},slaac,ra-names,${prefixOf(cidr)}`, ADVERTISE];
 }
 
 /**
@@ -70,6 +78,10 @@ export function dnsmasqOn(
   facts: HostFacts,
 ): Dnsmasq {
   const folder = dnsmasqFolder(facts.run, key);
+  // A host of both families is one line: of two for a MAC the second would count for nothing.
+  const leases = new Map<Mac, string[]>();
+  for (const { mac, ip } of hosts)
+    if (mac !== undefined) leases.set(mac, [...(leases.get(mac) ?? []), family(ip) === 4 ? ip : `[${ip}]`]);
   const text = (lines: readonly string[]): FileState => ({
     type: "text",
     text: lines.map((line) => `${line}\n`).join(""),
@@ -104,7 +116,7 @@ export function dnsmasqOn(
       purpose,
     },
     files: new Map([
-      [`${folder}/dhcp/nics`, text(hosts.flatMap(({ mac, ip }) => (mac === undefined ? [] : [`${mac},${ip}`])))],
+      [`${folder}/dhcp/nics`, text([...leases].map(([mac, ips]) => `${mac},${ips.join(",")}`))],
       [`${folder}/names/nodes`, text(hosts.flatMap(({ ip, name }) => (name === undefined ? [] : [`${ip} ${name}`])))],
     ]),
   };

@@ -1,5 +1,5 @@
 /** What a network of type nat needs beside its bridge and gateway, and what may stand in the way of gateways. */
-import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
+import { type Cidr, overlaps, YardError } from "@switchyard/base";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
@@ -57,7 +57,7 @@ function precedes(a: Served, b: Served): boolean {
 /** The source NAT of a network, by the device of its gateway. */
 export function natState(network: NetworkEntry): NatState {
   return {
-    subnets: network.cidr.filter((cidr) => family(cidr) === 4).toSorted(),
+    subnets: network.cidr.toSorted(),
     forwarding: true,
     apart: false,
     purpose: purposeOf({ kind: "network", network: network.name }),

@@ -1,6 +1,7 @@
 import { addressOf } from "@switchyard/base";
 import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
+import { type NatNode, natTarget } from "./desire-nat-node.ts";
 import { nodeNamespace, relayFile } from "./names.ts";
 import type { Forward, RelayConfig } from "./relay.ts";
 import { type FileState, HOST, type ServiceState } from "./state.ts";
@@ -9,9 +10,13 @@ import { type FileState, HOST, type ServiceState } from "./state.ts";
 export function relay(
   nodes: readonly NodeEntry[],
   networks: ReadonlyMap<string, NetworkEntry>,
+  nats: ReadonlyMap<string, NatNode>,
   facts: HostFacts,
 ): { readonly path: string; readonly file: FileState; readonly service: ServiceState } | undefined {
-  const forwards = nodes.flatMap((node) => forwardsOf(node, networks, facts));
+  const forwards = nodes.flatMap((node) => {
+    const nat = nats.get(node.name);
+    return nat === undefined ? forwardsOf(node, networks, facts) : natForwards(nat, nodes);
+  });
   if (forwards.length === 0) return undefined;
   const path = relayFile(facts.run);
   const config: RelayConfig = { forwards };
@@ -36,6 +41,16 @@ function forwardsOf(node: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>
     targetAddress: reached,
     targetPort: port.nodePort,
   }));
+}
+
+/** What is on a nat's network is reached over the host's end. */
+function natForwards(nat: NatNode, nodes: readonly NodeEntry[]): Forward[] {
+  return nat.node.spec.ports.flatMap((port) => {
+    const targetAddress = natTarget(nat, port, nodes);
+    if (targetAddress === undefined) return [];
+    const { protocol, address = "0.0.0.0", hostPort, nodePort: targetPort } = port;
+    return [{ node: nat.node.name, protocol, address, port: hostPort, namespace: HOST, targetAddress, targetPort }];
+  });
 }
 
 /** The node's address on a network that the host is on too. */

@@ -188,7 +188,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
   const joined = zerotier(nodes, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);
   for (const [path, file] of joined.files) files.set(path, file);
-  const forwarding = relay(nodes, networks, facts);
+  const forwarding = relay(nodes, networks, ways, facts);
   const spies = desireSpies(nodes, ports, facts.captured);
   if (forwarding) {
     services.set("relay", forwarding.service);

@@ -9,6 +9,7 @@ import {
   listNamespaces,
   marksAddresses,
   type NamespaceRef,
+  releaseForwarding6,
   viewNamespace,
   viewNamespaces,
 } from "@switchyard/linux";
@@ -139,7 +140,9 @@ function leaveUnderlays(): void {
 
 async function removeMasquerades(yard: string): Promise<void> {
   const prefix = natTablePrefix(yard);
-  const found = [...(await listMasquerades(prefix)).keys()].map((table) => `${prefix}${table}`);
+  const masquerades = await listMasquerades(prefix);
+  await releaseForwarding6([...masquerades].map(([table, { device }]) => (device === "" ? table : device)));
+  const found = [...masquerades.keys()].map((table) => `${prefix}${table}`);
   const ours = (table: string) => isNatTable(table.slice(prefix.length)) || table === openPortsTable(yard);
   await changeMasquerades(new Map(), found.filter(ours));
 }

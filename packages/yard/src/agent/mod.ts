@@ -10,6 +10,7 @@ export { Hypervisor } from "./hypervisor.ts";
 export { handlesTermination } from "./inhabitants.ts";
 export { ensureAgent, type LaunchOptions } from "./launch.ts";
 export { containerName, guestDevice, nodeNamespace, openPortsTable } from "./names.ts";
+export { type NatLease, readNatLeases } from "./nat-leases.ts";
 export * from "./paths.ts";
 export { previewPlan } from "./preview.ts";
 export { runRelay } from "./relay.ts";

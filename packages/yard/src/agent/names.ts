@@ -103,6 +103,11 @@ export function forwardingSysctl(device: string): string {
   return `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
 }
 
+/** The kernel parameter that says whether the host takes routers' advertisements that come in by a link. */
+export function acceptRaSysctl(device: string): string {
+  return `net.ipv6.conf.${device.replaceAll(".", "/")}.accept_ra`;
+}
+
 /** How the tables in nftables of a yard begin; {@link natTable} follows. No yard has an underscore. */
 export function natTablePrefix(yard: string): string {
   return `${OWN_PREFIX}${yard.replaceAll("-", "_")}_`;

@@ -1,15 +1,15 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
-import { changeMasquerades, type LinkOp, setSysctls } from "@switchyard/linux";
+import { changeMasquerades, claimForwarding6, type LinkOp, releaseForwarding6, setSysctls } from "@switchyard/linux";
 import { type ApplyOptions, applySwitch } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
-import { APART, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
+import { APART, acceptRaSysctl, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { FAR_END, SPY_END } from "./observe.ts";
 import { parseRoute, routeDevice } from "./route.ts";
-import { ELSEWHERE, type VethState } from "./state.ts";
+import { ELSEWHERE, type NatState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 import { workOnTap } from "./tap-work.ts";
 
@@ -152,21 +152,36 @@ async function setNats(yard: string, actions: readonly Action[], blame: Blame): 
   const gone = only(actions, "nat-delete");
   for (const { device, state, subject } of wanted) {
     if (!state.forwarding) continue;
-    for (const { message } of setSysctls("self", { [forwardingSysctl(device)]: "1" }))
+    for (const { message } of setSysctls("self", natSysctls(device, state)))
       blame.add(subject, new YardError("network.nat-failed", message), "network.nat-failed");
   }
   const tables = wanted.map(({ device, state: { subnets, apart } }) => {
     const group = apart ? APART : undefined;
     return [`${prefix}${natTable(device)}`, { device, subnets, group }] as const;
   });
+  const reaching = wanted.filter(({ state }) => hidesIpv6(state)).map(({ device }) => device);
+  const others = [...wanted, ...gone].map(({ device }) => device).filter((device) => !reaching.includes(device));
   try {
+    // As long as a table is there, somebody sees that there is something to let go of.
+    await releaseForwarding6(others);
     await changeMasquerades(
       new Map(tables),
       gone.map(({ device }) => `${prefix}${natTable(device)}`),
     );
+    await claimForwarding6(reaching);
   } catch (error) {
     for (const { subject } of [...wanted, ...gone]) blame.add(subject, natError(error), "network.nat-failed");
   }
+}
+
+function hidesIpv6({ subnets, forwarding }: NatState): boolean {
+  return forwarding && subnets.some((subnet) => subnet.includes(":"));
+}
+
+/** Of a link by which the host is a router: what is on the other side is no router of its. */
+function natSysctls(device: string, state: NatState): Record<string, string> {
+  const advertised = hidesIpv6(state) ? { [acceptRaSysctl(device)]: "0" } : {};
+  return { [forwardingSysctl(device)]: "1", ...advertised };
 }
 
 function natError(error: unknown): unknown {

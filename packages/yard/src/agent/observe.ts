@@ -1,5 +1,6 @@
 import type { YardError } from "@switchyard/base";
 import {
+  forwarding6,
   type Link,
   listMasquerades,
   listNamespaces,
@@ -277,14 +278,18 @@ function nearLinks(world: World, views: ReadonlyMap<string, NamespaceView>): Ite
 async function natStates(yard: string): Promise<Map<string, NatState>> {
   const states = new Map<string, NatState>();
   const tables = await listMasquerades(natTablePrefix(yard)).catch(() => new Map<string, Masquerade>());
+  const hidden = [...tables.values()].flatMap(({ subnets }) => subnets);
+  const passes = hidden.some((subnet) => subnet.includes(":")) ? await forwarding6() : () => false;
   for (const [table, found] of tables) {
     if (!isNatTable(table)) continue;
     const whole = found.device !== "" && natTable(found.device) === table;
     const device = whole ? found.device : table;
     const name = forwardingSysctl(device);
-    const forwarding = readSysctls("self", [name])[name] === "1";
+    const subnets = whole ? found.subnets : [];
+    const forwarding =
+      readSysctls("self", [name])[name] === "1" && (!subnets.some((it) => it.includes(":")) || passes(device));
     const apart = whole && found.group === APART;
-    states.set(device, { subnets: whole ? found.subnets : [], forwarding, apart, purpose: "" });
+    states.set(device, { subnets, forwarding, apart, purpose: "" });
   }
   return states;
 }

@@ -252,11 +252,11 @@ export interface ServiceState {
 
 /** What the host does with packets of a link: source NAT for what leaves it from there, and isolation. */
 export interface NatState {
-  /** IPv4, ascending; none where somebody has changed the rules. */
+  /** Of either family, sorted; none where somebody has changed the rules. */
   readonly subnets: readonly string[];
   /**
-   * The kernel passes on what comes in by that link. A new link does as the host does by default; desired false leaves
-   * it so.
+   * The kernel passes on what comes in by that link, of the families of the subnets. A new link does as the host does by
+   * default; desired false leaves it so.
    */
   readonly forwarding: boolean;
   /** Nothing is routed to it from the bridges that yards have made. */

@@ -71,7 +71,8 @@ export const modelCodes = {
   "network.id-missing": "A network of this type needs the number of its VLAN; write its `id`.",
   "network.managed": "A ZeroTier network names what its controller decides; take it out.",
   "network.master-loop": "A network is its own master, by itself or by way of others; name another master.",
-  "network.nat-family": "A nat is for IPv4, and its cidr is of IPv6; leave that out.",
+  "network.nat-prefix":
+    "The IPv6 subnet of a nat is no /64, the only one that routers advertise to nodes; write one like fd00:30::/64.",
   "network.no-gateway": "The host itself cannot be on a macvlan or passthrough; name the gateway at the nics.",
   "network.nwid-missing": "A ZeroTier network does not say which; write its `nwid`.",
   "network.other-type": "A key of a network is for networks of another type; take it out, or change the type.",
@@ -81,7 +82,10 @@ export const modelCodes = {
   "network.two-gateways": "A network has two gateways of one IP version; it can have one of each.",
   "network.two-subnets": "A network has two subnets of one IP version; it can have one of each.",
   "network.two-ways": "A VXLAN has peers, and a key of one that has none; it goes out one way.",
-  "nat.bad-cidr": "The cidr of a nat is no subnet of IPv4 that has room for leases; write one like 10.30.0.0/24.",
+  "nat.bad-cidr":
+    "The cidr of a nat is no subnet of IPv4 that has room for leases, nor a /64 of IPv6, or two are of one family; write 10.30.0.0/24 or fd00:30::/64, or both.",
+  "nat.bad-forward": "A port of a nat does not say where it leads; write it like 8080:web:80 or 2222:10.30.0.200:22.",
+  "nat.target-outside": "A port of a nat leads to an address that is not in its subnets.",
   "nic.bad-id": "The id of a nic's network is missing, or cannot be one of its type: a number, or the name of a link.",
   "nic.bad-name": "A nic's name is longer than 15 characters, reserved, or has characters that are refused.",
   "nic.counted-identity": "A node with `count` names an identity, which only one of them could have.",

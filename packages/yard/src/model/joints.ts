@@ -1,13 +1,14 @@
 /** Nodes that nothing runs in: they join networks to each other, to the host, and to other yards. */
-import { type Cidr, family, networkOf, parseCidr, parseIp, prefixOf, YardError } from "@switchyard/base";
+import { family, networkOf, parseCidr, parseIp, prefixOf, YardError } from "@switchyard/base";
 import { NAME, NIC_NAME } from "./fields.ts";
 import { readImpair } from "./impair.ts";
 import { nicDenial, readNicOfHost } from "./making.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
+import { type PublishedPorts, parseNatPort, readPorts } from "./ports.ts";
 import type { Reading, Written } from "./reading.ts";
 import type { C2cFile, JointFile, NatFile, NodeEntryFile } from "./schema-nodes.ts";
-import type { JointSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
+import type { JointSpec, NatSpec, NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
 
 /** The most nics that each kind has. */
 const NICS = { a2b: 2, tap: 1, nat: 1, c2c: 1, phy: 1 } as const satisfies Record<JointSpec["kind"], number>;
@@ -60,6 +61,7 @@ export function readJoint(
   name: string,
   file: JointFile,
   networks: Map<string, NetworkSpec>,
+  published: PublishedPorts,
   reading: Reading,
 ): ReadJoint {
   const path = ["nodes", name];
@@ -75,13 +77,19 @@ export function readJoint(
   // None of them is given an address that it does not ask for.
   const nics = read.map(({ value }) => (value.slot === undefined ? { ...value, ip: value.ip ?? [] } : value));
   const common = { name, nics, routes: [], sysctls: {}, env: {}, ports: [], exec: [] };
-  return { spec: jointSpec(common, file, path, reading), nics, paths: read.map((it) => it.path), routes: [] };
+  return {
+    spec: jointSpec(common, file, path, published, reading),
+    nics,
+    paths: read.map((it) => it.path),
+    routes: [],
+  };
 }
 
 function jointSpec(
   common: Omit<Extract<JointSpec, { kind: "tap" }>, "kind">,
   file: JointFile,
   path: Path,
+  published: PublishedPorts,
   reading: Reading,
 ): JointSpec {
   switch (file.kind) {
@@ -90,7 +98,7 @@ function jointSpec(
     case "a2b":
       return { ...common, kind: file.kind, impair: readImpair(file.impair, [...path, "impair"], reading) };
     case "nat":
-      return { ...common, kind: file.kind, cidr: readCidr(file, path, reading) };
+      return { ...common, kind: file.kind, ...readNat(file, path, published, reading) };
     case "c2c":
       return { ...common, kind: file.kind, to: readTarget(common.name, file, path, reading) };
     case "phy": {
@@ -128,15 +136,32 @@ function refuseKeys(
 /** Narrower ones have no room for leases. */
 const NARROWEST = 28;
 
-function readCidr(file: NatFile, path: Path, reading: Reading): Cidr {
-  const cidr = reading.parse([...path, "cidr"], file.cidr, (text) => {
-    const parsed = parseCidr(text);
-    if (family(parsed) === 4 && prefixOf(parsed) <= NARROWEST && networkOf(parsed) === parsed) return parsed;
-    throw new YardError("nat.bad-cidr", `${text} is no subnet of IPv4 of /${NARROWEST} or more`, {
-      hint: "for instance 10.30.0.0/24",
+/** Clients derive their addresses (RFC 4862) in no other. */
+const WIDTH6 = 64;
+
+function readNat(
+  file: NatFile,
+  path: Path,
+  published: PublishedPorts,
+  reading: Reading,
+): Pick<NatSpec, "cidr" | "ports"> {
+  const at = [...path, "cidr"];
+  const read = reading.each(at, file.cidr, (text) => {
+    const cidr = parseCidr(text);
+    const fits = family(cidr) === 4 ? prefixOf(cidr) <= NARROWEST : prefixOf(cidr) === WIDTH6;
+    if (fits && networkOf(cidr) === cidr) return cidr;
+    throw new YardError("nat.bad-cidr", `${text} is no subnet of IPv4 of /${NARROWEST} or more, nor a /64 of IPv6`, {
+      hint: "for instance 10.30.0.0/24, or fd00:30::/64",
     });
   });
-  return cidr ?? parseCidr("0.0.0.0/0");
+  const cidr = read.map(({ value }) => value);
+  if (new Set(cidr.map(family)).size < cidr.length || file.cidr.length === 0)
+    reading.places.report(
+      at,
+      () => new YardError("nat.bad-cidr", "a nat has one subnet, or one of IPv4 and one of IPv6"),
+    );
+  const ports = readPorts(file.ports, [...path, "ports"], published, reading, (text) => parseNatPort(text, cidr));
+  return { cidr, ports };
 }
 
 function readTarget(

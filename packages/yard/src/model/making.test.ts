@@ -117,8 +117,10 @@ describe("a network of type nat", () => {
     ]);
   });
 
-  test("is for IPv4, and its gateway no nic can have", () => {
-    expect(told("  a: { type: nat, cidr: [10.1.0.0/24, fd01::/64] }")).toEqual(["3:39 network.nat-family"]);
+  test("is for both families, of IPv6 for a /64, and its gateway no nic can have", () => {
+    const [a] = networks("  a: { type: nat, cidr: [10.1.0.0/24, fd01::/64], gateway: 10.1.0.9 }");
+    expect(a?.gateway.map(String)).toEqual(["10.1.0.9", "fd01::1"]);
+    expect(told("  a: { type: nat, cidr: [10.1.0.0/24, fd01::/72] }")).toEqual(["3:39 network.nat-prefix"]);
     const nic = "nodes: { n: { kind: netns, nics: [ { network: a, slot: 1 } ] } }";
     expect(told(`  a: { type: nat, cidr: 10.1.0.0/24 }\n${nic}`)).toEqual(["4:56 nic.slot-taken"]);
   });

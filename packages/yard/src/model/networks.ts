@@ -86,27 +86,33 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
     );
   if (making.type === "nat")
     for (const { value, path: at } of cidr)
-      if (family(value) === 6)
+      if (family(value) === 6 && prefixOf(value) !== 64)
         reading.places.report(
           at,
           () =>
-            new YardError("network.nat-family", `network "${name}" is a nat, which is for IPv4`, {
-              hint: "leave the IPv6 subnet out, or route it yourself on a lan",
+            new YardError("network.nat-prefix", `${value} of network "${name}", which is a nat, is no /64`, {
+              hint: `routers advertise nothing else to nodes: ${addressOf(value)}/64`,
             }),
         );
   return {
     ...making,
     name,
     cidr: cidr.map(({ value }) => value),
-    gateway: [...gateway.map(({ value }) => value), ...firstGateway(making, cidr, gateway.length)],
+    gateway: [...gateway.map(({ value }) => value), ...firstGateways(making, cidr, gateway)],
     mtu: written.mtu,
   };
 }
 
-/** The host is on a nat whether it is said or not: at its first address. */
-function firstGateway(making: NetworkMaking, cidr: readonly { readonly value: Cidr }[], written: number): Ip[] {
-  const subnet = cidr.find(({ value }) => family(value) === 4);
-  return making.type !== "nat" || written > 0 || subnet === undefined ? [] : [addressOf(nthHost(subnet.value, 1))];
+/** The host is on a nat whether it is said or not: at its first address of each family. */
+function firstGateways(
+  making: NetworkMaking,
+  cidr: readonly { readonly value: Cidr }[],
+  written: readonly { readonly value: Ip }[],
+): Ip[] {
+  if (making.type !== "nat") return [];
+  return cidr
+    .filter(({ value }) => !written.some((it) => family(it.value) === family(value)))
+    .map(({ value }) => addressOf(nthHost(value, 1)));
 }
 
 function guess(ip: Ip): Cidr {

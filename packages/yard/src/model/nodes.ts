@@ -6,11 +6,11 @@ import { nicDenial } from "./making.ts";
 import { nearest } from "./nearest.ts";
 import { readNics } from "./nics.ts";
 import type { Path } from "./places.ts";
+import { type PublishedPorts, readPorts } from "./ports.ts";
 import type { Reading, Written } from "./reading.ts";
 import { readRoutes } from "./routes.ts";
 import type { CommonFile, NodeFile } from "./schema-nodes.ts";
-import type { NetworkSpec, NicSpec, NodeSpec, PortForward, RouteSpec } from "./types.ts";
-import { parsePort, portKey, portsClash } from "./values.ts";
+import type { NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
 import { splitWords } from "./words.ts";
 
 /** Every node has a number of its own in 1..65535. */
@@ -90,7 +90,7 @@ export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading):
       break;
     }
     if (isJointFile(file)) {
-      nodes.byName.set(name, { ...readJoint(name, file, networks, reading), first: true });
+      nodes.byName.set(name, { ...readJoint(name, file, networks, seen.published, reading), first: true });
       continue;
     }
     readNode(name, file, networks, nodes, seen, reading);
@@ -100,7 +100,7 @@ export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading):
 
 /** What nodes must not have in common. */
 interface Seen {
-  readonly published: Map<string, Written<PortForward>[]>;
+  readonly published: PublishedPorts;
   readonly writers: Writers;
 }
 
@@ -126,12 +126,20 @@ function readNode(
     routes: routes.map(({ value }) => value),
     sysctls: readSettings("sysctls", name, file, reading),
     env: readSettings("env", name, file, reading),
-    ports: readPorts(file, path, seen.published, reading),
+    ports: readPorts(file.ports, [...path, "ports"], seen.published, reading),
     exec: (given.get("exec") ?? []).flatMap((words, index) => {
       const argv = readCommand(words, [...given.path("exec"), index], reading);
       return argv === undefined ? [] : [argv];
     }),
   };
+  if (common.ports.length > 0 && count > 1)
+    reading.places.reportKey(
+      [...path, "ports"],
+      () =>
+        new YardError("port.counted", `${file.count} nodes cannot publish the same port`, {
+          hint: "publish it from a node of its own",
+        }),
+    );
   const part = readKind(file, path, nics.length, reading);
   if (part.kind === "vm") {
     seen.writers.add(name, part.disks, count, path);
@@ -264,37 +272,6 @@ function checkSysctl(name: string, value: string, path: Path, kind: NodeFile["ki
           hint: "kernel parameters are numbers or words: 1 is on, 0 is off",
         }),
     );
-}
-
-function readPorts(
-  file: NodeFile,
-  path: Path,
-  published: Map<string, Written<PortForward>[]>,
-  reading: Reading,
-): PortForward[] {
-  const ports = reading.each([...path, "ports"], file.ports, parsePort);
-  if (ports.length > 0 && (file.count ?? 1) > 1)
-    reading.places.reportKey(
-      [...path, "ports"],
-      () =>
-        new YardError("port.counted", `${file.count} nodes cannot publish the same port`, {
-          hint: "publish it from a node of its own",
-        }),
-    );
-  for (const port of ports) {
-    const others = published.get(portKey(port.value)) ?? [];
-    const other = others.find(({ value }) => portsClash(value.address, port.value.address));
-    if (other !== undefined)
-      reading.places.report(
-        port.path,
-        () =>
-          new YardError("port.taken", `port ${portKey(port.value)} of the host is published already`, {
-            hint: `the first is at ${reading.places.where(other.path)}; take another port or address`,
-          }),
-      );
-    published.set(portKey(port.value), [...others, port]);
-  }
-  return ports.map(({ value }) => value);
 }
 
 /** A command, as a list or as one text that is split. */

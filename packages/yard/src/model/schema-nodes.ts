@@ -1,6 +1,6 @@
 /** Nodes of all kinds, as they are written. */
 import { z } from "zod";
-import { command, ENV_NAME, field, SYSCTL_NAME, settings, text } from "./fields.ts";
+import { command, ENV_NAME, field, oneOrMore, SYSCTL_NAME, settings, text } from "./fields.ts";
 import { linkImpairSchema, nicSchema, routes } from "./schema-nics.ts";
 import { machine } from "./schema-vm.ts";
 
@@ -169,12 +169,17 @@ export const natSchema = z
       "The host as the way out of the network that its nic is on, whatever type that has: what asks there by DHCP is leased an address.",
     ),
     cidr: field(
-      text,
-      "Its subnet, of IPv4, at least a /28. The host has the first address, and leases from the tenth on.",
+      oneOrMore,
+      "Its subnet: of IPv4, at least a /28, of IPv6 a /64, or one of each. The host has the first address, and leases from the tenth on.",
       {
-        examples: ["10.30.0.0/24"],
+        examples: ["10.30.0.0/24", ["10.30.0.0/24", "fd00:30::/64"]],
       },
     ),
+    ports: field(
+      z.array(text),
+      "Ports of the host that lead in: `[address:]host-port:target:port[/tcp|udp]`. The target is an address in the subnet, or a node that has one.",
+      { default: [], examples: [["8080:web:80", "[::]:2222:[fd00:30::200]:22"]] },
+    ).optional(),
     nics: ends(1),
   })
   .meta({ id: "nat" });

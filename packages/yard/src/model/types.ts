@@ -208,8 +208,8 @@ export interface TapSpec extends NodeCommon {
 /** The host as the way out of a lan: it has the first address there, leases others, and lends its own to what leaves. */
 export interface NatSpec extends NodeCommon {
   readonly kind: "nat";
-  /** Of IPv4; the host bits are zero. */
-  readonly cidr: Cidr;
+  /** One of a family at most; the host bits are zero. Of IPv6 it is a /64. */
+  readonly cidr: readonly Cidr[];
 }
 
 /** One nic, whose other end is that of a node of kind `c2c` in another yard. */
@@ -320,6 +320,8 @@ export interface LinkEnd {
 
 /** A published port. */
 export interface PortForward {
+  /** Of a nat's: the address, or the node, that it leads to; otherwise that is the node that publishes it. */
+  readonly target?: string;
   /** The host's address; undefined is every address. */
   readonly address: Ip | undefined;
   readonly hostPort: number;

@@ -2,8 +2,10 @@
 import { parseCidr, parseIp } from "@switchyard/base";
 import { z } from "zod";
 
-/** The subnet of a nat. */
-export const natSchema = { cidr: z.string().transform((text) => parseCidr(text)) };
+/** The subnets of a nat; one alone may stand for itself. */
+export const natSchema = {
+  cidr: z.union([z.string(), z.array(z.string())]).transform((texts) => [texts].flat().map(parseCidr)),
+};
 
 /** Where a c2c leads to. */
 export const c2cSchema = {

@@ -27,12 +27,17 @@ const route: fc.Arbitrary<RouteSpec> = fc.record({
   dev: maybe(fc.string()),
   metric: maybe(fc.nat()),
 });
-const port: fc.Arbitrary<PortForward> = fc.record({
-  address: maybe(ip),
-  hostPort: fc.nat({ max: 65_535 }),
-  nodePort: fc.nat({ max: 65_535 }),
-  protocol: fc.constantFrom("tcp", "udp"),
-});
+const port: fc.Arbitrary<PortForward> = fc
+  .tuple(
+    fc.record({
+      address: maybe(ip),
+      hostPort: fc.nat({ max: 65_535 }),
+      nodePort: fc.nat({ max: 65_535 }),
+      protocol: fc.constantFrom("tcp" as const, "udp" as const),
+    }),
+    fc.constantFrom({}, { target: "web" }),
+  )
+  .map(([forward, more]) => ({ ...forward, ...more }));
 const common = {
   routes: fc.array(route, { maxLength: 2 }),
   sysctls: record,
@@ -91,7 +96,7 @@ const machines: fc.Arbitrary<VmSpec> = fc
   .map((more) => ({ ...netns("web"), ...more, kind: "vm" as const }));
 const joints: fc.Arbitrary<JointSpec> = fc.oneof(
   fc.constant({ ...netns("web"), kind: "tap" as const }),
-  fc.constant({ ...netns("web"), kind: "nat" as const, cidr: parseCidr("10.30.0.0/24") }),
+  fc.constant({ ...netns("web"), kind: "nat" as const, cidr: ["10.30.0.0/24", "fd00:30::/64"].map(parseCidr) }),
   fc.constantFrom("absorb" as const, "macvlan" as const).map((mode) => ({
     ...{ ...netns("web"), kind: "phy" as const, parent: "eth1", mode },
   })),

@@ -52,7 +52,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   };
   if (spec.kind === "netns" || spec.kind === "tap") return canonicalJson(common);
   if (spec.kind === "a2b") return canonicalJson({ ...common, impair: plainImpair(spec.impair) });
-  if (spec.kind === "nat") return canonicalJson({ ...common, cidr: spec.cidr });
+  if (spec.kind === "nat") return canonicalJson({ ...common, cidr: [...spec.cidr] });
   if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
   if (spec.kind === "phy") return canonicalJson({ ...common, parent: spec.parent, mode: spec.mode });
   if (spec.kind === "guest") {
@@ -166,7 +166,13 @@ const route = z
   .transform((it): RouteSpec => ({ to: it.to, via: it.via, dev: it.dev, metric: it.metric }));
 const routes = z.array(route).default([]);
 const port = z
-  .object({ address: ip.optional(), hostPort: z.number(), nodePort: z.number(), protocol: z.enum(["tcp", "udp"]) })
+  .object({
+    address: ip.optional(),
+    target: z.string().optional(),
+    hostPort: z.number(),
+    nodePort: z.number(),
+    protocol: z.enum(["tcp", "udp"]),
+  })
   .transform((it) => ({ ...it, address: it.address }));
 const commonSchema = z.object({
   routes,

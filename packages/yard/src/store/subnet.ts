@@ -44,7 +44,7 @@ function firstAddress(cidr: Cidr): Ip {
 export function natSubnets(db: Database<SwitchyardTables>): Cidr[] {
   return [...db.table("Node")].flatMap((row) => {
     const spec = row.kind === "nat" ? parseNodeConfig(row) : undefined;
-    return spec?.kind === "nat" ? [spec.cidr] : [];
+    return spec?.kind === "nat" ? spec.cidr : [];
   });
 }
 

@@ -94,6 +94,8 @@ function nodeView(row: NodeEntry, networks: ReadonlyMap<string, NetworkView>, be
     nics: row.nics.map((nic) => nicView(plugs[nic.index] ?? portName(row.objId, nic.index), nic, networks)),
     impair: spec.kind === "a2b" ? impairView(spec.impair, row.nics[0]?.status.impairedBy) : null,
     to: spec.kind === "c2c" ? targetText(spec.to) : null,
+    subnets: spec.kind === "nat" ? spec.cidr : [],
+    leased: null,
   };
 }
 
@@ -169,9 +171,10 @@ function labView(name: string, file: string, networks: readonly NetworkView[], n
 }
 
 /** As `docker ps` writes it: `127.0.0.1:8080->80/tcp`. */
-export function portText({ address, hostPort, nodePort, protocol }: PortForward): string {
-  const at = address === undefined ? "" : `${address.includes(":") ? `[${address}]` : address}:`;
-  return `${at}${hostPort}->${nodePort}/${protocol}`;
+export function portText({ address, target, hostPort, nodePort, protocol }: PortForward): string {
+  const at = (place: string | undefined) =>
+    place === undefined ? "" : `${place.includes(":") ? `[${place}]` : place}:`;
+  return `${at(address)}${hostPort}->${at(target)}${nodePort}/${protocol}`;
 }
 
 function failure(row: RowFailure | undefined): Failure | null {

@@ -109,6 +109,22 @@ export interface NodeView {
   readonly impair: ImpairView | null;
   /** Of a node of kind c2c: where it leads to. */
   readonly to: string | null;
+  /** Of a node of kind nat: its subnets. */
+  readonly subnets: readonly string[];
+  /** And what it has leased; null where that was not asked for. */
+  readonly leased: readonly LeasedView[] | null;
+}
+
+/** An address that a nat has leased. */
+export interface LeasedView {
+  readonly address: string;
+  /** The node that has it, where that is one of the yard's. */
+  readonly node: string | null;
+  readonly mac: string | null;
+  /** What the client calls itself. */
+  readonly name: string | null;
+  /** ISO 8601. */
+  readonly expires: string;
 }
 
 export interface LeaseView {
