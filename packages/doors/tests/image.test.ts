@@ -47,7 +47,14 @@ describe.skipIf(!requires("root", "docker-engine", "debootstrap", "iproute2", "p
 
     beforeAll(async () => {
       mkdirSync(`${root}/dist/tests`, { recursive: true });
-      const make = ["make", "-C", `${root}/images/ovs`, `IMAGE=${image}`, `YARD=${root}/dist/yard`] as const;
+      const make = [
+        "make",
+        "-C",
+        `${root}/images/ovs`,
+        `IMAGE=${image}`,
+        `BASE=${root}/dist/tests/debian-base`,
+        `YARD=${root}/dist/yard`,
+      ] as const;
       await run(make, { timeout: 300_000 });
       before = await snapshotMachine();
       stack.defer(() => void deleteNamespaces([host, ...nodes]));
