@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run as runProgram } from "@switchyard/base";
-import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { sitDown } from "./person.ts";
+import { ensureGuest, expectSameMachine, type Machine, requires, sitDown, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 // Translated guests are slow, and the machine may be busy with other tests.

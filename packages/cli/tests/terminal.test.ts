@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { sitDown } from "./person.ts";
+import { expectSameMachine, type Machine, requires, sitDown, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { deadline, run, tryRun } from "@switchyard/base";
 import { temporaryFolder } from "./folder.ts";
 
@@ -17,11 +17,17 @@ export interface DockerEngine extends AsyncDisposable {
  * copying (`vfs`), cgroups below `/<folder's name>`.
  *
  * @param options `namespace`: a network namespace, which is then what containers have as the host's; `liveRestore`:
- * containers run on while it restarts
+ * containers run on while it restarts; `layers`: storage by layers where the file system can, for large images;
+ * `privileged`: containers may be so here
  * @throws Error when it is not ready within 30 s, with what it said
  */
 export async function startDockerEngine(
-  options: { readonly namespace?: string; readonly liveRestore?: boolean } = {},
+  options: {
+    readonly namespace?: string;
+    readonly liveRestore?: boolean;
+    readonly layers?: boolean;
+    readonly privileged?: boolean;
+  } = {},
 ): Promise<DockerEngine> {
   const folder = await temporaryFolder("sydocker-");
   const name = folder.path.slice("/tmp/".length);
@@ -33,7 +39,9 @@ export async function startDockerEngine(
     ...before,
     ...["--config-file", `${folder.path}/daemon.json`, "--data-root", `${folder.path}/data`],
     ...["--exec-root", `${folder.path}/exec`, "--pidfile", `${folder.path}/pid`, "-H", `unix://${socket}`],
-    ...["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
+    ...["--iptables=false", "--ip6tables=false", "--bridge=none"],
+    ...(options.layers ? [] : ["--storage-driver=vfs"]),
+    ...(options.privileged ? await privilegedRuntime(folder.path) : []),
     `--cgroup-parent=/${name}`,
     ...(options.liveRestore ? ["--live-restore"] : []),
   ];
@@ -70,6 +78,32 @@ export async function startDockerEngine(
     restart,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/**
+ * What an engine needs to run a container with `--privileged` where its root lacks CAP_SYS_RESOURCE, as that of a
+ * container-like machine may: that capability, which runc could not give, is struck out. All else is as everywhere.
+ */
+async function privilegedRuntime(folder: string): Promise<string[]> {
+  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(await readFile("/proc/self/status", "utf8"))?.[1] ?? "0";
+  // Bit 24 (capabilities(7)).
+  if ((BigInt(`0x${bounding}`) & (1n << 24n)) !== 0n) return [];
+  const wrapper = `${folder}/runc`;
+  const script = `#!/bin/sh
+previous=
+file=
+for word do
+  case $previous in
+    --bundle) file=$word/config.json ;;
+    --process) file=$word ;;
+  esac
+  previous=$word
+done
+[ -z "$file" ] || sed -i 's/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' "$file"
+exec runc "$@"
+`;
+  await writeFile(wrapper, script, { mode: 0o755 });
+  return [`--add-runtime=held=${wrapper}`, "--default-runtime=held"];
 }
 
 /** @param folder for what the engine and its containerd write by the way, such as stacks where they end too slowly */

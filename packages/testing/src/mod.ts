@@ -6,5 +6,6 @@ export * from "./folder.ts";
 export * from "./guest.ts";
 export * from "./machine.ts";
 export * from "./mark.ts";
+export * from "./person.ts";
 export * from "./requires.ts";
 export * from "./router.ts";

@@ -2,6 +2,7 @@ import { deadline } from "@switchyard/base";
 
 /** A command on a terminal of its own, as a person has it. */
 export interface Person extends AsyncDisposable {
+  readonly pid: number;
   type(text: string): void;
   resize(columns: number, rows: number): void;
   /** Waits until the screen has shown this since the last call. */
@@ -29,6 +30,7 @@ export function sitDown(argv: readonly string[], env: Readonly<Record<string, st
   const { terminal } = child;
   if (terminal === undefined) throw new Error("there is no terminal to be had");
   return {
+    pid: child.pid,
     type: (text) => void terminal.write(text),
     resize: (columns, rows) => terminal.resize(columns, rows),
     ended: child.exited,
