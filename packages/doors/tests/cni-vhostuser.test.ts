@@ -1,26 +1,29 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
+import { childEnvironment, tryRun } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { runContainerAgent } from "../src/container/mod.ts";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
-import { bareSwitch, containerSwitch, type Hugepages, hugepages, startDpdk } from "./dpdk.ts";
+import { bareSwitch, containerSwitch, DPDK_PROGRAM, hugepages, startDpdk } from "./dpdk.ts";
 import { pings } from "./switch.ts";
 
 setDefaultTimeout(60_000);
+
+const EXECUTABLE = new URL("../../../dist/yard", import.meta.url).pathname;
 
 describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugins", "dpdk"))(
   "vhost-user by CNI",
   () => {
     let before: Machine;
-    let pages: Hugepages;
     let site: CniSite;
     let elsewhere: string;
     const started = new AsyncDisposableStack();
     beforeAll(async () => {
       before = await snapshotMachine();
-      pages = started.use(await hugepages());
+      // At most 128 MB for each of three switches, and some more.
+      started.use(hugepages(256));
       site = started.use(await cniSite({ vswitchd: false }));
       started.use(await startDpdk(site.sw, "--in-memory", 0));
       await site.sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
@@ -108,12 +111,12 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       symlinkSync(`${far}/0123456789ab`, `${site.folder}/in-a`);
       await using containers = new AsyncDisposableStack();
       const device = (path: string, more = "") => `net_virtio_user0,path=${path},queues=1${more}`;
-      const ca = await containerSwitch(containers, pages, {
+      const ca = await containerSwitch(containers, {
         name: "vu0",
         address: "10.81.0.2/24",
         device: device(`${site.folder}/in-a/0123456789ab-eth0`, ",server=1"),
       });
-      await containerSwitch(containers, pages, { name: "vu0", address: "10.81.0.3/24", device: device(made) });
+      await containerSwitch(containers, { name: "vu0", address: "10.81.0.3/24", device: device(made) });
       let answered = false;
       for (let tries = 0; tries < 5 && !answered; tries++) answered = await pings(ca.namespace, "10.81.0.3");
       expect(answered).toBe(true);
@@ -144,7 +147,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       await site.sw.ip("address", "add", "10.82.0.1/24", "dev", "br0");
       await site.sw.ip("link", "set", "br0", "up");
       await using containers = new AsyncDisposableStack();
-      const inside = await bareSwitch(containers, pages);
+      const inside = await bareSwitch(containers);
       const stop = new AbortController();
       const settled: string[] = [];
       const running = runContainerAgent({
@@ -154,6 +157,8 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
         remote: inside.place.remote,
         namespace: inside.place.namespace,
         bridge: "br0",
+        start: false,
+        leave: false,
         signal: stop.signal,
         log: createLogger("cni-agent", "error"),
         onSettled: (outcomes) => void settled.push(outcomes.map(({ order }) => order.ifname).join()),
@@ -183,6 +188,23 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
         stop.abort();
         await running.catch(() => {});
       }
+    });
+
+    test("starts no switch in a container that has none where DPDK or hugepages are missing, and says so", async () => {
+      const folder = `${site.folder}/own`;
+      mkdirSync(folder);
+      const agent = async (vswitchd: string, hidden: string) => {
+        rmSync(`${folder}/ovs-vswitchd`, { force: true });
+        symlinkSync(vswitchd, `${folder}/ovs-vswitchd`);
+        const argv = `mount -t tmpfs none ${hidden} && exec "$0" cni-agent --db unix:${folder}/run/db.sock`;
+        const env = { ...childEnvironment(), PATH: `${folder}:${process.env.PATH}` };
+        const { code, stderr } = await tryRun(["unshare", "--mount", "--net", "sh", "-c", argv, EXECUTABLE], { env });
+        return { code, stderr, left: existsSync(`${folder}/run`) };
+      };
+      const plain = await agent("/usr/lib/openvswitch-switch/ovs-vswitchd", "/mnt");
+      expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-dpdk]"), left: false });
+      const poor = await agent(DPDK_PROGRAM, "/sys/kernel/mm/hugepages");
+      expect(poor).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-hugepages]"), left: false });
     });
 
     test("undoes port, socket, link and folder when a step fails, and keeps others' sockets", async () => {

@@ -1,32 +1,17 @@
 /** Switches with DPDK: the host's, and those in containers, which reach it by virtio-user devices over vhost-user sockets. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { endProcess, startTime } from "@switchyard/linux";
-import { temporaryFolder } from "@switchyard/testing";
 import { type TestSwitch, testSwitch } from "./switch.ts";
 
-const PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
-/** Of 2 MB each: 128 MB at most for each of three switches, and some more. */
-const PAGES = 256;
+export const DPDK_PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
+const PAGES = "/proc/sys/vm/nr_hugepages";
 
-/** Huge pages for a test, mounted in a folder of its own; as before when disposed of. */
-export interface Hugepages extends AsyncDisposable {
-  readonly folder: string;
-}
-
-export async function hugepages(): Promise<Hugepages> {
-  await using stack = new AsyncDisposableStack();
-  const { path } = stack.use(await temporaryFolder("tdoors-"));
-  const file = "/proc/sys/vm/nr_hugepages";
-  const before = readFileSync(file, "utf8");
-  stack.defer(() => writeFileSync(file, before));
-  writeFileSync(file, String(Number(before) + PAGES));
-  const folder = `${path}/huge`;
-  mkdirSync(folder);
-  await run(["mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "nodev", folder]);
-  stack.defer(async () => void (await run(["umount", folder])));
-  const owned = stack.move();
-  return { folder, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+/** Gives the machine so many huge pages of 2 MB more, until disposed of. */
+export function hugepages(count: number): Disposable {
+  const add = (more: number) => writeFileSync(PAGES, String(Number(readFileSync(PAGES, "utf8")) + more));
+  add(count);
+  return { [Symbol.dispose]: () => add(-count) };
 }
 
 /** Runs ovs-vswitchd with DPDK on the database of a switch that has none. */
@@ -47,7 +32,7 @@ export async function startDpdk(sw: TestSwitch, extra: string, core: 0 | 1): Pro
     `--unixctl=${at("vswitchd.ctl")}`,
     `--log-file=${at("vswitchd.log")}`,
   ];
-  const argv = [PROGRAM, `unix:${at("db.sock")}`, ...files, "--detach", "-vconsole:off"];
+  const argv = [DPDK_PROGRAM, `unix:${at("db.sock")}`, ...files, "--detach", "-vconsole:off"];
   const env = { PATH: process.env.PATH ?? "", OVS_RUNDIR: sw.runDir, XDG_RUNTIME_DIR: sw.runDir };
   await run(["ip", "netns", "exec", sw.namespace, ...argv], { env, timeout: 60_000 });
   const pid = Number(readFileSync(at("ovs-vswitchd.pid"), "utf8"));
@@ -62,10 +47,9 @@ export async function startDpdk(sw: TestSwitch, extra: string, core: 0 | 1): Pro
 /** A container's own switch: a bridge br0 with that address, and a virtio-user device at a socket. */
 export async function containerSwitch(
   stack: AsyncDisposableStack,
-  pages: Hugepages,
   options: { readonly name: string; readonly address: string; readonly device: string },
 ): Promise<TestSwitch> {
-  const sw = await bareSwitch(stack, pages);
+  const sw = await bareSwitch(stack);
   await sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
   const port = ["type=dpdk", `options:dpdk-devargs="${options.device}"`];
   await sw.vsctl("add-port", "br0", options.name, "--", "set", "Interface", options.name, ...port);
@@ -75,9 +59,8 @@ export async function containerSwitch(
 }
 
 /** The same with nothing in it. */
-export async function bareSwitch(stack: AsyncDisposableStack, pages: Hugepages): Promise<TestSwitch> {
+export async function bareSwitch(stack: AsyncDisposableStack): Promise<TestSwitch> {
   const sw = stack.use(await testSwitch({ vswitchd: false }));
-  const memory = `--single-file-segments --file-prefix=${sw.namespace} --huge-dir ${pages.folder}`;
-  stack.use(await startDpdk(sw, memory, 1));
+  stack.use(await startDpdk(sw, "--in-memory --single-file-segments", 1));
   return sw;
 }

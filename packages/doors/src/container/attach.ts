@@ -1,10 +1,11 @@
 /** Orders made so on the container's own switch, and ports that nobody orders any more taken away. */
+import { readFileSync, rmSync } from "node:fs";
 import { asYardError } from "@switchyard/base";
-import { applyLinks, type NamespaceRef } from "@switchyard/linux";
+import { applyLinks, inNamespace, type NamespaceRef } from "@switchyard/linux";
 import { commitEdit, OWNER, type Switch } from "@switchyard/vswitch";
 import type { Order } from "./orders.ts";
+import { CONTAINER_OWNER } from "./switch.ts";
 
-const CONTAINER_OWNER = "cni-agent";
 const PORT = "virtio-user";
 const BRIDGE = "bridge";
 /** external_ids of a Port: the socket that it is for. */
@@ -45,9 +46,12 @@ export async function converge(db: Switch, orders: readonly Order[], options: At
     const port = portName(order);
     const bridge = order.bridge ?? options.bridge;
     try {
+      if (order.server && !isAttached(db, port)) removeStale(options.namespace, order.socket);
       await commitEdit(
         db,
         (edit) => {
+          // One that the switch could not make is tried again.
+          edit.watched.add(port);
           if (edit.port(port) !== undefined) return;
           const on = edit.bridge(bridge)?._uuid ?? edit.addBridge(bridge, { datapath_type: "netdev" }, BRIDGE);
           const columns = {
@@ -67,6 +71,18 @@ export async function converge(db: Switch, orders: readonly Order[], options: At
     }
   }
   return outcomes;
+}
+
+/** Whether the switch has a port, and has been able to make it. */
+export function isAttached(db: Switch, port: string): boolean {
+  const link = db.table("Interface").find({ name: port });
+  return link !== undefined && link.error === undefined && link.ofport !== undefined && link.ofport >= 0;
+}
+
+/** A switch that was killed leaves its sockets, and its successor can make none where a file is. */
+function removeStale(namespace: NamespaceRef, socket: string): void {
+  const sockets = inNamespace(namespace, () => readFileSync("/proc/thread-self/net/unix", "utf8"));
+  if (!sockets.split("\n").some((line) => line.endsWith(` ${socket}`))) rmSync(socket, { force: true });
 }
 
 /** The bridge's own device has the addresses, as the container's programs use it. */
