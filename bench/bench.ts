@@ -17,6 +17,7 @@ import { ps } from "./case-ps.ts";
 import { replica } from "./case-replica.ts";
 import { spy } from "./case-spy.ts";
 import { tcp } from "./case-tcp.ts";
+import { vhostuser } from "./case-vhostuser.ts";
 import { describe, type Figure, measured, passes } from "./figure.ts";
 
 const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
@@ -31,6 +32,7 @@ const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
   docker,
   containers,
   cni,
+  vhostuser,
 };
 const file = new URL("results.json", import.meta.url).pathname;
 const Results = z.object({ figures: z.array(z.looseObject({ case: z.string() })) });
