@@ -49,6 +49,8 @@ export const codes = {
   "vm.console-failed": "The serial console of a virtual machine takes no input; the message tells why.",
   "vm.console-no-shell":
     "No shell answered at the serial console of a virtual machine. Log in there, or use its guest agent or ssh.",
+  "vm.copy-too-large":
+    "A file or folder is too large to be copied through a serial console. Use the guest agent or ssh.",
   "vm.copy-failed":
     "Files could not be copied into a guest or out of it; the message is the guest's own. It needs tar.",
   "vm.ended": "The virtual machine ended while something was asked of it. See why in its log, and start it again.",

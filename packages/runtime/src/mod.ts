@@ -4,6 +4,8 @@ export { ensureImage } from "./image.ts";
 export { execInNamespace } from "./netns/exec.ts";
 export { canPrivilege, capabilitiesOf } from "./oci/privileges.ts";
 export { openEngine, openVmEngine } from "./open.ts";
+export { copyIntoGuest, copyOutOfGuest, type GuestShell } from "./qemu/guest-copy.ts";
 export * from "./qemu/types.ts";
 export { vmUser } from "./qemu/user.ts";
+export { spawnInteractive } from "./streams/spawn.ts";
 export * from "./types.ts";

@@ -10,8 +10,8 @@ import type { MachinePaths } from "./paths.ts";
 /** Milliseconds in which a shell that sits at the console begins. */
 const PATIENCE = 5_000;
 /** A terminal takes no longer line (N_TTY_BUF_SIZE of drivers/tty/n_tty.c, less what a line editor may add). */
-const LONGEST = 1_000;
-const INTERRUPT = "\x03";
+export const LONGEST = 1_000;
+export const INTERRUPT = "\x03";
 
 /**
  * Runs a command by the shell at the guest's console, as whoever is logged in there. Its output comes when it has ended,
@@ -40,11 +40,29 @@ export async function execOnConsole(
     throw new YardError("vm.exec-unsupported", `a command on the console cannot be given ${unsupported}`, {
       hint: `sit down at it: yard console; or install the guest agent`,
     });
+  const { said, code } = await askConsole(machine, name, process, (mark) => lineOf(mark, options), options.signal);
+  streams.stdout.write(said);
+  return code;
+}
+
+/**
+ * Has the shell at the guest's console do something, and waits until it has.
+ *
+ * @param typed what is typed: it prints, each on a line of its own, the mark with `-begin` before, and the mark with
+ * `-end` and an exit code after what is wanted
+ * @returns what was said between the two
+ * @throws YardError `vm.console-no-shell`, `vm.console-failed`, `vm.ended`, the signal's reason
+ */
+export async function askConsole(
+  machine: MachinePaths,
+  name: string,
+  process: ProcessId,
+  typed: (mark: string) => string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly said: Buffer; readonly code: number }> {
   const mark = `SY${randomUUID().slice(0, 8)}`;
-  const line = lineOf(mark, options);
-  if (Buffer.byteLength(line) > LONGEST)
-    throw new YardError("vm.exec-unsupported", `a command on the console has at most ${LONGEST} bytes`);
-  options.signal?.throwIfAborted();
+  const text = typed(mark);
+  signal?.throwIfAborted();
   const log = new LogReader(machine.consoleLog, 0);
   const ended = Promise.withResolvers<string>();
   const begun = Promise.withResolvers<void>();
@@ -58,29 +76,28 @@ export async function execOnConsole(
   };
   using _exit = watchExit(process, () => ended.reject(new YardError("vm.ended", `${name} ended meanwhile`)));
   using _log = watchFile(machine.consoleLog, read);
-  using late = deadline(PATIENCE, "vm.console-no-shell", `no shell answers at the console of ${name}`, options.signal);
+  using late = deadline(PATIENCE, "vm.console-no-shell", `no shell answers at the console of ${name}`, signal);
   const given = Promise.withResolvers<never>();
   late.addEventListener("abort", () => given.reject(noShell(late.reason)), { once: true });
   // It may be rejected when nobody listens any more.
   for (const promise of [given.promise, ended.promise]) promise.catch(() => undefined);
-  await typeOnce(machine.console, Buffer.from(`${line}\n`));
+  await typeOnce(machine.console, Buffer.from(`${text}\n`));
   read();
   await Promise.race([begun.promise, ended.promise, given.promise]);
   const stopped = Promise.withResolvers<never>();
   stopped.promise.catch(() => undefined);
   const stop = () => {
     void typeOnce(machine.console, Buffer.from(INTERRUPT)).catch(() => undefined);
-    stopped.reject(options.signal?.reason);
+    stopped.reject(signal?.reason);
   };
-  options.signal?.addEventListener("abort", stop, { once: true });
+  signal?.addEventListener("abort", stop, { once: true });
   try {
-    return tell(await Promise.race([ended.promise, stopped.promise]), mark, streams);
+    return told(await Promise.race([ended.promise, stopped.promise]), mark);
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", stop);
   }
 }
 
-/** The echo of what is typed has the mark in two words, so that it is not taken for the answer. */
 function lineOf(mark: string, options: ExecOptions): string {
   const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
   const words = [...(env.length === 0 ? [] : ["env", ...env]), ...checkCommand(options.command)];
@@ -88,21 +105,28 @@ function lineOf(mark: string, options: ExecOptions): string {
     throw new YardError("vm.exec-unsupported", "a word of a command on the console cannot hold a line break");
   const folder = options.workdir === undefined ? "" : `cd ${quoted(options.workdir)} && `;
   const command = `(${folder}${words.map(quoted).join(" ")}) </dev/null`;
-  return ` printf '\\n%s%s\\n' ${mark} -begin; ${command}; printf '\\n%s%s %d\\n' ${mark} -end $?`;
+  const line = ` ${beginning(mark)}; ${command}; ${ending(mark)}`;
+  if (Buffer.byteLength(line) > LONGEST)
+    throw new YardError("vm.exec-unsupported", `a command on the console has at most ${LONGEST} bytes`);
+  return line;
 }
 
+/** The echo of what is typed has the mark in two words, so that it is not taken for the answer. */
+export const beginning = (mark: string) => `printf '\\n%s%s\\n' ${mark} -begin`;
+export const ending = (mark: string) => `printf '\\n%s%s %d\\n' ${mark} -end $?`;
+
 /** A word for the guest's shell. */
-function quoted(word: string): string {
+export function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Passes on what was said between the marks. @returns the exit code */
-function tell(said: string, mark: string, { stdout }: ExecStreams): number {
+/** What was said between the marks, and the exit code. */
+function told(said: string, mark: string): { readonly said: Buffer; readonly code: number } {
   const lines = said.replaceAll("\r\n", "\n");
   const from = lines.indexOf(`\n${mark}-begin\n`) + `\n${mark}-begin\n`.length;
   const to = lines.indexOf(`\n${mark}-end `, from - 1);
-  if (to > from) stdout.write(Buffer.from(lines.slice(from, to), "latin1"));
-  return Number(/ (\d+)/.exec(lines.slice(to))?.[1] ?? 1);
+  const code = Number(/ (\d+)/.exec(lines.slice(to))?.[1] ?? 1);
+  return { said: Buffer.from(lines.slice(from, Math.max(from, to)), "latin1"), code };
 }
 
 function noShell(reason: unknown): unknown {

@@ -8,10 +8,12 @@ import type { ExecStreams } from "../types.ts";
 import { probeAccelerator, qemuVersion } from "./accelerator.ts";
 import { checkConfig, roomForNics } from "./command.ts";
 import { attachConsole, writeConsole } from "./console.ts";
+import { consoleShell } from "./console-copy.ts";
 import { execOnConsole } from "./console-exec.ts";
 import { createMachine } from "./create.ts";
-import { execByAgent } from "./guest-agent.ts";
-import { copyIn, copyOut } from "./guest-files.ts";
+import { call, execByAgent } from "./guest-agent.ts";
+import { copyIntoGuest, copyOutOfGuest } from "./guest-copy.ts";
+import { agentShell } from "./guest-files.ts";
 import { flatten, imageLayers } from "./images.ts";
 import { type Access, launch, openNicTap, processesOf, removeSockets } from "./launch.ts";
 import { isPlugged, plug, unplug } from "./nics.ts";
@@ -33,6 +35,7 @@ import { changeByQmp, changeFiles, checkTag, snapshotsByQmp, snapshotsOfFiles, w
 import { stopMachine } from "./stop.ts";
 import type {
   Accelerator,
+  ConsoleCopy,
   ConsoleOptions,
   VmConfig,
   VmEngine,
@@ -49,6 +52,9 @@ import { watchMachines } from "./watch.ts";
 
 /** Milliseconds in which QEMU must tell its state for a list; one that does not is told as running. */
 const STATUS_TIMEOUT = 1_000;
+
+/** Milliseconds in which an agent answers that is not busy. */
+const PRESENCE = 750;
 
 class Qemu implements VmEngine {
   readonly kind = "qemu";
@@ -253,9 +259,27 @@ class Qemu implements VmEngine {
   }
 
   async copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void> {
-    const socket = this.#agent(name);
-    if (into) await copyIn(socket, outside, inside, signal);
-    else await copyOut(socket, inside, outside, signal);
+    const guest = agentShell(this.#agent(name));
+    if (into) await copyIntoGuest(guest, outside, inside, signal);
+    else await copyOutOfGuest(guest, inside, outside, signal);
+  }
+
+  async copyOnConsole(name: string, { inside, outside, into, progress, signal }: ConsoleCopy): Promise<void> {
+    const { process } = this.#running(name);
+    const guest = await consoleShell(this.#machine(name), name, process, progress, signal);
+    if (into) await copyIntoGuest(guest, outside, inside, signal);
+    else await copyOutOfGuest(guest, inside, outside, signal);
+  }
+
+  async answers(name: string): Promise<boolean> {
+    if (!this.#config(name).guestAgent) return false;
+    try {
+      await call(this.#agent(name), "guest-ping", {}, PRESENCE);
+      return true;
+    } catch (error) {
+      if (error instanceof YardError && error.code === "vm.agent-absent") return false;
+      throw error;
+    }
   }
 
   async snapshots(name: string, signal?: AbortSignal): Promise<VmSnapshot[]> {

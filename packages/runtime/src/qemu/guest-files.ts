@@ -1,66 +1,42 @@
-/** Files into a guest and out of it, by its own agent: as an archive, which the guest's tar(1) unpacks and packs. */
+/** Files into a guest and out of it by its own agent, which reads and writes files in the guest. */
 import { randomBytes } from "node:crypto";
 import { Readable, Writable } from "node:stream";
-import { YardError } from "@switchyard/base";
-import { baseName, hostPlace, packFrom, unpackAt } from "../files/copy.ts";
-import { RootedFolder } from "../files/rooted.ts";
 import { call, execByAgent } from "./guest-agent.ts";
+import { failed, type GuestShell, must } from "./guest-copy.ts";
 import { isRecord } from "./qmp.ts";
 
 /** Bytes a message; a message is a line of JSON, in base64. */
 const CHUNK = 256 * 1024;
 
-/**
- * Copies a file or folder of the host into the guest, named as `docker cp` would name it.
- *
- * @throws YardError `runtime.path-absent`, `vm.agent-absent`, `vm.agent-refused`, `vm.copy-failed`
- */
-export async function copyIn(socket: string, outside: string, inside: string, signal?: AbortSignal): Promise<void> {
-  const clean = inside.length > 1 ? inside.replace(/\/+$/, "") : inside;
-  const intoFolder = await isFolder(socket, clean, signal);
-  const folder = intoFolder ? clean : clean.slice(0, clean.lastIndexOf("/")) || "/";
-  if (!intoFolder && !(await isFolder(socket, folder, signal))) throw absent(folder);
-  using root = new RootedFolder("/");
-  const { path } = hostPlace(outside);
-  const archive = packFrom(root, path, intoFolder ? baseName(path) : baseName(clean), signal);
-  const draft = draftPath();
-  try {
-    await writeGuestFile(socket, draft, archive, signal);
-    await must(socket, ["tar", "-x", "-f", draft, "-C", folder], signal);
-  } finally {
-    await run(socket, ["rm", "-f", draft]).catch(() => undefined);
-  }
-}
-
-/** Copies a file or folder out of the guest. @throws YardError as {@link copyIn}, and `runtime.archive-bad` */
-export async function copyOut(socket: string, inside: string, outside: string, signal?: AbortSignal): Promise<void> {
-  const name = baseName(inside);
-  const clean = inside.replace(/\/+$/, "");
-  const folder = clean.slice(0, clean.lastIndexOf("/")) || "/";
-  if ((await run(socket, ["test", "-e", clean], signal)).code !== 0) throw absent(inside);
-  const draft = draftPath();
-  try {
-    await must(socket, ["tar", "-c", "-f", draft, "-C", folder, name], signal);
-    const archive = Readable.from(readGuestFile(socket, draft, signal));
-    await unpackAt(hostPlace(outside), name, archive, signal);
-  } finally {
-    await run(socket, ["rm", "-f", draft]).catch(() => undefined);
-  }
+/** A guest by its agent. Its methods throw YardError `vm.agent-absent`, `vm.agent-refused`, `vm.copy-failed`. */
+export function agentShell(socket: string): GuestShell {
+  const guest = { run: (command: readonly string[], signal?: AbortSignal) => run(socket, command, signal) };
+  const withDraft = async (work: (draft: string) => Promise<void>) => {
+    const draft = draftPath();
+    try {
+      await work(draft);
+    } finally {
+      await guest.run(["rm", "-f", draft]).catch(() => undefined);
+    }
+  };
+  return {
+    ...guest,
+    unpack: (folder, archive, signal) =>
+      withDraft(async (draft) => {
+        await writeGuestFile(socket, draft, archive, signal);
+        await must(guest, ["tar", "-x", "-f", draft, "-C", folder], signal);
+      }),
+    pack: (folder, name, take, signal) =>
+      withDraft(async (draft) => {
+        await must(guest, ["tar", "-c", "-f", draft, "-C", folder, name], signal);
+        await take(Readable.from(readGuestFile(socket, draft, signal)));
+      }),
+  };
 }
 
 /** Where an archive is kept in the guest on its way. */
-function draftPath(): string {
+export function draftPath(): string {
   return `/tmp/.switchyard-${randomBytes(8).toString("hex")}.tar`;
-}
-
-async function isFolder(socket: string, path: string, signal: AbortSignal | undefined): Promise<boolean> {
-  return (await run(socket, ["test", "-d", path], signal)).code === 0;
-}
-
-async function must(socket: string, command: readonly string[], signal: AbortSignal | undefined): Promise<void> {
-  const { code, said } = await run(socket, command, signal);
-  if (code !== 0)
-    throw new YardError("vm.copy-failed", `${command[0]} in the guest ended with exit code ${code}: ${said.trim()}`);
 }
 
 async function run(socket: string, command: readonly string[], signal?: AbortSignal) {
@@ -78,7 +54,7 @@ async function run(socket: string, command: readonly string[], signal?: AbortSig
 
 async function open(socket: string, path: string, mode: "r" | "w"): Promise<number> {
   const handle = await call(socket, "guest-file-open", { path, mode });
-  if (typeof handle !== "number") throw new YardError("vm.copy-failed", `the guest agent opened no ${path}`);
+  if (typeof handle !== "number") throw failed(`the guest agent opened no ${path}`);
   return handle;
 }
 
@@ -119,15 +95,11 @@ async function* readGuestFile(
       signal?.throwIfAborted();
       const answer = await call(socket, "guest-file-read", { handle, count: CHUNK });
       if (!isRecord(answer) || typeof answer["buf-b64"] !== "string")
-        throw new YardError("vm.copy-failed", `the guest agent read nothing of ${path}`);
+        throw failed(`the guest agent read nothing of ${path}`);
       yield Buffer.from(answer["buf-b64"], "base64");
       if (answer.eof === true) return;
     }
   } finally {
     await call(socket, "guest-file-close", { handle }).catch(() => undefined);
   }
-}
-
-function absent(path: string): YardError {
-  return new YardError("runtime.path-absent", `there is no ${path} in the guest`);
 }

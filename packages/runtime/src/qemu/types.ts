@@ -147,6 +147,18 @@ export interface VmExecOptions extends ExecOptions {
   readonly onConsole?: boolean;
 }
 
+/** Told after each piece: how many bytes of how many have come through. */
+export type CopyProgress = (done: number, total: number) => void;
+
+/** A file or folder to be copied by the console; `into` false copies out of the guest. */
+export interface ConsoleCopy {
+  readonly inside: string;
+  readonly outside: string;
+  readonly into: boolean;
+  readonly progress?: CopyProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface VmEngine extends AsyncDisposable {
   readonly kind: "qemu";
   /** @throws YardError `vm.qemu-missing` */
@@ -184,6 +196,10 @@ export interface VmEngine extends AsyncDisposable {
   ): Promise<void>;
   /** Copies a file or folder by the guest agent; `into` false copies out of the guest. @throws YardError `vm.agent-absent` */
   copy(name: string, inside: string, outside: string, into: boolean, signal?: AbortSignal): Promise<void>;
+  /** The same by the shell at the serial console. @throws YardError `vm.console-no-shell`, `vm.copy-too-large` */
+  copyOnConsole(name: string, copy: ConsoleCopy): Promise<void>;
+  /** Whether its guest agent answers, within 750 ms. */
+  answers(name: string): Promise<boolean>;
   /**
    * Runs a command by the guest agent; where the machine has no channel to one, by the shell that sits at its serial console.
    *
