@@ -31,6 +31,14 @@ export async function debianKernel(flavour: KernelFlavour, more: readonly string
   return { release, image: `${folder}/boot/vmlinuz-${release}`, folder };
 }
 
+/** The folder in which packages of Debian's are unpacked together. @throws Error when they cannot be had */
+export async function debianPackages(...names: readonly string[]): Promise<string> {
+  const folder = `${CACHE}/${names.join("+")}`;
+  mkdirSync(CACHE, { recursive: true });
+  if (!existsSync(folder)) await download(names, folder);
+  return folder;
+}
+
 /** The file of a module. @throws Error when the kernel has no such module */
 export function modulePath({ folder, release }: DebianKernel, module: string): string {
   const modules = `${folder}/lib/modules/${release}/kernel`;

@@ -26,6 +26,7 @@ export type Need =
   | "mininet"
   | "node"
   | "openssl"
+  | "ssh"
   | "fish"
   | "zsh"
   | "python3-openvswitch"
@@ -60,6 +61,7 @@ const programs: Readonly<
   mininet: ["mn"],
   node: ["node"],
   openssl: ["openssl"],
+  ssh: ["ssh", "ssh-keygen"],
   fish: ["fish"],
   zsh: ["zsh"],
 };
