@@ -106,3 +106,8 @@ export function childEnvironment(source: NodeJS.ProcessEnv = process.env): Recor
   }
   return environment;
 }
+
+/** An argument vector as one would type it. */
+export function shellWords(argv: readonly string[]): string {
+  return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
+}

@@ -23,9 +23,6 @@ export const codes = {
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
   "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
   "agent.died": "The yard's agent ended while it was waited for. `yard agent` in the foreground shows why.",
-  "ssh.missing": "The program ssh is not installed on the host. `apt-get install openssh-client`.",
-  "ssh.no-way":
-    "The host is on no network of the virtual machine, so that ssh cannot reach it. Attach it to `default`, or give one of its networks a gateway.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":
     "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",

@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { shellWords, YardError } from "@switchyard/base";
 import { yardPaths } from "@switchyard/yard/paths";
 import { openStore, type Store } from "@switchyard/yard/store";
-import { isRoot, type Session, shellWords } from "./session.ts";
+import { isRoot, type Session } from "./session.ts";
 
 /**
  * The store of a running yard, with its first snapshot complete. Reading needs root or membership of the group `yard`.

@@ -21,7 +21,7 @@ export async function openInside(
   await using store = await openYard(session, yard);
   const paths = yardPaths(yard, session.env);
   const log = createLogger("yard", session.env.SWITCHYARD_LOG ?? "silent");
-  const runners = { engines: new Engines(paths, log), hypervisor: new Hypervisor(paths, log) };
+  const runners = { engines: new Engines(paths, log), hypervisor: new Hypervisor(paths, log), paths };
   return Object.assign(new Inside(yard, rowsOf(store.db), runners), {
     async [Symbol.asyncDispose]() {
       await runners.engines[Symbol.asyncDispose]();

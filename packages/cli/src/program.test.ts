@@ -1,11 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
-import { YardError } from "@switchyard/base";
+import { shellWords, YardError } from "@switchyard/base";
 import { parseCopy } from "./commands/cp.ts";
 
 import { environment } from "./commands/exec.ts";
 import { describeProgram, isUsageError, runProgram } from "./program.ts";
-import { createSession, type Session, shellWords } from "./session.ts";
+import { createSession, type Session } from "./session.ts";
 import { parseNicPath } from "./target.ts";
 import { verbOf, verbs } from "./verbs.ts";
 

@@ -1,4 +1,4 @@
-import { YardError } from "@switchyard/base";
+import { shellWords, YardError } from "@switchyard/base";
 import type { Command } from "commander";
 import { type Style, styleFor } from "./render/style.ts";
 
@@ -104,9 +104,4 @@ export function needRoot(argv: readonly string[], why: string): void {
   throw new YardError("privilege.root-needed", `${why} needs root`, {
     hint: `run: sudo ${shellWords(["yard", ...argv])}`,
   });
-}
-
-/** An argument vector as one would type it. */
-export function shellWords(argv: readonly string[]): string {
-  return argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)).join(" ");
 }

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { childEnvironment, run } from "@switchyard/base";
+import { childEnvironment, run, shellWords } from "@switchyard/base";
 import { requires, type TemporaryFolder, temporaryFolder } from "@switchyard/testing";
 import { completionScript } from "../src/completion/scripts.ts";
 import { selfCommand } from "../src/self.ts";
-import { shellWords } from "../src/session.ts";
 
 let folder: TemporaryFolder;
 let env: Record<string, string>;

@@ -104,6 +104,7 @@ export function vm(name: string, nics: readonly NicSpec[] = [], more: Partial<Om
     cpus: 1,
     cloudInit: { userData: "#cloud-config\n{}\n", metaData: {}, network: "nics" },
     guestAgent: true,
+    ssh: undefined,
     rebootEnds: false,
     maxNics: 21,
     ...more,

@@ -23,6 +23,8 @@ interface Options extends CommonOptions {
   readonly cloudInit?: boolean;
   readonly userData?: string;
   readonly guestAgent: boolean;
+  readonly ssh?: string;
+  readonly key?: string;
 }
 
 /** `yard add vm NAME` */
@@ -45,6 +47,8 @@ export function defineVm(
     .option("--cloud-init", "a volume for cloud-init with its name and nics")
     .option("--user-data <file>", "the same, with this user data")
     .option("--no-guest-agent", "without a channel to a guest agent")
+    .option("--ssh <user>", "how it is entered where no guest agent answers: as this user by ssh")
+    .option("--key <file>", "private key for --ssh")
     .option("-n, --network <nic>", "attach a nic: NETWORK[,FIELD=VALUE]… (may be repeated)", repeated, [])
     .option("--nic <nic>", NIC_HELP, repeated, [])
     .option("-p, --publish <ports>", "published port, HOST:NODE[/udp] (may be repeated)", repeated, [])
@@ -66,9 +70,14 @@ function nodeOf(options: Options): FilePart {
   return Object.fromEntries([
     ["kind", "vm"],
     ...(guestAgent ? [] : [["guest_agent", false]]),
+    ...(options.ssh === undefined ? [] : [["ssh", sshPart(options.ssh, options.key)]]),
     ...Object.entries(values).filter(([, value]) => value !== undefined),
     ...Object.entries(lists).filter(([, list]) => list.length > 0),
   ]);
+}
+
+function sshPart(user: string, key: string | undefined): FilePart {
+  return { user, ...(key === undefined ? {} : { key }) };
 }
 
 /** `data.qcow2,persistent` */

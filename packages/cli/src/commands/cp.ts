@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import type { Command } from "commander";
+import type { CopyProgress } from "@switchyard/runtime";
+import { type Command, Option } from "commander";
 import { examples } from "../help.ts";
 import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
+import { givenWay } from "./exec.ts";
 
 /** What `cp` is to copy: one side is in a node, the other on the host. */
 export interface Copy {
@@ -14,24 +16,60 @@ export interface Copy {
   readonly into: boolean;
 }
 
+interface Options {
+  readonly ssh?: string;
+  readonly console?: boolean;
+  readonly key?: string;
+}
+
 /** `yard cp SRC DST` */
 export function define(command: Command, session: Session): void {
   command
     .description(
-      "Copy a file or folder between the host and a container, or a virtual machine with a guest agent and tar.",
+      "Copy a file or folder between the host and a container or a virtual machine. Into a machine go by\n" +
+        "its guest agent; where none answers by ssh, if the lab says how to get in (or --ssh does); else, where\n" +
+        "it has no agent, by the shell at its serial console (--console), 4 MiB at most. The guest needs tar.",
     )
     .argument("<source>", "a path, or NODE:PATH")
     .argument("<destination>", "a path, or NODE:PATH")
-    .action(async (source: string, destination: string) => {
-      await cp(session, yardName(command, session.env), parseCopy(source, destination, session.cwd));
+    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
+    .addOption(
+      new Option("--console", "in a virtual machine: by the shell that is logged in at its console").conflicts("ssh"),
+    )
+    .option("--key <file>", "private key for --ssh")
+    .action(async (source: string, destination: string, options: Options) => {
+      await cp(session, yardName(command, session.env), parseCopy(source, destination, session.cwd), options);
     });
-  examples(command, ["yard cp index.html web:/www/", "into a node"], ["yard cp web:/var/log ./web-log", "out of it"]);
+  examples(
+    command,
+    ["yard cp index.html web:/www/", "into a node"],
+    ["yard cp web:/var/log ./web-log", "out of it"],
+    ["yard cp --console notes vm:/tmp/", "into a guest that has neither agent nor network"],
+  );
 }
 
-async function cp(session: Session, yard: string, { node, inside: path, outside, into }: Copy): Promise<void> {
+async function cp(
+  session: Session,
+  yard: string,
+  { node, inside: path, outside, into }: Copy,
+  options: Options,
+): Promise<void> {
   const argv = into ? [outside, `${node}:${path}`] : [`${node}:${path}`, outside];
   await using inside = await openInside(session, yard, ["-y", yard, "cp", ...argv]);
-  await inside.copy(node, { inside: path, outside, into }, session.signal);
+  const how = {
+    ssh: givenWay(options, session.cwd),
+    ...(options.console === true ? { onConsole: true } : {}),
+    ...(session.streams.stderr.isTTY ? { progress: progressOn(session) } : {}),
+  };
+  await inside.copy(node, { inside: path, outside, into, ...how }, session.signal);
+}
+
+/** On one line, which is gone in the end. */
+function progressOn({ streams: { stderr } }: Session): CopyProgress {
+  return (done, total) => {
+    const kib = (bytes: number) => Math.ceil(bytes / 1024);
+    stderr.write(done < total ? `\r${kib(done)} of ${kib(total)} KiB\x1b[K` : "\r\x1b[K");
+  };
 }
 
 /**

@@ -1,10 +1,11 @@
+import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
+import type { SshWay } from "@switchyard/yard/inside";
 import { type Command, Option } from "commander";
 import { examples } from "../help.ts";
 import { openInside } from "../inside.ts";
 import { repeated } from "../options.ts";
 import { type Session, yardName } from "../session.ts";
-import { ssh } from "../ssh.ts";
 import { callerStreams } from "../terminal.ts";
 
 interface Options {
@@ -24,8 +25,8 @@ export function define(command: Command, session: Session): void {
     .description(
       "Run a command in a node. A container's command comes from its image; in a bare namespace any\n" +
         "program of the host runs, with the lab's names in its /etc/hosts; in a virtual machine its guest\n" +
-        "agent runs it, or the shell at its serial console where it has no agent (--console), or with\n" +
-        "--ssh its ssh server. The exit code is the command's.",
+        "agent runs it; where none answers its ssh server, if the lab says how to get in (or --ssh does);\n" +
+        "else, where it has no agent, the shell at its serial console (--console). The exit code is the command's.",
     )
     .usage("[options] NODE [--] COMMAND [ARGUMENT …]")
     .argument("<node>", "name of a node")
@@ -67,14 +68,6 @@ async function exec(
   if (tty && !session.streams.stdin.isTTY)
     throw new YardError("usage.wrong", "-t needs a terminal, and standard input is none", { hint: "leave -t out" });
   await using inside = await openInside(session, yard, ["-y", yard, "exec", node, "--", ...command]);
-  if (options.ssh !== undefined) {
-    const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };
-    session.exitCode = await ssh(session, inside.view, node, way, command, {
-      tty,
-      input: options.interactive ?? false,
-    });
-    return;
-  }
   using streams = callerStreams(session, { interactive: options.interactive ?? false, tty });
   session.exitCode = await inside.exec(
     node,
@@ -85,10 +78,19 @@ async function exec(
       ...(options.user === undefined ? {} : { user: options.user }),
       ...(options.workdir === undefined ? {} : { workdir: options.workdir }),
       ...(options.console === true ? { onConsole: true } : {}),
+      ssh: givenWay(options, session.cwd),
       signal: session.signal,
     },
     streams,
   );
+}
+
+/** As `--ssh` and `--key` say it. */
+export function givenWay(
+  { ssh, key }: { readonly ssh?: string; readonly key?: string },
+  cwd: string,
+): SshWay | undefined {
+  return ssh === undefined ? undefined : { user: ssh, ...(key === undefined ? {} : { key: resolve(cwd, key) }) };
 }
 
 /** @throws YardError `usage.wrong` */

@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { examples } from "../help.ts";
 import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
-import { ssh } from "../ssh.ts";
 import { callerStreams } from "../terminal.ts";
 import { attachConsole, DEFAULT_HISTORY } from "./console.ts";
+import { givenWay } from "./exec.ts";
 
 interface Options {
   readonly user?: string;
@@ -18,7 +18,8 @@ export function define(command: Command, session: Session): void {
   command
     .description(
       "Open a shell in a node: your own in a bare namespace, /bin/sh in a container. Of a virtual machine it\n" +
-        "is the serial console (see `yard console`), or with --ssh a shell by ssh.",
+        "is the serial console (see `yard console`), or a shell by ssh, with --ssh or where the lab says how\n" +
+        "ssh gets in.",
     )
     .argument("<node>", "name of a node")
     .option("-u, --user <name>", "be this user of the container")
@@ -28,23 +29,23 @@ export function define(command: Command, session: Session): void {
       const yard = yardName(command, session.env);
       await using inside = await openInside(session, yard, ["-y", yard, "shell", node]);
       const tty = session.streams.stdin.isTTY === true;
-      if (options.ssh !== undefined) {
-        const way = { user: options.ssh, ...(options.key === undefined ? {} : { key: options.key }) };
-        session.exitCode = await ssh(session, inside.view, node, way, [], { tty, input: true });
-        return;
-      }
-      const machine = await inside.machine(node);
+      const ssh = inside.isMachine(node)
+        ? await inside.sshWay(node, { ssh: givenWay(options, session.cwd), tty })
+        : undefined;
       // What is fed to it is a script, for which an agent needs no terminal.
-      if (machine !== undefined && tty) return await attachConsole(session, inside, node, DEFAULT_HISTORY);
+      if (ssh === undefined && tty && inside.isMachine(node))
+        return await attachConsole(session, inside, node, DEFAULT_HISTORY);
       const container = findNode(inside.view, node).kind !== "netns";
       using streams = callerStreams(session, { interactive: true, tty });
       session.exitCode = await inside.exec(
         node,
         {
-          command: [container ? "/bin/sh" : (session.env.SHELL ?? "/bin/sh")],
+          // By ssh it is that of the user.
+          command: ssh ? [] : [container ? "/bin/sh" : (session.env.SHELL ?? "/bin/sh")],
           tty,
+          ssh,
           // Whoever looks at the prompt shall see that this is not the host.
-          env: { TERM: session.env.TERM ?? "dumb", PS1: `${node}:\\w# ` },
+          env: { TERM: session.env.TERM ?? "dumb", ...(ssh ? {} : { PS1: `${node}:\\w# ` }) },
           ...(options.user === undefined ? {} : { user: options.user }),
           signal: session.signal,
         },

@@ -28,7 +28,7 @@ export function parseItem(item: Item, words: Words, cwd: string): Addition {
   const name = words.take("<name>");
   switch (item) {
     case "kvm":
-      return { name, ...machine(words) };
+      return { name, ...machine(words, cwd) };
     case "cru":
     case "zip":
     case "cvm":
@@ -110,7 +110,7 @@ function setMac(list: readonly Record<string, unknown>[], value: string, words: 
   nic.mac = mac;
 }
 
-function machine(words: Words): Omit<Addition, "name"> {
+function machine(words: Words, cwd: string): Omit<Addition, "name"> {
   const sorted = sort(words, ["ram", "cpu", "eth"]);
   const { values, options } = sorted;
   const number = (name: string) => {
@@ -141,6 +141,11 @@ function machine(words: Words): Omit<Addition, "name"> {
       case "no_qemu_ga":
         node.guest_agent = false;
         break;
+      case "ssh": {
+        const [user, key] = given().split(",");
+        node.ssh = { user, ...(key === undefined ? {} : { key: resolve(cwd, key) }) };
+        break;
+      }
       case "no_reboot":
         node.reboot = "end";
         break;

@@ -54,6 +54,7 @@ export function additionWords(node: NodeEntry, wording: Wording): readonly strin
         ...[item, name, `ram=${spec.memory / (1024 * 1024)}`, `cpu=${spec.cpus}`, ...eth, image],
         ...(first?.persistent ? ["--persistent"] : []),
         ...(spec.guestAgent ? [] : ["--no_qemu_ga"]),
+        ...(spec.ssh === undefined ? [] : [`--ssh=${[spec.ssh.user, spec.ssh.key ?? []].flat().join(",")}`]),
         ...(spec.rebootEnds ? ["--no_reboot"] : []),
         ...disks.map(({ file }) => `--added_disk=${imageName(file, wording)}`),
         ...spec.isos.map((file) => `--added_cdrom=${imageName(file, wording)}`),

@@ -3,7 +3,7 @@ export const USAGE = {
   cloonix_net: "cloonix_net <net>                     start a net; it lives in the namespace cloonix_<net>",
   cloonix_cli: `cloonix_cli                           list the nets
 cloonix_cli <net> <command>:
-  add kvm <name> ram=<MB> cpu=<n> [eth=<s|v>*] <qcow2> [--persistent] [--no_qemu_ga] [--no_reboot]
+  add kvm <name> ram=<MB> cpu=<n> [eth=<s|v>*] <qcow2> [--persistent] [--no_qemu_ga] [--ssh=<user>[,<key>]] [--no_reboot]
           [--install_cdrom=<iso>] [--added_cdrom=<iso>] [--added_disk=<qcow2>] [--natplug=<n>] [--mac_addr=eth<n>:<mac>]
   add cru|doc|pod <name> [eth=<s|v>*] <image> [--customer_launch="<command>"] [--startup_env="A=b C=d"]
           [--vmount="/host:/in …"] [--privileged] [--mac_addr=eth<n>:<mac>]

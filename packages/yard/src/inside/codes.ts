@@ -21,5 +21,10 @@ export const insideCodes = {
     "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
   "node.not-vm": "The verb is for virtual machines, and the node is none. `yard ps` shows the kinds.",
   "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
+  "ssh.failed": "ssh could not get into a virtual machine; its own message is given.",
+  "ssh.key-absent": "The private key that a virtual machine is declared to be entered with is not there.",
+  "ssh.missing": "The program ssh is not installed on this host. `apt-get install openssh-client`.",
+  "ssh.no-way":
+    "The host shares no network with the virtual machine, so ssh cannot reach it. Attach it to one that has the host on it.",
   "probe.socket": "A socket for a probe could not be opened in the node's namespace.",
 } as const;

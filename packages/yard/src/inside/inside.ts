@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import {
   type ContainerEngine,
+  type CopyProgress,
+  copyIntoGuest,
+  copyOutOfGuest,
   type ExecStreams,
   execInNamespace,
   type VmEngine,
@@ -10,17 +13,38 @@ import {
 import type { Engines } from "../agent/engines.ts";
 import type { Hypervisor } from "../agent/hypervisor.ts";
 import { containerName } from "../agent/names.ts";
+import type { YardPaths } from "../agent/paths.ts";
 import { isJoint } from "../model/joints.ts";
 import type { NodeEntry, Rows } from "../store/rows.ts";
 import { findNode, findRunningNode } from "../view/find.ts";
 import { viewOf } from "../view/read.ts";
 import type { YardView } from "../view/types.ts";
 import { processBegan } from "../view/uptime.ts";
+import { execBySsh, hostsWay, type SshWay, sshShell } from "./ssh.ts";
 
-/** What runs containers and virtual machines. */
+/** What runs containers and virtual machines, and where what nats have leased is told. */
 export interface Runners {
   readonly engines: Engines;
   readonly hypervisor: Hypervisor;
+  readonly paths: Pick<YardPaths, "run">;
+}
+
+/** By which way into a virtual machine; without one, by that which there is. */
+export interface InsideOptions extends VmExecOptions {
+  readonly ssh?: SshWay | undefined;
+}
+
+/** What is to be copied between a node and the host. */
+export interface Copy {
+  readonly inside: string;
+  readonly outside: string;
+  /** Into the node, or out of it. */
+  readonly into: boolean;
+  readonly ssh?: SshWay | undefined;
+  /** By the shell at the serial console of a virtual machine. */
+  readonly onConsole?: boolean;
+  /** Told of what goes slowly. */
+  readonly progress?: CopyProgress | undefined;
 }
 
 /** A way into the nodes of a yard as it was at one moment: straight to the kernel and the engines, past the agent. Only for root. */
@@ -43,15 +67,36 @@ export class Inside {
    * @returns its exit code
    * @throws YardError `node.unknown`, `node.not-running`, and those of the runtime
    */
-  async exec(name: string, options: VmExecOptions, streams: ExecStreams): Promise<number> {
+  async exec(name: string, options: InsideOptions, streams: ExecStreams): Promise<number> {
     const { namespace } = findRunningNode(this.view, name);
     const container = await this.container(name);
     if (container !== undefined) return container.engine.exec(container.name, options, streams);
     const machine = await this.machine(name);
-    if (machine !== undefined) return machine.engine.exec(machine.name, options, streams);
+    if (machine !== undefined) {
+      const ssh = await this.sshWay(name, options);
+      if (ssh === undefined) return machine.engine.exec(machine.name, options, streams);
+      return execBySsh(ssh, await hostsWay(this.view, name, this.runners.paths), options, streams);
+    }
     this.#refuseJoint(name);
     const env = { ...this.#nodes.get(name)?.spec.env, ...options.env };
     return execInNamespace(namespace, { ...options, env }, streams);
+  }
+
+  /**
+   * How a virtual machine is entered by ssh, where that is what is asked for, or what is left: its guest agent does not
+   * answer, and how ssh gets in is declared.
+   *
+   * @param tty whether a terminal is needed, which an agent has not
+   */
+  async sshWay(
+    name: string,
+    { ssh, onConsole = false, tty = false }: Pick<InsideOptions, "ssh" | "onConsole"> & { readonly tty?: boolean },
+  ): Promise<SshWay | undefined> {
+    if (ssh !== undefined || onConsole) return ssh;
+    const spec = this.#nodes.get(name)?.spec;
+    if (spec?.kind !== "vm" || spec.ssh === undefined) return undefined;
+    const machine = await this.machine(name);
+    return !tty && (await machine?.engine.answers(machine.name)) ? undefined : spec.ssh;
   }
 
   /** The engine of a node that is a container, and its name there; undefined for a bare namespace. */
@@ -105,24 +150,37 @@ export class Inside {
   }
 
   /**
-   * Copies a file or folder between a node and the host.
+   * Copies a file or folder between a node and the host: of a virtual machine by its guest agent, else by ssh where it
+   * is declared how, else by its serial console where it has no agent.
    *
-   * @param into into the node, or out of it
    * @throws YardError `node.unknown`, `cp.host-files`, `cp.missing`
    */
-  async copy(
-    node: string,
-    { inside, outside, into }: { readonly inside: string; readonly outside: string; readonly into: boolean },
-    signal: AbortSignal,
-  ): Promise<void> {
+  async copy(node: string, copy: Copy, signal: AbortSignal): Promise<void> {
+    const { inside, outside, into } = copy;
     findNode(this.view, node);
-    const runner = (await this.container(node)) ?? (await this.machine(node));
+    const container = await this.container(node);
+    const machine = await this.machine(node);
+    const runner = container ?? machine;
     if (runner === undefined)
       throw new YardError("cp.host-files", `node ${node} is a bare namespace: it has the host's files`, {
         hint: "use the path as it is, on the host",
       });
     if (into && !existsSync(outside)) throw new YardError("cp.missing", `${outside} does not exist`);
+    const ssh = machine && (await this.sshWay(node, copy));
+    if (ssh !== undefined) {
+      const guest = sshShell(ssh, await hostsWay(this.view, node, this.runners.paths));
+      return into ? copyIntoGuest(guest, outside, inside, signal) : copyOutOfGuest(guest, inside, outside, signal);
+    }
+    if (machine !== undefined && (copy.onConsole || !this.#hasAgent(node))) {
+      const { progress } = copy;
+      return machine.engine.copyOnConsole(machine.name, { inside, outside, into, progress, signal });
+    }
     await runner.engine.copy(runner.name, inside, outside, into, signal);
+  }
+
+  #hasAgent(node: string): boolean {
+    const spec = this.#nodes.get(node)?.spec;
+    return spec?.kind === "vm" && spec.guestAgent;
   }
 
   /** The name of a running node's namespace. @throws YardError `node.unknown`, `node.not-running`, `node.no-namespace` */

@@ -1,2 +1,3 @@
 /** What is done in nodes. */
-export { Inside, type Runners } from "./inside.ts";
+export { type Copy, Inside, type InsideOptions, type Runners } from "./inside.ts";
+export { hostsWay, type SshWay, sshCommand } from "./ssh.ts";

@@ -140,6 +140,7 @@ export const modelCodes = {
   "sysctl.not-namespaced":
     "A kernel parameter belongs to the whole host; a node may set only those of its own namespaces.",
   "user.bad-name": "The user of a container is not name, uid or user:group.",
+  "vm.bad-user": "The user of `ssh` is none that a system would have; write its name alone.",
   "vm.key-of-image":
     "A vm has `format` or `persistent` and no `image` that they would be of; write them with the disk.",
   "vm.key-of-kernel": "A vm has `initrd` or `append` and no `kernel`; name that, or take them out.",

@@ -8,7 +8,7 @@ import { Given } from "./nodes.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
 import type { VmFile } from "./schema-nodes.ts";
-import type { CloudInitSpec, DiskSpec, KernelSpec, NetworkSpec, NicSpec, VmSpec } from "./types.ts";
+import type { CloudInitSpec, DiskSpec, KernelSpec, NetworkSpec, NicSpec, SshSpec, VmSpec } from "./types.ts";
 import { parseMemory } from "./values.ts";
 
 /** What a virtual machine is beside a node. */
@@ -51,9 +51,22 @@ export function readMachine(file: VmFile, path: Path, nics: number, reading: Rea
     cpus: given.get("cpus") ?? 1,
     cloudInit,
     guestAgent: given.get("guest_agent") ?? true,
+    ssh: readSsh(given, reading),
     rebootEnds: given.get("reboot") === "end",
     maxNics: readMaxNics(given, nics, reading),
   };
+}
+
+/** What useradd(8) takes; it never looks like an option of ssh's. */
+const USER = /^[a-z_][a-z0-9_.-]{0,31}$/i;
+
+function readSsh(given: Given<VmFile>, reading: Reading): SshSpec | undefined {
+  const written = given.get("ssh");
+  if (written === undefined) return undefined;
+  const { user, key, port = 22 } = typeof written === "string" ? { user: written } : written;
+  if (!USER.test(user))
+    reading.places.report(given.path("ssh"), () => new YardError("vm.bad-user", `"${user}" is not the name of a user`));
+  return { user, key: key === undefined ? undefined : resolve(reading.folder, key), port };
 }
 
 function isUnsure(path: Path, reading: Reading): boolean {

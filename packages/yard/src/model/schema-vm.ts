@@ -24,6 +24,14 @@ export const diskSchema = z
   })
   .meta({ id: "disk" });
 
+export const sshSchema = z
+  .strictObject({
+    user: field(text, "As whom.", { examples: ["admin"] }),
+    key: field(text, "The private key, relative to the lab file.", { otherwise: "one that ssh finds" }).optional(),
+    port: field(z.number().int().min(1).max(65535), "TCP.", { default: 22 }).optional(),
+  })
+  .meta({ id: "ssh" });
+
 export const cloudInitSchema = z
   .strictObject({
     user_data: field(
@@ -84,6 +92,11 @@ export const machine = {
     {
       default: true,
     },
+  ).optional(),
+  ssh: field(
+    z.union([field(text, "Short for `{ user: <text> }`."), sshSchema]),
+    "How its ssh server lets one in: so go `yard exec`, `shell` and `cp` where no guest agent answers.",
+    { otherwise: "not known", examples: ["root", { user: "admin", key: "./id_ed25519" }] },
   ).optional(),
   reboot: field(z.enum(["restart", "end"]), "What a reboot by the guest does; `end` leaves it as exited.", {
     default: "restart",

@@ -163,10 +163,21 @@ export interface VmSpec extends NodeCommon {
   readonly cloudInit: CloudInitSpec | undefined;
   /** Whether it has a channel to a guest agent. */
   readonly guestAgent: boolean;
+  /** How it is entered by ssh, as far as that is known. */
+  readonly ssh: SshSpec | undefined;
   /** Whether a reboot by the guest ends it. */
   readonly rebootEnds: boolean;
   /** How many nics it can come to have while it runs. */
   readonly maxNics: number;
+}
+
+/** How a machine's ssh server lets one in. */
+export interface SshSpec {
+  readonly user: string;
+  /** The private key, an absolute path; undefined: ssh looks for one. */
+  readonly key: string | undefined;
+  /** TCP. */
+  readonly port: number;
 }
 
 /** An image as a disk. */

@@ -6,11 +6,11 @@ import type { Plain } from "./canonical.ts";
 /** What a machine has beside what all nodes have. */
 type Machine = Pick<
   VmSpec,
-  "disks" | "isos" | "kernel" | "memory" | "cpus" | "cloudInit" | "guestAgent" | "rebootEnds" | "maxNics"
+  "disks" | "isos" | "kernel" | "memory" | "cpus" | "cloudInit" | "guestAgent" | "ssh" | "rebootEnds" | "maxNics"
 >;
 
 export function machineConfig(spec: Machine): { readonly [key: string]: Plain | undefined } {
-  const { disks, isos, kernel, memory, cpus, cloudInit, guestAgent, rebootEnds, maxNics } = spec;
+  const { disks, isos, kernel, memory, cpus, cloudInit, guestAgent, ssh, rebootEnds, maxNics } = spec;
   return {
     disks: disks.length === 0 ? undefined : disks.map((disk) => ({ ...disk })),
     isos: isos.length === 0 ? undefined : isos,
@@ -19,6 +19,7 @@ export function machineConfig(spec: Machine): { readonly [key: string]: Plain | 
     cpus,
     cloudInit: cloudInit && { ...cloudInit },
     guestAgent,
+    ssh: ssh && { ...ssh },
     rebootEnds: rebootEnds || undefined,
     maxNics,
   };
@@ -38,16 +39,18 @@ export const machineSchema = {
     })
     .optional(),
   guestAgent: z.boolean(),
+  ssh: z.object({ user: z.string(), key: z.string().optional(), port: z.number() }).optional(),
   rebootEnds: z.boolean().default(false),
   maxNics: z.number(),
 };
 
 /** Absent members as `undefined` ones: the model's types always have the member. */
 export function wholeMachine<T extends z.infer<z.ZodObject<typeof machineSchema>>>(parsed: T) {
-  const { kernel, cloudInit } = parsed;
+  const { kernel, cloudInit, ssh } = parsed;
   return {
     ...parsed,
     cloudInit,
+    ssh: ssh && { user: ssh.user, key: ssh.key, port: ssh.port },
     kernel: kernel && { image: kernel.image, initrd: kernel.initrd, append: kernel.append },
   };
 }

@@ -90,6 +90,7 @@ const machines: fc.Arbitrary<VmSpec> = fc
       }),
     ),
     guestAgent: fc.boolean(),
+    ssh: maybe(fc.record({ user: fc.string(), key: maybe(fc.string()), port: fc.nat() })),
     rebootEnds: fc.boolean(),
     maxNics: fc.nat(),
   })
