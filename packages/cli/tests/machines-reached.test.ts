@@ -3,8 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run as runProgram } from "@switchyard/base";
-import { ensureGuest, expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { sitDown } from "./person.ts";
+import { ensureGuest, expectSameMachine, type Machine, requires, sitDown, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 // Translated guests are slow, and the machine may be busy with other tests.
