@@ -1,6 +1,7 @@
 /** Source NAT and isolation by nftables: one table for each link behind which something is. */
 import { tryRun, YardError } from "@switchyard/base";
 import { checkLinkName } from "./names.ts";
+import { rulesetGeneration } from "./netlink/ruleset.ts";
 
 /**
  * What leaves the host from `subnets`, other than by `device`, gets an address of the host's; what comes in by other
@@ -16,13 +17,26 @@ export interface Masquerade {
 
 const TABLE = /^[A-Za-z][A-Za-z0-9_.]*$/;
 
+/** What was listed last, by the prefix, and of which of the kernel's rules: they are the same while it counts no change. */
+const listed = new Map<string, { readonly generation: number; readonly tables: ReadonlyMap<string, Masquerade> }>();
+
 /**
  * The tables whose names begin with `prefix`, by the rest of their names. One that somebody changed to what no
  * {@link Masquerade} stands for is told without subnets and group.
  *
  * @throws YardError `masquerade.refused` when nft(8) fails; where it is not installed there are none
  */
-export async function listMasquerades(prefix: string): Promise<Map<string, Masquerade>> {
+export async function listMasquerades(prefix: string): Promise<ReadonlyMap<string, Masquerade>> {
+  // Asked for first: a change while the tables are read makes them be read again.
+  const generation = rulesetGeneration();
+  const known = listed.get(prefix);
+  if (known && known.generation === generation) return known.tables;
+  const tables = await readMasquerades(prefix);
+  if (generation !== undefined) listed.set(prefix, { generation, tables });
+  return tables;
+}
+
+async function readMasquerades(prefix: string): Promise<Map<string, Masquerade>> {
   const found = new Map<string, Masquerade>();
   for (const line of (await nft(["list", "tables", "inet"])).split("\n")) {
     const name = line.replace("table inet ", "");

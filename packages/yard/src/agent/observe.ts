@@ -277,7 +277,7 @@ function nearLinks(world: World, views: ReadonlyMap<string, NamespaceView>): Ite
  */
 async function natStates(yard: string): Promise<Map<string, NatState>> {
   const states = new Map<string, NatState>();
-  const tables = await listMasquerades(natTablePrefix(yard)).catch(() => new Map<string, Masquerade>());
+  const tables = await listMasquerades(natTablePrefix(yard)).catch((): ReadonlyMap<string, Masquerade> => new Map());
   const hidden = [...tables.values()].flatMap(({ subnets }) => subnets);
   const passes = hidden.some((subnet) => subnet.includes(":")) ? await forwarding6() : () => false;
   for (const [table, found] of tables) {
