@@ -152,11 +152,16 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping", "ipro
       expect(await readdir("/run/netns")).not.toContain(half);
     });
 
-    test("a file of the yard that is removed is written again at the next look", async () => {
+    test("a file of the yard that is removed, or leads elsewhere, is written again at the next look", async () => {
       const folder = join("/etc/netns", a);
-      await run(["rm", folder]);
-      expect((await yard.up(LAB)).failures).toEqual([]);
-      expect(await run(["cat", join(folder, "hosts")])).toContain("10.83.2.1");
+      for (const spoil of [
+        ["rm", folder],
+        ["ln", "-sfn", "/nowhere", folder],
+      ] as const) {
+        await run(spoil);
+        expect((await yard.up(LAB)).failures).toEqual([]);
+        expect(await run(["cat", join(folder, "hosts")])).toContain("10.83.2.1");
+      }
     });
   },
 );

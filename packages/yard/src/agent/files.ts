@@ -8,6 +8,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -24,12 +25,13 @@ const DNSMASQ_PARTS = ["dhcp", "names"] as const;
 
 /** The files of a yard that are there: those of `wanted`, and whatever else lies in the folders that are its own. */
 export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<string, FileState> {
-  const found = new Map<string, FileState>();
-  for (const path of ownLinks(paths)) found.set(path, { type: "symlink", target: readlinkSync(path), purpose: "" });
-  const candidates = new Set([...wanted, ...ownWords(paths.run, paths.yard)]);
-  for (const folder of ownFolders(paths)) for (const name of entries(folder)) candidates.add(join(folder, name));
+  const { folders, links } = ofNodes(paths);
+  const found = new Map<string, FileState>(links);
+  const candidates = new Set(ownWords(paths.run, paths.yard));
+  for (const path of wanted) if (!found.has(path)) candidates.add(path);
+  for (const folder of [...foldersOfRun(paths), ...folders])
+    for (const name of entries(folder)) candidates.add(join(folder, name));
   for (const path of candidates) {
-    if (found.has(path)) continue;
     const state = readFile(path);
     if (state) found.set(path, state);
   }
@@ -38,28 +40,60 @@ export function readFiles(paths: YardPaths, wanted: Iterable<string>): Map<strin
 
 /** Folders in which every file is this yard's. */
 export function ownFolders(paths: YardPaths): string[] {
+  return [...foldersOfRun(paths), ...ofNodes(paths).folders];
+}
+
+/** Links of this yard's that stand for a folder. */
+export function ownLinks(paths: YardPaths): string[] {
+  return [...ofNodes(paths).links.keys()];
+}
+
+function foldersOfRun(paths: YardPaths): string[] {
   const networks = `${paths.run}${DNSMASQ_SUFFIX}`;
   const common = `${paths.run}${COMMON_SUFFIX}`;
   return [
     join(paths.run, "files"),
     `${paths.run}${DHCP_SUFFIX}`,
     ...entries(common).map((name) => join(common, name)),
-    ...ofNodes(paths, "folder"),
     ...entries(networks).flatMap((name) => DNSMASQ_PARTS.map((part) => join(networks, name, part))),
   ];
 }
 
-/** Links of this yard's that stand for a folder. */
-export function ownLinks(paths: YardPaths): string[] {
-  return ofNodes(paths, "link");
+/** What the nodes of a yard have in {@link NETNS_ETC}. */
+interface OfNodes {
+  readonly folders: readonly string[];
+  readonly links: ReadonlyMap<string, FileState>;
 }
 
-function ofNodes(paths: YardPaths, what: "folder" | "link"): string[] {
-  if (!existsSync(NETNS_ETC)) return [];
-  return readdirSync(NETNS_ETC, { withFileTypes: true })
-    .filter((it) => (what === "folder" ? it.isDirectory() : it.isSymbolicLink()))
-    .filter(({ name }) => name.startsWith(`${paths.namespace}_`))
-    .map(({ name }) => join(NETNS_ETC, name));
+const NOTHING: OfNodes = { folders: [], links: new Map() };
+
+/** By the beginning of the names: the last reading, and the state of the folder that it is good for. */
+const readings = new Map<string, { readonly inode: bigint; readonly changed: bigint; readonly found: OfNodes }>();
+
+/** Nanoseconds in which a folder may change twice and tell of one time: a tick of the kernel's, and some more. */
+const TICK = 50_000_000n;
+
+/** A link cannot be given another target but by making it anew, which changes the time of the folder. */
+function ofNodes({ namespace }: YardPaths): OfNodes {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const folder = statSync(NETNS_ETC, { bigint: true, throwIfNoEntry: false });
+  if (folder === undefined) return NOTHING;
+  const prefix = `${namespace}_`;
+  const known = readings.get(prefix);
+  if (known && known.inode === folder.ino && known.changed === folder.mtimeNs) return known.found;
+  const own = readdirSync(NETNS_ETC, { withFileTypes: true }).filter(({ name }) => name.startsWith(prefix));
+  const pathOf = ({ name }: { readonly name: string }) => join(NETNS_ETC, name);
+  const found: OfNodes = {
+    folders: own.filter((it) => it.isDirectory()).map(pathOf),
+    links: new Map(
+      own
+        .filter((it) => it.isSymbolicLink())
+        .map(pathOf)
+        .map((path) => [path, { type: "symlink", target: readlinkSync(path), purpose: "" }]),
+    ),
+  };
+  if (now - folder.mtimeNs > TICK) readings.set(prefix, { inode: folder.ino, changed: folder.mtimeNs, found });
+  return found;
 }
 
 /** A text that containers bind is written in place, as they hold its inode; anything else is replaced at once. */
