@@ -18,7 +18,16 @@ import {
   nicStatus,
   nodeStatus,
 } from "./status.ts";
-import type { HostRow, LabRow, LinkRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
+import type {
+  BridgeRow,
+  HostRow,
+  LabRow,
+  LinkRow,
+  NetworkRow,
+  NicRow,
+  NodeRow,
+  SwitchyardTables,
+} from "./switchyard.gen.ts";
 
 export interface Rows {
   /** Undefined in a database that nobody has written to. */
@@ -109,7 +118,7 @@ export interface LinkEntry {
 }
 
 /**
- * The present content of the database. Parts of rows that have not changed are the same objects as before.
+ * The present content of the database. Entries that have not changed are the same objects as before.
  *
  * @throws YardError `store.bad-row` when a row holds what this version cannot read
  */
@@ -120,46 +129,74 @@ export function rowsOf(db: Database<SwitchyardTables>): Rows {
   const links = new Map([...db.table("Link")].map((row) => [row._uuid, row.name]));
   const hosts = new Map([...db.table("Host")].map((row) => [row._uuid, row.name]));
   const nics = db.table("Nic");
-  const labOf = (uuid: Uuid | undefined) => (uuid === undefined ? undefined : labs.get(uuid));
+  const nameIn = (names: ReadonlyMap<Uuid, string>, uuid: Uuid | undefined) =>
+    uuid === undefined ? undefined : names.get(uuid);
+  const nicOf = (uuid: Uuid): NicEntry[] => {
+    const row = nics.get(uuid);
+    if (row === undefined) return [];
+    const [network, link] = [nameIn(networks, row.network), nameIn(links, row.link)];
+    return [kept(nicEntries, row, [network, link], () => ({ ...nicPart(row), network, link }))];
+  };
   return {
     yard: yard && { name: yard.name, nextCfg: yard.next_cfg },
     hosts: byName([...db.table("Host")].map(hostEntry)),
-    labs: byName([...db.table("Lab")].map((row) => cached(labEntries, row, labEntry))),
+    labs: byName([...db.table("Lab")].map((row) => kept(labEntries, row, [], () => labEntry(row)))),
     networks: byName(
-      [...db.table("Network")].map((row) => ({ ...cached(networkParts, row, networkPart), lab: labOf(row.lab) })),
+      [...db.table("Network")].map((row) => {
+        const lab = nameIn(labs, row.lab);
+        return kept(networkEntries, row, [lab], () => ({ ...networkPart(row), lab }));
+      }),
     ),
-    bridges: byName([...db.table("Bridge")].map((row) => bridgeEntry(row, hosts.get(row.host) ?? ""))),
-    links: byName([...db.table("Link")].map((row) => ({ ...linkPart(row), lab: labOf(row.lab) }))),
+    bridges: byName(
+      [...db.table("Bridge")].map((row) => {
+        const host = hosts.get(row.host) ?? "";
+        return kept(bridgeEntries, row, [host], () => bridgeEntry(row, host));
+      }),
+    ),
+    links: byName(
+      [...db.table("Link")].map((row) => {
+        const lab = nameIn(labs, row.lab);
+        return kept(linkEntries, row, [lab], () => ({ ...linkPart(row), lab }));
+      }),
+    ),
     nodes: [...db.table("Node")]
-      .map((row) => ({
-        ...cached(nodeParts, row, nodePart),
-        lab: labOf(row.lab),
-        host: hosts.get(row.host) ?? "",
-        nics: [...row.nics]
-          .flatMap((uuid) => nics.get(uuid) ?? [])
-          .map((nic) => ({
-            ...cached(nicParts, nic, nicPart),
-            network: nic.network === undefined ? undefined : networks.get(nic.network),
-            link: nic.link === undefined ? undefined : links.get(nic.link),
-          }))
-          .toSorted((a, b) => a.index - b.index),
-      }))
-      .toSorted((a, b) => a.objId - b.objId),
+      .map((row) => {
+        const lab = nameIn(labs, row.lab);
+        const host = hosts.get(row.host) ?? "";
+        const own = [...row.nics].flatMap(nicOf);
+        if (own.length > 1) own.sort((a, b) => a.index - b.index);
+        return kept(nodeEntries, row, [lab, host, ...own], () => ({ ...nodePart(row), lab, host, nics: own }));
+      })
+      .sort((a, b) => a.objId - b.objId),
   };
 }
 
-// Rows are frozen and shared by the replica, so what was made of one holds for as long as it does.
-const labEntries = new WeakMap<LabRow, LabEntry>();
-const networkParts = new WeakMap<NetworkRow, ReturnType<typeof networkPart>>();
-const nodeParts = new WeakMap<NodeRow, ReturnType<typeof nodePart>>();
-const nicParts = new WeakMap<NicRow, ReturnType<typeof nicPart>>();
+/** An entry, and what it was made of beside its row. */
+interface Kept<Entry> {
+  readonly parts: readonly unknown[];
+  readonly entry: Entry;
+}
 
-function cached<Row extends object, Part>(cache: WeakMap<Row, Part>, row: Row, make: (row: Row) => Part): Part {
+// Rows are frozen and shared by the replica, so what was made of one holds for as long as it does.
+const labEntries = new WeakMap<LabRow, Kept<LabEntry>>();
+const networkEntries = new WeakMap<NetworkRow, Kept<NetworkEntry>>();
+const bridgeEntries = new WeakMap<BridgeRow, Kept<BridgeEntry>>();
+const linkEntries = new WeakMap<LinkRow, Kept<LinkEntry>>();
+const nodeEntries = new WeakMap<NodeRow, Kept<NodeEntry>>();
+const nicEntries = new WeakMap<NicRow, Kept<NicEntry>>();
+
+/** What was made of a row, or is made of it anew when one of `parts` is another than then. */
+function kept<Row extends object, Entry>(
+  cache: WeakMap<Row, Kept<Entry>>,
+  row: Row,
+  parts: readonly unknown[],
+  make: () => Entry,
+): Entry {
   const known = cache.get(row);
-  if (known !== undefined) return known;
-  const part = make(row);
-  cache.set(row, part);
-  return part;
+  if (known?.parts.length === parts.length && known.parts.every((part, i) => part === parts[i])) return known.entry;
+  const entry = make();
+  cache.set(row, { parts, entry });
+  return entry;
 }
 
 function hostEntry(row: HostRow): HostEntry {
