@@ -21,6 +21,7 @@ import { portlessFailures } from "./desire-links.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { natFailures } from "./desire-nat-node.ts";
 import { phyFailures } from "./desire-phy.ts";
+import { KnownNodes } from "./desire-plain.ts";
 import { unjoined } from "./desire-zerotier.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
@@ -133,6 +134,7 @@ class Agent implements AsyncDisposable {
   #socket: ServedSocket | undefined;
   /** The number of the state that was last applied; it is told once nothing of it is waited for any more. */
   #applied = 0;
+  readonly #nodes = new KnownNodes();
   readonly #leases = new LeaseDeadlines(() => this.now());
   /** How often in a row something had to be done though nothing new was asked for. */
   #unsettled = 0;
@@ -317,7 +319,7 @@ class Agent implements AsyncDisposable {
     const own = rows.hosts.find(({ uuid }) => uuid === this.host);
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
     const marks = marksOf(rows);
-    const wanted = desire(rows, facts);
+    const wanted = desire(rows, facts, this.#nodes);
     forgetLeases(run, (id) => wanted.services.has(id));
     await recordEngines(store.db, this.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);

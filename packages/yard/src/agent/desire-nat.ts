@@ -67,13 +67,13 @@ export function natState(network: NetworkEntry): NatState {
 /** Gives the nics on nat networks that name no server the one on the gateway. */
 export function withResolvers(nodes: Rows["nodes"], networks: ReadonlyMap<string, NetworkEntry>): Rows["nodes"] {
   if (![...networks.values()].some(({ type }) => type === "nat")) return nodes;
-  return nodes.map((node) => ({
-    ...node,
-    nics: node.nics.map((nic) => {
+  return nodes.map((node) => {
+    const nics = node.nics.map((nic) => {
       const network = nic.network === undefined ? undefined : networks.get(nic.network);
       return network?.type !== "nat" || nic.dns.length > 0 ? nic : { ...nic, dns: network.gateway };
-    }),
-  }));
+    });
+    return nics.some((nic, i) => nic !== node.nics[i]) ? { ...node, nics } : node;
+  });
 }
 
 /** What keeps networks that the host is on from being as declared. */

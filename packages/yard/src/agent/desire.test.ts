@@ -9,6 +9,7 @@ import type { LinkEntry, Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { gatewayFailures } from "./desire-nat.ts";
+import { KnownNodes } from "./desire-plain.ts";
 import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
@@ -58,6 +59,34 @@ describe("what a host shall be like", () => {
         expect(plan(desire(before, facts), first, revive)).toEqual([]);
         const second = applyToModel(first, plan(desire(after, facts), first, revive));
         expect(plan(desire(after, facts), second, revive)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("is by what is kept of nodes as it is without, whatever else changes meanwhile", () => {
+    const side = fc.constantFrom("one", "other", "none");
+    const step = fc.record({
+      networks: fc.constantFrom("one", "other"),
+      nodes: fc.tuple(side, side, side, side),
+      datapath: fc.constantFrom("netdev", "system"),
+      offloads: fc.boolean(),
+      tunnels: fc.constantFrom(new Set<string>(), new Set(["_b_lan01"])),
+      captured: fc.constantFrom(new Set<string>(), new Set(["_k_1_0", "_k_2_0"])),
+    });
+    fc.assert(
+      fc.property(storeRows, storeRows, fc.array(step, { minLength: 2, maxLength: 6 }), (one, other, steps) => {
+        const known = new KnownNodes();
+        for (const { networks, nodes, ...more } of steps) {
+          const rows = {
+            ...(networks === "one" ? one : other),
+            nodes: nodes.flatMap((from, i) => {
+              if (from === "none") return [];
+              return (from === "one" ? one : other).nodes.filter(({ objId }) => objId === i + 1);
+            }),
+          };
+          expect(desire(rows, { ...facts, ...more }, known)).toEqual(desire(rows, { ...facts, ...more }));
+        }
       }),
       { numRuns: 300 },
     );

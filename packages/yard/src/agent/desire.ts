@@ -15,6 +15,7 @@ import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
 import { natDnsmasq, natNodes } from "./desire-nat-node.ts";
 import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
 import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
+import { isPlain, KnownNodes, type NodeStates, noStates } from "./desire-plain.ts";
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { desireSpies } from "./desire-spy.ts";
@@ -25,12 +26,9 @@ import { gatewayDevice, networkBridge, nicPort, nodeNamespace } from "./names.ts
 import type { PeerWord } from "./peers.ts";
 import type {
   BridgeState,
-  ContainerNodeState,
-  ExecState,
   FileState,
   HostBridgeState,
   LinkState,
-  MachineState,
   MemberState,
   NamespaceState,
   NatState,
@@ -38,7 +36,6 @@ import type {
   PortState,
   ServiceState,
   State,
-  TapState,
   UnderlayState,
   VethState,
   VtepState,
@@ -81,8 +78,12 @@ export interface HostFacts {
   readonly executable: readonly string[];
 }
 
-/** The state of a host on which all is as the rows say. */
-export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
+/**
+ * The state of a host on which all is as the rows say.
+ *
+ * @param known keeps what is desired for nodes from one call to the next
+ */
+export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new KnownNodes()): State {
   const { rows, facts } = throughTunnels(declaredRows, hostFacts);
   const networks = new Map(rows.networks.map((network) => [network.name, network]));
   const own = rows.nodes.filter((node) => node.host === facts.host);
@@ -114,16 +115,18 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
     const inherited = network === undefined ? linkMtu.get(nic.link ?? "") : undefined;
     return nic.mtu ?? inherited ?? networkMtu(network, networks);
   };
-  const wires = addWires(nodes, rows.links, mtuOf, impaired, { bridges, ports, pipes }, facts);
+  known.hangOn([
+    ...[facts.yard, facts.host, facts.run, facts.datapath, facts.offloads, facts.netem],
+    ...[facts.tunnels, facts.kernelBridges].map((names) => [...names].toSorted().join(" ")),
+    ...[rows.networks.length, ...rows.networks, ...rows.bridges],
+  ]);
+  const others = nodes.filter((node) => !known.has(node) && !isPlain(node, networks));
+  const wires = addWires(others, rows.links, mtuOf, impaired, { bridges, ports, pipes }, facts);
 
   const ways = natNodes(rows, facts);
-  const namespaces = new Map<string, NamespaceState>();
-  const containers = new Map<string, ContainerNodeState>();
-  const taps = new Map<string, TapState>();
-  const machines = new Map<string, MachineState>();
-  const exec = new Map<string, ExecState>();
   const files = new Map<string, FileState>(labFiles(nodes, facts));
-  for (const node of nodes) {
+  const states: NodeStates = { ...noStates(), ports, veths, links, files };
+  const addNode = (node: NodeEntry, into: NodeStates) => {
     if (isJoint(node.spec)) {
       const joined = node.nics.map((nic): JointNic => {
         const network = nic.network === undefined ? undefined : networks.get(nic.network);
@@ -132,12 +135,12 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
         const port = barred ? undefined : portState(node, nic, bridge);
         return { nic, mtu: mtuOf(nic), offloads: networkOffloads(network, networks, facts), port };
       });
-      addJoint(node, node.spec, joined, rows, facts, impaired, ways, { ports, veths, links, files, nats });
-      continue;
+      addJoint(node, node.spec, joined, rows, facts, impaired, ways, { ...into, nats });
+      return;
     }
     const namespace = nodeNamespace(facts.yard, node.name);
     const { kind } = node.spec;
-    if (kind !== "guest" && kind !== "vm") namespaces.set(namespace, namespaceState(node, networks, facts));
+    if (kind !== "guest" && kind !== "vm") into.namespaces.set(namespace, namespaceState(node, networks, facts));
     const plugged: Plugged[] = [];
     for (const nic of node.nics) {
       const near = nicPort(node, nic.index);
@@ -146,7 +149,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
       if (network?.type === "zerotier") continue;
       const making = linkMaking(network, rows.bridges, facts);
       if (making !== undefined && (kind === "netns" || kind === "container")) {
-        links.set(near, linkState(node, nic, network, making, facts));
+        into.links.set(near, linkState(node, nic, network, making, facts));
         continue;
       }
       const mtu = mtuOf(nic);
@@ -164,9 +167,9 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
           making === undefined ? mtu : (nic.mtu ?? network?.mtu ?? 0),
           facts,
         );
-        taps.set(tap, state);
+        into.taps.set(tap, state);
         plugged.push({ nic, tap, place: state.place, mtu: state.mtu, offloads });
-      } else if (!foreign) veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
+      } else if (!foreign) into.veths.set(near, { ...vethState(node, nic, facts), ...far, mtu, offloads });
       // One that is attached to nothing is there all the same, unplugged.
       const bridge = network === undefined ? wires.get(nic) : networkBridge(network);
       if (bridge === undefined || making !== undefined) continue;
@@ -176,20 +179,25 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
         ...(foreign ? { foreign } : {}),
         ...(number === undefined ? {} : { number }),
       };
-      ports.set(near, nic.impair && network ? impaired.addNic(node, nic, port, mtu, nic.impair) : port);
+      into.ports.set(near, nic.impair && network ? impaired.addNic(node, nic, port, mtu, nic.impair) : port);
     }
-    if (node.spec.kind === "container") containers.set(node.name, containerState(node, node.spec, facts));
-    if (node.spec.kind === "vm") machines.set(node.name, machineState(node, node.spec, plugged, networks, facts));
-    if (node.spec.exec.length > 0) exec.set(node.name, execState(node, namespace));
-    for (const [path, file] of nodeFiles(node, facts)) files.set(path, file);
+    if (node.spec.kind === "container") into.containers.set(node.name, containerState(node, node.spec, facts));
+    if (node.spec.kind === "vm") into.machines.set(node.name, machineState(node, node.spec, plugged, networks, facts));
+    if (node.spec.exec.length > 0) into.exec.set(node.name, execState(node, namespace));
+    for (const [path, file] of nodeFiles(node, facts)) into.files.set(path, file);
+  };
+  const special = new Set(others);
+  for (const node of nodes) {
+    if (special.has(node)) addNode(node, states);
+    else known.add(node, states, (into) => addNode(node, into));
   }
-  const services = new Map<string, ServiceState>([...dhcpClients(nodes, facts), ...keepers(nodes, facts)]);
+  const services = new Map<string, ServiceState>([...dhcpClients(others, facts), ...keepers(others, facts)]);
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
-  const joined = zerotier(nodes, networks, facts);
+  const joined = zerotier(others, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);
   for (const [path, file] of joined.files) files.set(path, file);
-  const forwarding = relay(nodes, networks, ways, facts);
-  const spies = desireSpies(nodes, ports, facts.captured);
+  const forwarding = relay(others, networks, ways, facts);
+  const spies = desireSpies(facts.captured.size > 0 ? nodes : others, ports, facts.captured);
   if (forwarding) {
     services.set("relay", forwarding.service);
     files.set(forwarding.path, forwarding.file);
@@ -210,8 +218,9 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts): State {
     for (const [path, file] of followed) files.set(path, file);
   }
   return {
-    ...{ bridges, ports, ...spies, namespaces, veths, links, pipes, containers, taps, machines },
-    ...{ services, memberships: joined.memberships, nats, vteps, underlays, hostBridges, members, files, exec },
+    ...states,
+    ...{ bridges, ...spies, pipes, services, memberships: joined.memberships },
+    ...{ nats, vteps, underlays, hostBridges, members },
   };
 }
 
