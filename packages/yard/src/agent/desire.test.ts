@@ -99,7 +99,7 @@ describe("what a host shall be like", () => {
           expect(desire(rows, { ...facts, ...more }, known)).toEqual(desire(rows, { ...facts, ...more }));
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
