@@ -171,7 +171,7 @@ export const verbs: readonly Verb[] = [
   },
   {
     name: "cni",
-    summary: "install and try the CNI plugin for container runtimes",
+    summary: "install and try the CNI plugin for container runtimes, mark Kubernetes nodes",
     group: host,
     load: () => import("./commands/cni.ts"),
   },

@@ -17,6 +17,7 @@ import { repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
 import { isCompiled } from "../self.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, say } from "../session.ts";
+import { defineMarker } from "./cni-marker.ts";
 
 /** Where runtimes look for plugins if nobody tells them otherwise. */
 const FOLDER = "/opt/cni/bin";
@@ -38,20 +39,21 @@ interface TryOptions extends CommonOptions {
   readonly capability: readonly string[];
 }
 
-/** `yard cni install|uninstall|try …` */
+/** `yard cni install|uninstall|try|marker …` */
 export function define(command: Command, session: Session): void {
   command.description(
     "The CNI plugin: containers of podman, containerd and Kubernetes on Open vSwitch. This executable is it when it\n" +
       "is called switchyard, ovs or userspace; `install` puts the names in place, `try` does what a runtime would.",
   );
-  command.argument("[what]", "install, uninstall or try").action((what?: string) => {
+  command.argument("[what]", "install, uninstall, try or marker").action((what?: string) => {
     throw new YardError("usage.wrong", what === undefined ? "there is nothing to do" : `cni cannot ${what}`, {
-      hint: "yard cni install, uninstall or try; `yard help cni` shows examples",
+      hint: "yard cni install, uninstall, try or marker; `yard help cni` shows examples",
     });
   });
   defineInstall(subcommand(command, "install", "put the plugin where runtimes look for it", session), session);
   defineUninstall(subcommand(command, "uninstall", "take the plugin away from there", session), session);
   defineTry(subcommand(command, "try", "call a network's plugins for a namespace", session), session);
+  defineMarker(subcommand(command, "marker", "tell Kubernetes which bridges a node has", session), session);
   examples(
     command,
     ["sudo yard cni install", `into ${FOLDER}`],

@@ -2,12 +2,14 @@
 import { type Mac, parseMac, YardError } from "@switchyard/base";
 import { type Bandwidth, readBandwidth } from "./bandwidth.ts";
 import type { Fields, Problems } from "./fields.ts";
+import type { PodRef } from "./kubernetes.ts";
 
 export interface Wishes {
   readonly mac: Mac | undefined;
   /** Interface.external_ids:iface-id, by which a controller knows the port. */
   readonly ifaceId: string | undefined;
   readonly podUid: string | undefined;
+  readonly pod: PodRef | undefined;
   readonly bandwidth: Bandwidth | undefined;
 }
 
@@ -57,8 +59,17 @@ export function wishesOf(config: Fields, args: ReadonlyMap<string, string>): Wis
     mac: mac === undefined ? undefined : macOf(mac, config.problems),
     ifaceId: cni?.string("OvnPort") ?? (args.get("ovnport") || undefined),
     podUid: args.get("k8s_pod_uid") || undefined,
+    pod: podOf(args),
     bandwidth: readBandwidth(runtime?.object("bandwidth")),
   };
+}
+
+/** Both are names of Kubernetes' (RFC 1123), or there is no pod. */
+function podOf(args: ReadonlyMap<string, string>): PodRef | undefined {
+  const namespace = args.get("k8s_pod_namespace") ?? "";
+  const name = args.get("k8s_pod_name") ?? "";
+  const isName = (text: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
+  return isName(namespace) && isName(name) ? { namespace, name } : undefined;
 }
 
 function macOf(text: string, problems: Problems): Mac | undefined {

@@ -2,6 +2,7 @@
 import type { Mac } from "@switchyard/base";
 import type { Bandwidth } from "./bandwidth.ts";
 import type { Handover } from "./handover.ts";
+import type { PodRef } from "./kubernetes.ts";
 
 /** Which switch: that of a yard (`system` is the host's own), or the database at a remote, its devices being here. */
 export type SwitchChoice = { readonly yard: string } | { readonly remote: string };
@@ -61,4 +62,5 @@ export interface Attachment {
   readonly mac: Mac | undefined;
   readonly ifaceId: string | undefined;
   readonly podUid: string | undefined;
+  readonly pod: PodRef | undefined;
 }

@@ -36,6 +36,17 @@ export const codes = {
     "A plugin for mirrors found no port of the nic that the plugin before it made, on the bridge that it names.",
   "cni.mirror-taken":
     "A mirror's copies go to one port, and it has one already. Let the second consumer have a mirror of its own.",
+  "cni.bad-pod":
+    "The pod has no place for vhost-user sockets as it says: a volume `shared-dir` that is neither a hostPath nor an emptyDir, or an annotation `userspace/mapped-dir` that names another place than that volume's.",
+  "kubernetes.no-config":
+    "There is no way to the Kubernetes API: no kubeconfig, no service account of a pod, or one that cannot be used; the message says which. Name a kubeconfig with a current context.",
+  "kubernetes.unreachable":
+    "The Kubernetes API does not answer, or not as the cluster's certificate says that it should; the message has the reason.",
+  "kubernetes.refused":
+    "The Kubernetes API does not know the caller, or does not allow what was asked; `deploy/rbac.yaml` has the rights that are needed.",
+  "kubernetes.not-found": "The Kubernetes API has no node or pod of that name.",
+  "kubernetes.failed": "The Kubernetes API refused a request; the message has its words.",
+  "kubernetes.busy": "A pod was changed by others as often as it was to be annotated. Try again.",
   "cni.socket-taken":
     "Another container has the vhost-user socket of that path. Leave `socketfile` out, so that each has its own.",
 } as const;

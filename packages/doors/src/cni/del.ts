@@ -8,6 +8,7 @@ import { returnDevice } from "./device.ts";
 import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
 import { refuseStanding } from "./nic.ts";
 import type { OpenedSwitch, SwitchPlace } from "./place.ts";
+import { takeBack } from "./pod.ts";
 import type { Request } from "./request.ts";
 import { removePorts } from "./rows.ts";
 import { removeSocket, socketOf } from "./vhostuser.ts";
@@ -65,6 +66,7 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
     returnDevice(place.namespace, port);
     const socket = socketOf(port);
     if (socket !== undefined) await removeSocket(call, port.row.name, { ...port, socket });
+    await takeBack(call, port);
   }
 }
 

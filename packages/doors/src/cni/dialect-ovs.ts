@@ -31,6 +31,7 @@ export function readOvs(config: Fields, wishes: Wishes, note: (line: string) => 
     mac: wishes.mac,
     ifaceId: wishes.ifaceId,
     podUid: wishes.podUid,
+    pod: wishes.pod,
   };
   // Nothing is polled for here, so these change nothing.
   for (const name of ["link_state_check_retries", "link_state_check_interval"])

@@ -44,6 +44,7 @@ export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
     mac: wishes.mac,
     ifaceId: wishes.ifaceId,
     podUid: wishes.podUid,
+    pod: wishes.pod,
   };
   for (const name of unknownFields(config))
     config.unsupported(name, "is no field of a configuration of type switchyard");

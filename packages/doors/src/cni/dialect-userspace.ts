@@ -27,7 +27,9 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
   if (vhost !== undefined && name !== undefined && (!/^[A-Za-z0-9_.-]{1,64}$/.test(name) || /^\.\.?$/.test(name)))
     vhost.wrong("socketfile", `"${name}" is not the name of a file`);
   const container = config.any("container");
-  for (const known of ["kubeconfig", "logFile", "logLevel"]) config.has(known);
+  const kubeconfig = config.string("kubeconfig");
+  if (kubeconfig !== undefined && !kubeconfig.startsWith("/")) config.wrong("kubeconfig", "is not an absolute path");
+  for (const known of ["logFile", "logLevel"]) config.has(known);
   for (const field of unknownFields(config)) note(`${field} means nothing to the plugin userspace, and is ignored`);
   return {
     switch: { yard: "system" },
@@ -40,7 +42,7 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
       name,
       group: vhost?.string("group"),
       permissions: 0o750,
-      handover: { network: config.written, container: isRecord(container) ? container : {} },
+      handover: { network: config.written, container: isRecord(container) ? container : {}, kubeconfig },
     },
     // 0 is how it is left out.
     vlan: { tag: vlan || undefined, trunks: [], cvlans: [], mode: vlan ? "access" : undefined },
@@ -50,5 +52,6 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
     mac: wishes.mac,
     ifaceId: wishes.ifaceId,
     podUid: wishes.podUid,
+    pod: wishes.pod,
   };
 }

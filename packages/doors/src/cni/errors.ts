@@ -32,6 +32,8 @@ const numbers: Readonly<Record<string, number>> = {
   "namespace.not-permitted": 8,
   "cni.switch-away": 11,
   "switch.not-answering": 11,
+  "kubernetes.unreachable": 11,
+  "kubernetes.busy": 11,
   "cni.switch-limited": 51,
   "cni.no-bridge": 100,
   "switch.port-failed": 101,
@@ -45,6 +47,11 @@ const numbers: Readonly<Record<string, number>> = {
   "cni.mirror-taken": 109,
   "cni.no-port": 110,
   "cni.no-device": 111,
+  "cni.bad-pod": 112,
+  "kubernetes.no-config": 113,
+  "kubernetes.refused": 113,
+  "kubernetes.not-found": 113,
+  "kubernetes.failed": 113,
 };
 
 const NOT_AVAILABLE = 50;

@@ -14,6 +14,8 @@ export interface Handover {
   readonly network: JsonRecord;
   /** Its section `container`. */
   readonly container: JsonRecord;
+  /** The file by which the Kubernetes API is reached, to tell the pod; undefined: by a service account, if there is one. */
+  readonly kubeconfig: string | undefined;
 }
 
 /** Whose socket it is. */
@@ -24,14 +26,15 @@ export interface SocketOwner {
   readonly socket: string;
 }
 
-/** @throws YardError `cni.io` */
-export function writeHandover(
+/** One socket as the container is told of it, in files or by annotation. */
+export type ConfigurationData = JsonRecord & { readonly containerId: string; readonly ifName: string };
+
+export function configurationData(
   { network, container }: Handover,
-  owner: SocketOwner,
+  { containerId, ifname, socket }: SocketOwner,
   hostMode: "client" | "server",
   result: Result,
-): void {
-  const { containerId, ifname, socket } = owner;
+): ConfigurationData & { readonly config: JsonRecord; readonly ipResult: unknown } {
   const vhost = typeof container.vhost === "object" ? container.vhost : {};
   // The container is what the host's side is not; and the socket is the one that there is, whatever was written.
   const mode = hostMode === "client" ? "server" : "client";
@@ -43,10 +46,20 @@ export function writeHandover(
     vhost: { mode, ...vhost, socketfile: basename(socket) },
   };
   const ipResult: unknown = JSON.parse(renderResult({ ...result, interfaces: [] }, "1.0.0"));
+  return { containerId, ifName: ifname, name: network.name, config, ipResult };
+}
+
+/** @throws YardError `cni.io` */
+export function writeHandover(
+  { network }: Handover,
+  owner: SocketOwner,
+  data: ReturnType<typeof configurationData>,
+): void {
   const files = filesOf(owner);
   const { container: _, ...rest } = network;
-  write(files.configData, { containerId, ifName: ifname, name: network.name, config, ipResult });
-  write(files.addData, { containerId, ifName: ifname, ipResult });
+  const { config, ipResult } = data;
+  write(files.configData, data);
+  write(files.addData, { containerId: owner.containerId, ifName: owner.ifname, ipResult });
   // Last: whoever finds this one reads the other.
   write(files.remote, { ...rest, host: config, ipam: { type: "" } });
 }

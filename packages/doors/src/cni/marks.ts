@@ -2,6 +2,7 @@
 import { bootId } from "@switchyard/linux";
 import { OWNER, type PortRow, type Switch } from "@switchyard/vswitch";
 import type { NetworkConfig } from "./config.ts";
+import type { PodRef } from "./kubernetes.ts";
 import type { Request } from "./request.ts";
 
 /** The value of external_ids:switchyard-owner. */
@@ -15,7 +16,9 @@ const CONTAINER = "cni-container";
 const INTERFACE = "cni-interface";
 const NETWORK = "cni-network";
 export const NETNS = "cni-netns";
-const POD = "cni-pod-uid";
+const POD_UID = "cni-pod-uid";
+/** `namespace/name` */
+const POD = "cni-pod";
 const BOOT = "cni-boot";
 const WAY = "cni-way";
 /** The PCI address of a device, and what its link is called on the host. */
@@ -23,6 +26,8 @@ export const DEVICE = "cni-device";
 export const DEVICE_LINK = "cni-device-link";
 /** The path of a vhost-user socket. */
 export const SOCKET = "cni-socket";
+/** How the API is reached by which the pod was told of its socket: a kubeconfig's path; empty: the service account. */
+export const KUBECONFIG = "cni-kubeconfig";
 
 /** What a port's device is: one end of a veth, the switch's own, a socket, or somebody else's that was only attached. */
 export type PortWay = (typeof WAYS)[number];
@@ -49,7 +54,7 @@ export function portName({ containerId, ifname }: Pick<Request, "containerId" | 
 
 /** external_ids of the Port; the last three as ovs-cni has them, for who looks by those. */
 export function portIds(request: Request, config: NetworkConfig, way: PortWay): Record<string, string> {
-  const { podUid } = config.attachment;
+  const { podUid, pod } = config.attachment;
   return {
     [CONTAINER]: request.containerId,
     [INTERFACE]: request.ifname,
@@ -59,7 +64,8 @@ export function portIds(request: Request, config: NetworkConfig, way: PortWay): 
     [WAY]: way,
     contIface: request.ifname,
     contNetns: request.netns,
-    ...(podUid === undefined ? {} : { [POD]: podUid, contPodUid: podUid }),
+    ...(podUid === undefined ? {} : { [POD_UID]: podUid, contPodUid: podUid }),
+    ...(pod === undefined ? {} : { [POD]: `${pod.namespace}/${pod.name}` }),
   };
 }
 
@@ -79,6 +85,12 @@ export function ownedPorts(db: Pick<Switch, "table">): OwnedPort[] {
       dead: ids.get(BOOT) !== boot,
     };
   });
+}
+
+/** The pod that a port is for, where the runtime has said so. */
+export function podOf({ row }: OwnedPort): PodRef | undefined {
+  const [namespace, name] = row.external_ids.get(POD)?.split("/") ?? [];
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
 /** The port of an attachment, whatever network it was made by. */

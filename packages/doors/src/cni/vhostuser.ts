@@ -19,8 +19,9 @@ import type { Switch } from "@switchyard/vswitch";
 import { runDirectory } from "@switchyard/yard/paths";
 import type { VhostUser } from "./attachment.ts";
 import type { Call } from "./call.ts";
-import { removeHandover, type SocketOwner, writeHandover } from "./handover.ts";
-import { type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
+import { configurationData, removeHandover, type SocketOwner, writeHandover } from "./handover.ts";
+import { KUBECONFIG, type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
+import { podOfCall, tellPod, untellPod } from "./pod.ts";
 import type { Result } from "./result.ts";
 import { addPort, removePorts } from "./rows.ts";
 import { later, type Work } from "./work.ts";
@@ -37,7 +38,8 @@ const SHORT_ID = 12;
 export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> {
   const { call, request, config, db, undo } = work;
   const short = request.containerId.slice(0, SHORT_ID);
-  const folder = join(way.folder, short);
+  const pod = await podOfCall(call, config.attachment.pod, way.handover);
+  const folder = pod?.volume?.folder ?? join(way.folder, short);
   const path = join(folder, way.name ?? `${short}-${request.ifname}`);
   refuseTaken(db, path);
   if (makeFolder(folder, way)) later(undo, call, () => void removeFolder(folder));
@@ -55,7 +57,11 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
       : { type: "dpdkvhostuser" }),
     ...(mtu === undefined ? {} : { mtu_request: mtu }),
   };
-  const marks = { ...portIds(request, config, "vhostuser"), [SOCKET]: path };
+  const marks = {
+    ...portIds(request, config, "vhostuser"),
+    [SOCKET]: path,
+    ...(pod === undefined ? {} : { [KUBECONFIG]: way.handover?.kubeconfig ?? "" }),
+  };
   await addPort(db, config.attachment, link, marks, call.limits);
   later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
   call.step("port added");
@@ -79,7 +85,15 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
     routes: given?.routes ?? [],
     dns: given?.dns ?? {},
   };
-  if (way.handover !== undefined) writeHandover(way.handover, owner, way.mode, result);
+  if (way.handover !== undefined) {
+    const data = configurationData(way.handover, owner, way.mode, result);
+    if (pod?.volume === undefined) writeHandover(way.handover, owner, data);
+    if (pod !== undefined) {
+      // What has been said may have been heard although no answer came.
+      later(undo, call, () => untellPod(pod.api, pod.ref, data));
+      await tellPod(pod.api, pod.ref, pod.volume?.mapped, data);
+    }
+  }
   call.step("handed over");
   return result;
 }
@@ -92,7 +106,9 @@ export function socketOf({ row }: OwnedPort): string | undefined {
 /** Takes a port's own socket away, and its folder when nothing else is in it. */
 export async function removeSocket(call: Call, port: string, owner: SocketOwner): Promise<void> {
   const { socket: path } = owner;
-  removeHandover(owner);
+  // Else it is a volume of the pod's, and kubelet's.
+  const isOwn = basename(dirname(path)) === owner.containerId.slice(0, SHORT_ID);
+  if (isOwn) removeHandover(owner);
   const alias = join(aliases(call.env), port);
   rmSync(alias, { force: true });
   removeFolder(dirname(alias));
@@ -100,7 +116,7 @@ export async function removeSocket(call: Call, port: string, owner: SocketOwner)
   if (lstatSync(path, { throwIfNoEntry: false }) !== undefined && isMounted(path))
     await tryRun(["umount", "--lazy", path]);
   rmSync(path, { force: true });
-  removeFolder(dirname(path));
+  if (isOwn) removeFolder(dirname(path));
 }
 
 /** Two containers whose ids begin alike, or a name that the configuration fixes, must not share a socket unknowingly. */
