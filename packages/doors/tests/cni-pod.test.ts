@@ -19,7 +19,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "cni-plugins", "dpd
     const started = new AsyncDisposableStack();
     beforeAll(async () => {
       before = await snapshotMachine();
-      started.use(await hugepages());
+      started.use(hugepages(128));
       site = started.use(await cniSite({ vswitchd: false }));
       started.use(await startDpdk(site.sw, "--in-memory", 0));
       await site.sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
