@@ -196,7 +196,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
   const joined = zerotier(others, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);
   for (const [path, file] of joined.files) files.set(path, file);
-  const forwarding = relay(others, networks, ways, facts);
+  const forwarding = relay(ways.size > 0 ? nodes : others, networks, ways, facts);
   const spies = desireSpies(facts.captured.size > 0 ? nodes : others, ports, facts.captured);
   if (forwarding) {
     services.set("relay", forwarding.service);
