@@ -82,6 +82,8 @@ export class Excursion implements Disposable {
   /** @returns a descriptor, the caller's to close @throws as {@link openNamespace}, SystemCallError */
   socket(ref: NamespaceRef, domain: number, type: number, protocol: number): number {
     const { setns, socket, close, location } = libc();
+    // To go where one is takes a right, too (setns(2)), which a container may lack.
+    if (ref === "self") return checked(socket(domain, type | SOCK_CLOEXEC, protocol), "socket");
     const target = openNamespace(ref);
     let number = 0;
     let made = -1;
