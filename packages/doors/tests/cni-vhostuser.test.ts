@@ -190,21 +190,27 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       }
     });
 
-    test("starts no switch in a container that has none where DPDK or hugepages are missing, and says so", async () => {
+    test("starts no switch in a container where DPDK, hugepages or enough of them are missing, and says so", async () => {
       const folder = `${site.folder}/own`;
       mkdirSync(folder);
-      const agent = async (vswitchd: string, hidden: string) => {
+      const agent = async (vswitchd: string, hidden: string, ...more: readonly string[]) => {
         rmSync(`${folder}/ovs-vswitchd`, { force: true });
         symlinkSync(vswitchd, `${folder}/ovs-vswitchd`);
-        const argv = `mount -t tmpfs none ${hidden} && exec "$0" cni-agent --db unix:${folder}/run/db.sock`;
+        const argv = `mount -t tmpfs none ${hidden} && exec "$0" cni-agent --db unix:${folder}/run/db.sock "$@"`;
         const env = { ...childEnvironment(), PATH: `${folder}:${process.env.PATH}` };
-        const { code, stderr } = await tryRun(["unshare", "--mount", "--net", "sh", "-c", argv, EXECUTABLE], { env });
-        return { code, stderr, left: existsSync(`${folder}/run`) };
+        const { code, stderr } = await tryRun(["unshare", "--mount", "--net", "sh", "-c", argv, EXECUTABLE, ...more], {
+          env,
+        });
+        const left = existsSync(`${folder}/run`) ? readdirSync(`${folder}/run`) : [];
+        return { code, stderr, left: left.filter((name) => !/\.(log|lock)$/.test(name)) };
       };
       const plain = await agent("/usr/lib/openvswitch-switch/ovs-vswitchd", "/mnt");
-      expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-dpdk]"), left: false });
+      expect(plain).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-dpdk]"), left: [] });
       const poor = await agent(DPDK_PROGRAM, "/sys/kernel/mm/hugepages");
-      expect(poor).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-hugepages]"), left: false });
+      expect(poor).toMatchObject({ code: 1, stderr: expect.stringContaining("[container.no-hugepages]"), left: [] });
+      const much = ["--set", "dpdk-socket-mem=1000000", "--set", "dpdk-socket-limit=0"];
+      const greedy = await agent(DPDK_PROGRAM, "/mnt", ...much);
+      expect(greedy).toMatchObject({ code: 1, stderr: expect.stringContaining("Requested: 1000000MB"), left: [] });
     });
 
     test("undoes port, socket, link and folder when a step fails, and keeps others' sockets", async () => {

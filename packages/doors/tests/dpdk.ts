@@ -7,11 +7,22 @@ import { type TestSwitch, testSwitch } from "./switch.ts";
 export const DPDK_PROGRAM = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk";
 const PAGES = "/proc/sys/vm/nr_hugepages";
 
-/** Gives the machine so many huge pages of 2 MB more, until disposed of. */
+/**
+ * Gives the machine so many huge pages of 2 MB more, until disposed of.
+ *
+ * @throws Error when its memory has no room for them in one piece each
+ */
 export function hugepages(count: number): Disposable {
-  const add = (more: number) => writeFileSync(PAGES, String(Number(readFileSync(PAGES, "utf8")) + more));
-  add(count);
-  return { [Symbol.dispose]: () => add(-count) };
+  const total = () => Number(readFileSync(PAGES, "utf8"));
+  const before = total();
+  writeFileSync(PAGES, String(before + count));
+  const got = total() - before;
+  const giveBack = () => writeFileSync(PAGES, String(total() - got));
+  if (got < count) {
+    giveBack();
+    throw new Error(`of ${count} huge pages of 2 MB the machine has ${got} to give`);
+  }
+  return { [Symbol.dispose]: giveBack };
 }
 
 /** Runs ovs-vswitchd with DPDK on the database of a switch that has none. */

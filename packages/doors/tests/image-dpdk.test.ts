@@ -7,6 +7,9 @@ import { caughtUp } from "./switch.ts";
 
 setDefaultTimeout(60_000);
 
+/** By which an agent says that it has attached the nic. */
+const APPLIED = "/var/lib/cni/usrspcni/data/applied-eth0.json";
+
 describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap", "iproute2", "cni-plugins", "dpdk"))(
   "the image of images/ovs-dpdk",
   () => {
@@ -24,7 +27,8 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
       await expectSameMachine(before, { ours: /tdoors[_-]|sydocker|hugepages/ });
     }, 60_000);
 
-    const sit = (name: string) => sitDown(site.script(["-it", "--privileged", "--name", name]), site.env, site.folder);
+    const sit = (name: string, ...rights: readonly string[]) =>
+      sitDown(site.script(["-it", ...rights, "--name", name]), site.env, site.folder);
     /** A shell's command in a container. */
     const sh = (name: string, command: string) => site.docker("exec", name, "sh", "-c", command);
 
@@ -46,13 +50,14 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
     }
 
     test("takes two containers from a network's file to traffic, through a switch in each and the host's", async () => {
-      await using one = sit("one");
-      await using two = sit("two");
+      await using one = sit("one", "--privileged");
+      // As much as is needed.
+      await using two = sit("two", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_NICE", "--device", "/dev/net/tun");
       await Promise.all([one.sees(":/# "), two.sees(":/# ")]);
       const [, address = ""] = /inet (10\.83\.0\.\d+)\/24/.exec(await sh("two", "ip address show br0")) ?? [];
       one.type(`ping -c 4 -i 0.2 ${address} && echo answ''ered\n`);
       await one.sees("answered");
-      expect(JSON.parse(await sh("one", "cat /var/lib/cni/usrspcni/data/applied-eth0.json"))).toMatchObject({
+      expect(JSON.parse(await sh("one", `cat ${APPLIED}`))).toMatchObject({
         ifName: "eth0",
       });
       const devices = await site.docker("inspect", "--format", "{{json .HostConfig.Devices}}", "one");
@@ -72,7 +77,10 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
       one.type(`until ping -c 1 -W 1 ${address}; do true; done; echo a''gain\n`);
       await one.sees("again");
 
-      // And it ends with the agent that has started it.
+      // And it ends with the agent, though one before has started it, which was killed.
+      await sh("one", "kill -KILL $(pgrep -x usrsp-app)");
+      await site.docker("exec", "--detach", "one", "usrsp-app", "--set", "pmd-cpu-mask=0x2");
+      await sh("one", `rm ${APPLIED}; until [ -e ${APPLIED} ]; do sleep 0.1; done`);
       await sh("one", "pid=$(pgrep -x usrsp-app) && kill -TERM $pid && tail --pid=$pid -f /dev/null");
       expect(await sh("one", "ls /run/openvswitch /var/lib/cni/usrspcni/data; pgrep -l ovs || true")).not.toMatch(
         /\.pid|\.sock|\.db|applied|^\d+ ovs/m,

@@ -1,5 +1,5 @@
 /** The switch in the container: the one that runs there, or one of the agent's own with DPDK. */
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { asYardError, backoff, delay, type Logger, run, YardError } from "@switchyard/base";
 import { hugepages, type ProcessId, watchExit } from "@switchyard/linux";
@@ -52,13 +52,19 @@ const SETTINGS = {
 /** Milliseconds between attempts to start what has died: at first, and at most. */
 const RETRY = [250, 10_000] as const;
 
-/** @throws YardError `container.no-hugepages`, `container.no-dpdk`; those of vswitch's start; of ovsdb's openDatabase */
+/** @throws YardError `container.no-hugepages`, `container.no-dpdk`, `container.dpdk-failed`; those of vswitch's start; of ovsdb's openDatabase */
 export async function openContainerSwitch(options: ContainerSwitchOptions): Promise<ContainerSwitch> {
   const { remote, start, leave, signal } = options;
   const socket = /^unix:(\/.+)$/.exec(remote)?.[1];
   const startable = start !== false && socket !== undefined;
-  if (startable && !vswitchdRuns(dirname(socket))) await startOwn(socket, start, signal);
   await using stack = new AsyncDisposableStack();
+  if (startable && !vswitchdRuns(dirname(socket))) {
+    // Half of one is of no use to anybody.
+    await using begun = new AsyncDisposableStack();
+    begun.defer(() => endOwn(socket));
+    await startOwn(socket, start, signal);
+    begun.move();
+  }
   const db = stack.use(await openSwitch(remote, { signal, timeout: 60_000 }));
   // An agent before us, which was killed, may have started it.
   const own = startable && db.table("Open_vSwitch").single()?.external_ids.get(OWNER) === CONTAINER_OWNER;
@@ -106,7 +112,26 @@ async function startOwn(
   }
   // Devices of DPDK's finish no packets that were left unfinished.
   const options = { namespace: undefined, runDir, database: socket, tso: false, signal };
-  return [server, await startVswitchd(options)];
+  try {
+    return [server, await startVswitchd(options)];
+  } catch (error) {
+    throw explained(error, runDir);
+  }
+}
+
+/** What DPDK has said in the log of the last start: the process has been aborted, and says nothing itself. */
+function explained(error: unknown, runDir: string): unknown {
+  const where = join(runDir, "ovs-vswitchd.log");
+  if (!(error instanceof YardError) || error.code !== "switch.start-failed" || !existsSync(where)) return error;
+  const lines = readFileSync(where, "utf8").split("\n");
+  const last = lines.slice(lines.findLastIndex((line) => line.endsWith(`|INFO|opened log file ${where}`)));
+  const said = last.flatMap((line) => /\|dpdk\|(?:ERR|EMER)\|(?:EAL: )?(.*?)\.?$/.exec(line)?.[1] ?? []);
+  if (said.length === 0) return error;
+  return new YardError("container.dpdk-failed", `DPDK could not be initialized: ${said.join("; ")}`, {
+    cause: error,
+    where,
+    hint: "it needs as many free hugepages as dpdk-socket-mem says, and in a container the capability SYS_NICE",
+  });
 }
 
 /** Without either ovs-vswitchd would end with a word of EAL's, or run without DPDK. */
