@@ -76,18 +76,23 @@ export async function waitTaken(
  * Whether the switch has taken all that is in its database, and which of these ports it has not got all the same: a
  * device may have gone and come again since they were made.
  *
+ * @param ports those that are not of concern even if they are missing are left out by `concerns`
  * @param options.timeout milliseconds that both may take; 0: how it is now
  * @throws the signal's reason
  */
 export async function checkPorts(
   db: Switch,
-  ports: readonly string[],
-  options: { readonly signal?: AbortSignal; readonly timeout: number },
+  ports: Iterable<string>,
+  options: {
+    readonly signal?: AbortSignal;
+    readonly timeout: number;
+    readonly concerns?: (port: string) => boolean;
+  },
 ): Promise<{ readonly taken: boolean; readonly failures: readonly SwitchFailure[] }> {
   const taken = () => Number(db.table("Open_vSwitch").single()?.cur_cfg ?? 0) >= asked(db);
   const works = (name: string) => isMade(db, portInterface(db, name));
   // What works now is not looked at again at each word of the switch's.
-  const missing = ports.filter((name) => !works(name));
+  const missing = [...ports].filter((name) => !works(name) && options.concerns?.(name) !== false);
   const well = () => taken() && missing.every(works);
   if (options.timeout > 0 && !well()) {
     // Not having come to it in time is no error here: what is missing is told below.

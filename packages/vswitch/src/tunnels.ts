@@ -1,3 +1,4 @@
+import type { InterfaceRow } from "../schema/open_vswitch.gen.ts";
 import type { Switch } from "./types.ts";
 
 /** The types of interfaces whose packets get another packet around them (ovs-vswitchd.conf.db(5)). */
@@ -23,13 +24,15 @@ export function tunnelBridges(db: Pick<Switch, "table">): Set<string> {
   const reached = new Set<string>();
   const homes = new Map<string, string>();
   const patches: { readonly bridge: string; readonly peer: string }[] = [];
+  // Most switches have none, and some have thousands of ports.
+  if (![...db.table("Interface")].some(isTunnel)) return reached;
   for (const bridge of db.table("Bridge"))
     for (const uuid of bridge.ports)
       for (const link of db.table("Port").get(uuid)?.interfaces ?? []) {
         const row = db.table("Interface").get(link);
         if (row === undefined) continue;
         const { name, type, options } = row;
-        if (TUNNELS.has(type) || (type === "" && VTEP.test(name))) reached.add(bridge.name);
+        if (isTunnel(row)) reached.add(bridge.name);
         if (type !== "patch") continue;
         homes.set(name, bridge.name);
         patches.push({ bridge: bridge.name, peer: options.get("peer") ?? "" });
@@ -40,4 +43,8 @@ export function tunnelBridges(db: Pick<Switch, "table">): Set<string> {
     for (const { bridge, peer } of patches) if (reached.has(homes.get(peer) ?? "")) reached.add(bridge);
   }
   return reached;
+}
+
+function isTunnel({ name, type }: Pick<InterfaceRow, "name" | "type">): boolean {
+  return TUNNELS.has(type) || (type === "" && VTEP.test(name));
 }

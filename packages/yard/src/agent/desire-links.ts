@@ -56,6 +56,7 @@ const ETHERNET = 1500;
 /** The nics that ask for what only a port of the switch has, though theirs is none. */
 export function portlessFailures(rows: Rows, facts: HostFacts): Failure[] {
   const networks = new Map(rows.networks.map((network) => [network.name, network]));
+  if (!rows.networks.some((network) => linkMaking(network, rows.bridges, facts)?.kind === "bridged")) return [];
   return rows.nodes.flatMap((node) =>
     node.host !== facts.host
       ? []

@@ -22,23 +22,21 @@ export async function checkSwitch(
   blame: Blame,
   patient: boolean,
 ): Promise<void> {
-  const ports = [...desired.ports].filter(([, { purpose }]) => {
-    const subject = parsePurpose(purpose);
+  const subjectOf = (port: string) => parsePurpose(desired.ports.get(port)?.purpose ?? "");
+  const concerns = (port: string) => {
+    const subject = subjectOf(port);
     return !blame.blocks(subject) && (subject.kind !== "nic" || lives(subject.node));
-  });
+  };
   const hopeless = blame.failures().some(({ error }) => error.code.startsWith("switch."));
-  const { taken, failures } = await checkPorts(
-    site.vswitch,
-    ports.map(([name]) => name),
-    { signal: site.signal, timeout: patient && !hopeless ? PATIENCE : 0 },
-  );
+  const { taken, failures } = await checkPorts(site.vswitch, desired.ports.keys(), {
+    ...{ signal: site.signal, timeout: patient && !hopeless ? PATIENCE : 0, concerns },
+  });
   const error = (code: string, message: string) =>
     taken
       ? new YardError(code, message)
       : new YardError("switch.not-answering", "the switch has not taken it", {
           hint: "see whether ovs-vswitchd runs, and what its log file says",
         });
-  for (const { name, code, message } of failures)
-    blame.add(parsePurpose(desired.ports.get(name)?.purpose ?? ""), error(code, message), code);
+  for (const { name, code, message } of failures) blame.add(subjectOf(name), error(code, message), code);
   if (patient && !taken) blame.add({ kind: "yard" }, error("", ""), "switch.not-answering");
 }
