@@ -8,6 +8,7 @@ import type { BridgeStatus, Failure, NetworkStatus, NicStatus, NodeStatus, Statu
 import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
+import { isPlain } from "./desire-plain.ts";
 import { type Membership, membershipKey, zerotierNics } from "./desire-zerotier.ts";
 import { networkBridge, nicDevice, nicPort, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
@@ -34,7 +35,7 @@ export interface Findings {
   readonly impairedBy: ReadonlyMap<string, "netem" | "relay">;
 }
 
-/** The status of every row of this host. */
+/** The status of every row of this host but of plain nodes that have been told of as they are. */
 export function reportOf(
   rows: Rows,
   { host, yard, leases }: Pick<HostFacts, "host" | "yard" | "leases">,
@@ -48,6 +49,7 @@ export function reportOf(
   const networkOf = new Map(rows.networks.map((network) => [network.name, network]));
   for (const node of rows.nodes) {
     if (node.host !== host) continue;
+    if (failures.size === 0 && isPlain(node, networkOf) && isTold(node, yard, findings)) continue;
     const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
     const joined = new Map(
@@ -70,6 +72,29 @@ export function reportOf(
     bridges.set(bridge.uuid, { state: failure ? "failed" : "up", failure });
   }
   return { nodes, nics, networks, bridges };
+}
+
+/** Whether the rows of a plain node that runs, and that nothing has failed of, say so already. */
+function isTold({ name, objId, spec, nics, status }: NodeEntry, yard: string, findings: Findings): boolean {
+  if (findings.marks.has(name) || status.state !== "running" || status.namespace !== nodeNamespace(yard, name))
+    return false;
+  // Its state and its namespace.
+  if (saidIn(status) !== 2) return false;
+  return nics.every(({ index, status: told }) => {
+    const port = nicPort({ objId, spec }, index);
+    const ofport = findings.ports.get(port)?.ofport;
+    if (ofport === undefined || !findings.desired.ports.has(port)) return false;
+    if (told.state !== "up" || told.port !== port || told.ofport !== ofport || told.assigned.length > 0) return false;
+    // These four.
+    return saidIn(told) === 4;
+  });
+}
+
+/** How much a status says. */
+function saidIn(status: object): number {
+  let count = 0;
+  for (const value of Object.values(status)) if (value !== undefined && value !== false) count++;
+  return count;
 }
 
 /** What keeps the whole host from being as desired: failures that concern no row. */

@@ -100,7 +100,7 @@ export function nodeStatus(map: StatusMap): NodeStatus {
   const state = map.get("state");
   return {
     state: state === "starting" || state === "running" || state === "exited" || state === "failed" ? state : "pending",
-    failure: failureOf(map),
+    failure: statusFailure(map),
     pid: numberOf(map.get("pid")),
     exitCode: numberOf(map.get("exit_code")),
     reason: map.get("reason"),
@@ -127,7 +127,7 @@ export function nicStatus(map: StatusMap): NicStatus {
   const by = map.get("impaired_by");
   return {
     state: upOrFailed(map),
-    failure: failureOf(map),
+    failure: statusFailure(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),
     mac: map.get("mac"),
@@ -150,7 +150,7 @@ export function networkStatusMap(status: NetworkStatus): StatusMap {
 }
 
 export function networkStatus(map: StatusMap): NetworkStatus {
-  return { state: upOrFailed(map), failure: failureOf(map), bridge: map.get("bridge") };
+  return { state: upOrFailed(map), failure: statusFailure(map), bridge: map.get("bridge") };
 }
 
 export function bridgeStatusMap({ state, failure }: BridgeStatus): StatusMap {
@@ -158,7 +158,7 @@ export function bridgeStatusMap({ state, failure }: BridgeStatus): StatusMap {
 }
 
 export function bridgeStatus(map: StatusMap): BridgeStatus {
-  return { state: upOrFailed(map), failure: failureOf(map) };
+  return { state: upOrFailed(map), failure: statusFailure(map) };
 }
 
 export function hostStatusMap(status: HostStatus): StatusMap {
@@ -166,7 +166,7 @@ export function hostStatusMap(status: HostStatus): StatusMap {
 }
 
 export function hostStatus(map: StatusMap): HostStatus {
-  return { failure: failureOf(map) };
+  return { failure: statusFailure(map) };
 }
 
 /** What the agent has found out, by the uuid of the row that it is about. */
@@ -245,7 +245,8 @@ function failureEntries(failure: Failure | undefined) {
   return { error: failure?.message, error_code: failure?.code, hint: failure?.hint };
 }
 
-function failureOf(map: StatusMap): Failure | undefined {
+/** Of the `status` of any row: why it is not as declared. */
+export function statusFailure(map: StatusMap): Failure | undefined {
   const message = map.get("error");
   if (message === undefined) return undefined;
   return { code: map.get("error_code") ?? "internal.unexpected", message, hint: map.get("hint") };

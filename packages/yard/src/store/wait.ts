@@ -1,7 +1,7 @@
 import type { Database } from "@switchyard/ovsdb";
 import type { Subject } from "../agent/subject.ts";
 import { isUndeclared } from "./implied.ts";
-import { bridgeStatus, type Failure, hostStatus, networkStatus, nicStatus, nodeStatus } from "./status.ts";
+import { type Failure, nodeStatus, statusFailure } from "./status.ts";
 import type { Store } from "./store.ts";
 import type { NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
@@ -44,7 +44,7 @@ export async function waitApplied(store: Store, cfg: number, options: WaitOption
     (db) => {
       if (options.onProgress) {
         const nodes = nodesIn(db, options);
-        const done = nodes.filter((node) => isSettled(node)).length;
+        const done = nodes.reduce((count, node) => count + Number(isSettled(node)), 0);
         if (done !== told) options.onProgress({ done, total: nodes.length });
         told = done;
       }
@@ -66,33 +66,34 @@ export function failuresIn(db: Database<SwitchyardTables>, scope: Scope = {}): R
   const note = (subject: Subject, failure: Failure | undefined) => {
     if (failure) failures.push({ subject, ...failure });
   };
-  for (const host of db.table("Host")) note({ kind: "yard" }, hostStatus(host.status).failure);
+  for (const host of db.table("Host")) note({ kind: "yard" }, statusFailure(host.status));
   const inScope = scopeOf(db, scope);
   const nics = db.table("Nic");
-  const nodes = nodesIn(db, scope).map((node) => ({
-    node,
-    own: [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []).toSorted((a, b) => a.index - b.index),
-  }));
+  const nodes = nodesIn(db, scope)
+    .toSorted((a, b) => a.obj_id - b.obj_id)
+    .map((node) => ({
+      node,
+      own: [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []).toSorted((a, b) => a.index - b.index),
+    }));
   // Those that nobody declares concern whoever is on them.
   const used = new Set(nodes.flatMap(({ own }) => own.map(({ network }) => network)));
   for (const network of db.table("Network")) {
     if (inScope("networks", network) || (isUndeclared(network) && used.has(network._uuid)))
-      note({ kind: "network", network: network.name }, networkStatus(network.status).failure);
+      note({ kind: "network", network: network.name }, statusFailure(network.status));
   }
   for (const { name, status } of db.table("Bridge")) {
-    if (isWhole(scope) || scope.bridges?.includes(name))
-      note({ kind: "bridge", bridge: name }, bridgeStatus(status).failure);
+    if (isWhole(scope) || scope.bridges?.includes(name)) note({ kind: "bridge", bridge: name }, statusFailure(status));
   }
   for (const { node, own } of nodes) {
-    note({ kind: "node", node: node.name }, nodeStatus(node.status).failure);
-    for (const nic of own) note({ kind: "nic", node: node.name, nic: nic.name }, nicStatus(nic.status).failure);
+    note({ kind: "node", node: node.name }, statusFailure(node.status));
+    for (const nic of own) note({ kind: "nic", node: node.name, nic: nic.name }, statusFailure(nic.status));
   }
   return failures;
 }
 
 function nodesIn(db: Database<SwitchyardTables>, scope: Scope): NodeRow[] {
   const inScope = scopeOf(db, scope);
-  return [...db.table("Node")].filter((node) => inScope("nodes", node)).toSorted((a, b) => a.obj_id - b.obj_id);
+  return [...db.table("Node")].filter((node) => inScope("nodes", node));
 }
 
 function scopeOf(db: Database<SwitchyardTables>, scope: Scope) {
