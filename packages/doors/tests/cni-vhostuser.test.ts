@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { childEnvironment, tryRun } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
@@ -7,7 +16,7 @@ import { expectSameMachine, type Machine, requires, snapshotMachine } from "@swi
 import { runContainerAgent } from "../src/container/mod.ts";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
 import { bareSwitch, containerSwitch, DPDK_PROGRAM, hugepages, startDpdk } from "./dpdk.ts";
-import { pings } from "./switch.ts";
+import { caughtUp, pings } from "./switch.ts";
 
 setDefaultTimeout(60_000);
 
@@ -188,6 +197,60 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
         stop.abort();
         await running.catch(() => {});
       }
+    });
+
+    test("is handed over in three forms, by each of which the agent finds it", async () => {
+      const id = "ccccddddeeeeffff";
+      const shared = `${site.folder}/shared`;
+      const network: Conf = {
+        cniVersion: "1.0.0",
+        name: "vhost",
+        type: "userspace",
+        sharedDir: shared,
+        host: { engine: "ovs-dpdk", iftype: "vhostuser", vhost: { mode: "client" }, bridge: { bridgeName: "br1" } },
+        container: { engine: "ovs-dpdk", iftype: "vhostuser" },
+        ipam: site.hostLocal("10.84.0.0/24"),
+      };
+      const one = { ...nic(id), type: "userspace" } as const;
+      await using containers = new AsyncDisposableStack();
+      const inside = await bareSwitch(containers);
+      expect((await site.call("ADD", network, one)).code).toBe(0);
+      await site.sw.ip("address", "add", "10.84.0.1/24", "dev", "br1");
+      await site.sw.ip("link", "set", "br1", "up");
+      const own = `${shared}/${id.slice(0, 12)}`;
+      // As kubelet writes a pod's annotations, of which this is one.
+      const told = JSON.stringify([JSON.parse(readFileSync(`${own}/configData-${id.slice(0, 12)}-eth0.json`, "utf8"))]);
+      const podinfo = `${site.folder}/podinfo`;
+      mkdirSync(podinfo);
+      const lines = { "userspace/configuration-data": told, "userspace/mapped-dir": shared };
+      const quoted = Object.entries(lines).map(([key, value]) => `${key}=${JSON.stringify(value)}\n`);
+      writeFileSync(`${podinfo}/annotations`, quoted.join(""));
+      const nowhere = `${site.folder}/nowhere`;
+      const forms = {
+        "remote and addData": { data: `${site.folder}/${id}`, shared, annotations: nowhere },
+        configData: { data: nowhere, shared: own, annotations: nowhere },
+        annotations: { data: nowhere, shared: nowhere, annotations: `${podinfo}/annotations` },
+      };
+      for (const [form, places] of Object.entries(forms)) {
+        const stop = new AbortController();
+        await runContainerAgent({
+          ...places,
+          remote: inside.place.remote,
+          namespace: inside.place.namespace,
+          bridge: "br0",
+          start: false,
+          leave: false,
+          signal: AbortSignal.any([stop.signal, AbortSignal.timeout(15_000)]),
+          log: createLogger("cni-agent", "error"),
+          onSettled: (outcomes) => outcomes.length > 0 && stop.abort(),
+        });
+        let answered = false;
+        for (let tries = 0; tries < 10 && !answered; tries++) answered = await pings(inside.namespace, "10.84.0.1");
+        expect([form, answered]).toEqual([form, true]);
+        await caughtUp(inside.db);
+        for (const port of inside.ports().br0 ?? []) await inside.vsctl("del-port", port);
+      }
+      await site.call("DEL", network, one);
     });
 
     test("starts no switch in a container where DPDK, hugepages or enough of them are missing, and says so", async () => {

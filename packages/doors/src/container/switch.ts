@@ -58,29 +58,26 @@ export async function openContainerSwitch(options: ContainerSwitchOptions): Prom
   const socket = /^unix:(\/.+)$/.exec(remote)?.[1];
   const startable = start !== false && socket !== undefined;
   await using stack = new AsyncDisposableStack();
-  if (startable && !vswitchdRuns(dirname(socket))) {
-    // Half of one is of no use to anybody.
-    await using begun = new AsyncDisposableStack();
-    begun.defer(() => endOwn(socket));
-    await startOwn(socket, start, signal);
-    begun.move();
-  }
+  // Half of one is of no use to anybody.
+  let ends = startable && !vswitchdRuns(dirname(socket));
+  stack.defer(async () => {
+    if (ends && startable) await endOwn(socket);
+  });
+  if (ends && startable) await startOwn(socket, start, signal);
   const db = stack.use(await openSwitch(remote, { signal, timeout: 60_000 }));
   // An agent before us, which was killed, may have started it.
   const own = startable && db.table("Open_vSwitch").single()?.external_ids.get(OWNER) === CONTAINER_OWNER;
-  const keeping = new AbortController();
-  const kept = own ? keep(socket, start, AbortSignal.any([signal, keeping.signal]), options) : undefined;
+  ends = own && !leave;
+  if (own) {
+    const stop = new AbortController();
+    const kept = keep(socket, start, AbortSignal.any([signal, stop.signal]), options);
+    stack.defer(() => {
+      stop.abort();
+      return kept;
+    });
+  }
   const owned = stack.move();
-  return {
-    db,
-    ends: own && !leave,
-    async [Symbol.asyncDispose]() {
-      keeping.abort();
-      await kept;
-      await owned.disposeAsync();
-      if (own && !leave) await endOwn(socket);
-    },
-  };
+  return { db, ends, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Starts what of it does not run. It bears our mark before it does anything. */
