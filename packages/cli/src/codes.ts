@@ -21,8 +21,6 @@ export const codes = {
     "The folder has no `*.yard.yaml`, or the named lab file cannot be read. `yard init` writes one to begin with.",
   "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
-  "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
-  "agent.died": "The yard's agent ended while it was waited for. `yard agent` in the foreground shows why.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":
     "`yard cp` copies between the host and one node: exactly one side is `NODE:PATH`, with an absolute path.",

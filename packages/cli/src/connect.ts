@@ -36,10 +36,3 @@ function checkAccess(yard: string, socket: string): void {
     });
   }
 }
-
-/** A lab that is not in the yard. */
-export function unknownLab(yard: string, lab: string): YardError {
-  return new YardError("lab.not-up", `lab ${lab} is not in yard ${yard}`, {
-    hint: "`yard ps --labs` lists those that are",
-  });
-}

@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
-import { YardError } from "@switchyard/base";
-import { ensureAgent } from "@switchyard/yard/agent";
+import { keepAgent } from "@switchyard/yard/agent";
 import {
   type Changes,
   changesBetween,
@@ -30,19 +29,8 @@ export interface LiveYard extends AsyncDisposable {
 export async function openLiveYard(session: Session, yard: string): Promise<LiveYard> {
   await using stack = new AsyncDisposableStack();
   const { signal } = session;
-  const agent = stack.use(await interruptible(signal, ensureAgent(yard, { executable: selfCommand(), signal })));
+  const { died } = stack.use(await interruptible(signal, keepAgent(yard, { executable: selfCommand(), signal })));
   const store = stack.use(await interruptible(signal, openYard(session, yard)));
-  const { promise: died, reject } = Promise.withResolvers<never>();
-  // Nobody may be waiting at the moment that it dies.
-  died.catch(() => {});
-  void agent.stuck.then(reject);
-  void agent.died.then(() =>
-    reject(
-      new YardError("agent.died", `the agent of yard "${yard}" ended while it was waited for`, {
-        hint: `run it in the foreground to see why: sudo yard -y ${yard} agent`,
-      }),
-    ),
-  );
   const open = stack.move();
   return { yard, store, host: hostname(), died, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }

@@ -10,7 +10,7 @@ export {
 export { appctl, type FdbEntry, fdbShow } from "./appctl.ts";
 export { applySwitch, checkPorts, removeOwned, waitTaken } from "./apply.ts";
 export { codes } from "./codes.ts";
-export { type Counters, readCounters } from "./counters.ts";
+export { type Counters, type CountersWatch, readCounters, watchCounters } from "./counters.ts";
 export { findProgram } from "./daemon.ts";
 export type { DatabaseFile } from "./database-file.ts";
 export { probeDatapath } from "./datapath.ts";

@@ -4,8 +4,9 @@ import { YardError } from "@switchyard/base";
 import { type CheckResult, type LabChecks, runChecks } from "@switchyard/yard/checks";
 import type { Inside } from "@switchyard/yard/inside";
 import { rowsOf } from "@switchyard/yard/store";
+import { findLab } from "@switchyard/yard/view";
 import type { Command } from "commander";
-import { openYard, unknownLab } from "../connect.ts";
+import { openYard } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { openInside } from "../inside.ts";
 import { parseLabFile } from "../parse.ts";
@@ -50,7 +51,7 @@ export async function check(
   options: Options,
 ): Promise<void> {
   await using inside = await openInside(session, yard, ["-y", yard, "check"]);
-  for (const { lab } of labs) if (!inside.view.labs.some(({ name }) => name === lab)) throw unknownLab(yard, lab);
+  for (const { lab } of labs) findLab(inside.view, lab);
   const began = performance.now();
   const results = await withProgress(session, inside, labs);
   if (options.junit !== undefined) writeReport(resolve(session.cwd, options.junit), labs, results);

@@ -1,8 +1,7 @@
 import { existsSync } from "node:fs";
 import { yardPaths } from "@switchyard/yard/paths";
-import type { YardView } from "@switchyard/yard/view";
+import { findLab, type YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
-import { unknownLab } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
@@ -51,7 +50,7 @@ async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
 
 function only(view: YardView, lab: string | undefined): YardView {
   if (lab === undefined) return view;
-  if (!view.labs.some(({ name }) => name === lab)) throw unknownLab(view.yard, lab);
+  findLab(view, lab);
   return {
     ...view,
     labs: view.labs.filter(({ name }) => name === lab),

@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { asYardError, backoff, type Logger, YardError } from "@switchyard/base";
 import { bootId, isRoot, lockFile } from "@switchyard/linux";
@@ -25,6 +25,7 @@ import { KnownNodes } from "./desire-plain.ts";
 import { unjoined } from "./desire-zerotier.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
+import { yardGroup } from "./group.ts";
 import { hostNetwork, kernelBridges } from "./host-network.ts";
 import { Hypervisor } from "./hypervisor.ts";
 import { LeaseDeadlines } from "./lease-deadlines.ts";
@@ -45,10 +46,9 @@ import { SwitchHost } from "./switch-host.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 import { NamespaceViews } from "./views.ts";
+import { Watchers } from "./watchers.ts";
 import { forgetHomes } from "./zerotier-work.ts";
 
-/** The group whose members may use the agent's sockets; they are as good as root. */
-const GROUP = "yard";
 /** Milliseconds that changes of the kernel are collected before they are looked at. */
 const SETTLE = 50;
 
@@ -79,7 +79,7 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
     });
   const paths = yardPaths(yard);
   await requireSystemSwitch(yard);
-  const group = groupId(GROUP);
+  const group = yardGroup();
   mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
   mkdirSync(paths.run, { recursive: true, mode: 0o755 });
   // Whoever started us may have made it for root alone, and the sockets that the group may use are in it.
@@ -131,6 +131,7 @@ class Agent implements AsyncDisposable {
   #retry: Timer | undefined;
   #retries = backoff(...RETRY);
   readonly #captures: Captures;
+  readonly #watchers = new Watchers();
   #socket: ServedSocket | undefined;
   /** The number of the state that was last applied; it is told once nothing of it is waited for any more. */
   #applied = 0;
@@ -228,6 +229,7 @@ class Agent implements AsyncDisposable {
     return {
       ...requests(this.store, this.facts.yard, this.facts.host, this.options.signal),
       ...this.#captures.methods(),
+      ...this.#watchers.methods(),
     };
   }
 
@@ -332,6 +334,7 @@ class Agent implements AsyncDisposable {
     // Commands find their node's addresses there.
     const actions = plan(desired, actual, { revive: asked }).filter((it) => it.do !== "exec" || !waiting.has(it.node));
     const planned = performance.now();
+    this.#watchers.planned(cfg, actions);
     const outcome = await apply(site, desired, actions, seen, asked);
     const { problem } = this.switchHost;
     const ofHost: Failure[] = problem ? [{ subject: { kind: "yard" }, error: problem }] : [];
@@ -370,6 +373,7 @@ class Agent implements AsyncDisposable {
       site.signal,
     );
     const milliseconds = { plan: Math.round(planned - began), all: Math.round(performance.now() - began) };
+    this.#watchers.converged({ cfg, steps: actions.length, failures: all.length, milliseconds });
     this.options.log.debug({ cfg, actions: actions.length, failures: all.length, milliseconds }, "converged");
     if (asked || actions.length === 0) this.#unsettled = 0;
     else this.#unsettled++;
@@ -398,12 +402,4 @@ class Agent implements AsyncDisposable {
     this.#leases[Symbol.dispose]();
     await this.stack.disposeAsync();
   }
-}
-
-function groupId(name: string): number | undefined {
-  const entry = readFileSync("/etc/group", "utf8")
-    .split("\n")
-    .map((line) => line.split(":"))
-    .find(([group]) => group === name);
-  return entry?.[2] === undefined ? undefined : Number(entry[2]);
 }

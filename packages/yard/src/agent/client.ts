@@ -5,6 +5,7 @@ import type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.t
 import type { YardPaths } from "./paths.ts";
 import type { DownReply, UpReply } from "./requests.ts";
 import { type AgentConnection, connectSocket } from "./socket.ts";
+import type { Work } from "./watchers.ts";
 
 /** How far the agent is with what is waited for. */
 export interface Progress {
@@ -15,6 +16,7 @@ export interface Progress {
 export { failureErrors } from "../store/failures.ts";
 export type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.ts";
 export { subjectText } from "./subject.ts";
+export type { Converged, Planned, Work } from "./watchers.ts";
 
 export interface LabText {
   readonly text: string;
@@ -35,6 +37,10 @@ export interface AgentClient extends AgentConnection {
   capture(request: CaptureRequest, onProgress: (progress: CaptureProgress) => void): Promise<CaptureReply>;
   /** @throws YardError `capture.bad-filter` */
   checkFilter(filter: string): Promise<void>;
+  /** Tells each piece of the agent's work; ends with the connection. */
+  watch(onWork: (work: Work) => void): Promise<void>;
+  /** The ports that somebody looks at. */
+  captured(): Promise<readonly string[]>;
   /** Ends a capture in good order. */
   stopCapture(id: number): Promise<void>;
 }
@@ -63,6 +69,8 @@ export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentCli
     capture: (request: CaptureRequest, onProgress: (progress: CaptureProgress) => void) =>
       ask<CaptureReply, CaptureProgress>("capture", request, onProgress),
     checkFilter: (filter: string) => ask<void>("capture-filter", { filter }),
+    watch: (onWork: (work: Work) => void) => ask<void, Work>("watch", {}, onWork),
+    captured: () => ask<readonly string[]>("captured"),
     stopCapture: (id: number) => ask<void>("capture-stop", { id }),
   });
 }

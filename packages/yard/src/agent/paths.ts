@@ -98,3 +98,8 @@ export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): st
 export function imageDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   return join(stateDirectory(environment), "images");
 }
+
+/** The folder of a switch's sockets, where its daemons are found. */
+export function switchRunDir({ yard, run }: Pick<YardPaths, "yard" | "run">): string {
+  return yard === SYSTEM_YARD ? "/var/run/openvswitch" : run;
+}

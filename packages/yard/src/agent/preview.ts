@@ -6,8 +6,9 @@ import { bootId, viewNamespaces } from "@switchyard/linux";
 import { openSwitch, type Switch, startDatabaseServer, stopDatabaseServer, tunnelBridges } from "@switchyard/vswitch";
 import type { Lab } from "../model/types.ts";
 import { declareLab } from "../store/declare.ts";
+import type { Place } from "../store/draft.ts";
 import { type Rows, rowsOf } from "../store/rows.ts";
-import { openStore } from "../store/store.ts";
+import { openStore, type Store } from "../store/store.ts";
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import type { Action } from "./action.ts";
 import { desire, type HostFacts } from "./desire.ts";
@@ -29,20 +30,23 @@ import { EMPTY, type State } from "./state.ts";
 import { finishesPackets } from "./system-switch.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 
+/** A lab to be declared, or another change, which is written into whatever store it is given. */
+type Preview = Lab | ((store: Store, place: Place) => Promise<unknown>);
+
 /**
- * What `up` would do with a lab. Nothing of the yard is touched or started: the lab is declared in a copy of its
- * database, by the code that declares it in earnest, and the host is looked at.
+ * What a change would do. Nothing of the yard is touched or started: it is declared in a copy of its database, by the
+ * code that declares it in earnest, and the host is looked at.
  *
- * @param lab undefined: what the yard declares already
- * @throws YardError as `declareLab` would
+ * @param change undefined: what the yard declares already
+ * @throws YardError as `declareLab`, or the change, would
  */
 export async function previewPlan(
   yard: string,
-  lab: Lab | undefined,
+  change: Preview | undefined,
   options: { readonly executable: readonly string[]; readonly signal?: AbortSignal },
 ): Promise<Action[]> {
   const paths = yardPaths(yard);
-  const { rows, host } = await declared(paths, lab, options.signal);
+  const { rows, host } = await declared(paths, change, options.signal);
   const facts: Omit<HostFacts, keyof SwitchFacts> = {
     yard,
     host: host.name,
@@ -81,7 +85,7 @@ async function capturedPorts(paths: YardPaths): Promise<ReadonlySet<string>> {
 }
 
 /** The rows as they would be. */
-async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSignal | undefined) {
+async function declared(paths: YardPaths, change: Preview | undefined, signal: AbortSignal | undefined) {
   const folder = mkdtempSync(join(tmpdir(), "yard-plan-"));
   const copy = { ...paths, database: join(folder, "copy.db"), databaseSocket: join(folder, "db.sock"), run: folder };
   try {
@@ -100,7 +104,9 @@ async function declared(paths: YardPaths, lab: Lab | undefined, signal: AbortSig
     const host = known ?? { name: hostname(), datapath: "netdev" };
     if (!known)
       await register(store.db, { yard: paths.yard, host: host.name, datapath: host.datapath, agentPid: process.pid });
-    if (lab) await declareLab(store, lab, { yard: paths.yard, host: host.name });
+    const place = { yard: paths.yard, host: host.name };
+    if (typeof change === "function") await change(store, place);
+    else if (change) await declareLab(store, change, place);
     return { rows: rowsOf(store.db), host };
   } finally {
     await stopDatabaseServer(folder);

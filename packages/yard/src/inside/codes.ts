@@ -1,5 +1,6 @@
 /** Failures of what looks at a yard and reaches into its nodes. */
 export const insideCodes = {
+  "lab.not-up": "The lab is not in the yard, so there is nothing to show or to check. `yard up FILE` brings it up.",
   "capture.bad-stream": "tcpdump wrote something that is no pcap stream. Please report it with tcpdump's version.",
   "capture.ended": "A capture ended before it was to, as the nic or its spy went away.",
   "capture.no-agent": "A capture needs the yard's agent, of the same version as the command. Start it anew.",

@@ -4,8 +4,9 @@ import { Glob } from "bun";
 import { parse } from "yaml";
 import { z } from "zod";
 import { initialLab } from "./init.ts";
+import { labJsonSchema } from "./json-schema.ts";
 import { parseLab } from "./parse.ts";
-import { published, toJsonSchema } from "./publish.ts";
+import { published } from "./publish.ts";
 
 const root = resolve(import.meta.dir, "../../../..");
 const source = { file: "", environment: {} };
@@ -23,7 +24,7 @@ test("every key of the published schema has a description", () => {
         if (!("description" in field) && !("$ref" in field)) bare.push(`${path}/${key}`);
     for (const [key, part] of Object.entries(schema)) visit(part, `${path}/${key}`);
   };
-  visit(toJsonSchema(), "");
+  visit(labJsonSchema(), "");
   expect(bare).toEqual([]);
 });
 

@@ -3,34 +3,18 @@
  * `docs/lab-file.md`. Run it as `bun packages/yard/src/model/publish.ts` after a change of the schema.
  */
 import { resolve } from "node:path";
-import { z } from "zod";
+import { labJsonSchema } from "./json-schema.ts";
 import { reference } from "./reference.ts";
-import { labSchema } from "./schema.ts";
 
 const root = resolve(import.meta.dir, "../../../..");
 const BEGIN = "<!-- The reference is written by `bun packages/yard/src/model/publish.ts`. -->";
-
-/** The JSON Schema (2020-12) of a lab file. */
-export function toJsonSchema(): object {
-  const schema = z.toJSONSchema(labSchema, {
-    io: "input",
-    target: "draft-2020-12",
-    override: ({ jsonSchema }) => {
-      // Editors would insert what is only words as a value.
-      if (typeof jsonSchema.otherwise !== "string") return;
-      jsonSchema.description = `${jsonSchema.description} Default: ${jsonSchema.otherwise}.`;
-      delete jsonSchema.otherwise;
-    },
-  });
-  return { title: "Switchyard lab file", ...schema };
-}
 
 /** The published files by absolute path, as they should be. */
 export async function published(): Promise<Map<string, string>> {
   const guide = resolve(root, "docs/lab-file.md");
   const [written] = (await Bun.file(guide).text()).split(BEGIN);
   return new Map([
-    [resolve(root, "schemas/lab.schema.json"), `${JSON.stringify(toJsonSchema(), undefined, 2)}\n`],
+    [resolve(root, "schemas/lab.schema.json"), `${JSON.stringify(labJsonSchema(), undefined, 2)}\n`],
     [guide, `${written}${BEGIN}\n\n${reference()}`],
   ]);
 }

@@ -1,6 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { nearest } from "../model/nearest.ts";
-import type { LinkView, NicView, NodeView, YardView } from "./types.ts";
+import type { LabView, LinkView, NetworkView, NicView, NodeView, YardView } from "./types.ts";
 
 /**
  * The node of that name.
@@ -15,6 +15,28 @@ export function findNode(view: YardView, name: string): NodeView {
     name,
     view.nodes.map((candidate) => candidate.name),
   );
+}
+
+/** The lab of that name. @throws YardError `lab.not-up` */
+export function findLab(view: YardView, name: string): LabView {
+  const lab = view.labs.find((candidate) => candidate.name === name);
+  if (lab !== undefined) return lab;
+  throw new YardError("lab.not-up", `lab ${name} is not in yard ${view.yard}`, {
+    hint: "`yard ps --labs` lists those that are",
+  });
+}
+
+/** The network of that name. @throws YardError `network.unknown` */
+export function findNetwork(view: YardView, name: string): NetworkView {
+  const network = view.networks.find((candidate) => candidate.name === name);
+  if (network !== undefined) return network;
+  const near = nearest(
+    name,
+    view.networks.map((candidate) => candidate.name),
+  );
+  throw new YardError("network.unknown", `no network "${name}" in yard ${view.yard}`, {
+    hint: near === undefined ? "`yard ps --networks` lists the networks" : `did you mean ${near}?`,
+  });
 }
 
 /** @throws YardError `nic.unknown` */

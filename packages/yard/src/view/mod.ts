@@ -1,5 +1,5 @@
 /** What a yard looks like to people and programs. */
-export { findLink, findNic, findNicAt, findNode, findRunningNode } from "./find.ts";
+export { findLab, findLink, findNetwork, findNic, findNicAt, findNode, findRunningNode } from "./find.ts";
 export { type Began, impairView, portText, viewOf } from "./read.ts";
 export type * from "./types.ts";
 export { processBegan } from "./uptime.ts";
