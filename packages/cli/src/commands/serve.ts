@@ -1,27 +1,25 @@
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
-import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import { createLogger } from "@switchyard/base/log";
-import { callOvs, yardPlace } from "@switchyard/doors/ovs";
-import { type Ground, serveZeroos } from "@switchyard/doors/zeroos";
-import { openVmEngine, type VmEngine } from "@switchyard/runtime";
-import { Engines } from "@switchyard/yard/agent";
 import type { ContainerRuntime } from "@switchyard/yard/model";
-import { yardPaths } from "@switchyard/yard/paths";
 import { type Command, Option } from "commander";
-import { openLiveYard } from "../converge.ts";
 import { examples } from "../help.ts";
-import { repeated } from "../options.ts";
+import { repeated, wholeNumber } from "../options.ts";
+import { LOOPBACK, parseListen, readTls, type Served } from "../serve/options.ts";
 import { needRoot, print, type Session, yardName } from "../session.ts";
-import { version } from "../version.ts";
 
-/** Where a Redis listens by default, for programs of this host. */
-const LOOPBACK = "127.0.0.1";
-const PORT = 6_379;
+/** Where a Redis listens by default, and where we do over HTTP. */
+const REDIS = `${LOOPBACK}:6379`;
+const HTTP = `${LOOPBACK}:7780`;
+/** Requests a second that one client may make. */
+const RATE = 200;
 
 interface Options {
   /** True: without an address. */
+  readonly http?: string | true;
+  readonly httpSocket?: string;
+  readonly host: readonly string[];
+  readonly tokens?: string;
+  readonly rate: number;
+  readonly audit?: string;
   readonly zeroos?: string | true;
   readonly root: readonly string[];
   readonly runtime: ContainerRuntime;
@@ -30,32 +28,45 @@ interface Options {
   readonly tlsKey?: string;
 }
 
-/** `yard serve --zeroos ADDRESS:PORT` */
+/** `yard serve [--http [ADDRESS]] [--zeroos [ADDRESS]]` */
 export function define(command: Command, session: Session): void {
   command
     .description(
-      "Serve a yard to other programs' clients in the foreground, until it is stopped. What they made stays.\n" +
-        "Whoever may use such a server is as good as root: on the loopback that is root and the group yard,\n" +
-        "on other addresses who knows the password (SWITCHYARD_ZEROOS_PASSWORD, or --password-file).",
+      "Serve a yard to other programs in the foreground, until it is stopped. What they made stays.\n" +
+        "Whoever may use such a server is as good as root. HTTP: root and the group yard by its socket, on\n" +
+        "the loopback who has the link that is printed, elsewhere who has a token. zero-os: on the loopback\n" +
+        "root and the group yard, elsewhere who knows the password (SWITCHYARD_ZEROOS_PASSWORD).",
     )
+    .option("--http [address:port]", `the HTTP API, and its page (default: ${HTTP}; unix: its socket alone)`)
+    .option("--http-socket <file>", "where that socket is (default: http.sock among the yard's)")
+    .option("--host <name>", "a name that the address may be called by (may be repeated)", repeated, [])
+    .option("--tokens <file>", "who may come over HTTP: lines of NAME read|operate TOKEN")
+    .option("--rate <requests>", "HTTP requests a second that a client may make; 0: any number", rate, RATE)
+    .option("--audit <file>", "where is told who did what over HTTP (default: audit.jsonl in the yard's state)")
     .option(
       "--zeroos [address:port]",
-      `the Python client of zero-os: containers, machines and ovs commands over Redis (default: ${LOOPBACK}:${PORT})`,
+      `the Python client of zero-os: containers, machines and ovs commands over Redis (default: ${REDIS})`,
     )
     .option("--root <url=image>", "image that stands for the root (flist) of that URL; * for all others", repeated, [])
     .addOption(
-      new Option("--runtime <name>", "what containers are made with")
+      new Option("--runtime <name>", "what containers are made with by zero-os")
         .choices(["docker", "podman", "oci"])
         .default("oci"),
     )
-    .option("--password-file <file>", "file whose first line is the password")
-    .option("--tls-cert <file>", "certificate, PEM: the server speaks TLS")
+    .option("--password-file <file>", "file whose first line is the password of zero-os")
+    .option("--tls-cert <file>", "certificate, PEM: the servers speak TLS")
     .option("--tls-key <file>", "its private key, PEM")
     .action(async (options: Options) => {
       await serve(session, yardName(command, session.env), options);
     });
   examples(
     command,
+    ["sudo yard serve --http", "prints a link to open in a browser of this host"],
+    ["curl --unix-socket /run/switchyard/main/http.sock http://yard/api/v1/yard", "as root or a member of the group"],
+    [
+      "sudo yard serve --http 0.0.0.0:7780 --host lab.example --tokens /etc/yard.tokens --tls-cert c.pem --tls-key k.pem",
+      "for others",
+    ],
     [
       "sudo yard serve --zeroos --root https://hub.gig.tech/gig-official-apps/ovs.flist=busybox",
       "Client('127.0.0.1', ssl=False) finds containers and Open vSwitch",
@@ -68,78 +79,36 @@ export function define(command: Command, session: Session): void {
 }
 
 async function serve(session: Session, yard: string, options: Options): Promise<void> {
-  if (options.zeroos === undefined)
-    throw new YardError("usage.wrong", "there is nothing to serve", { hint: "give --zeroos" });
-  const { host, port } = options.zeroos === true ? { host: LOOPBACK, port: PORT } : parseListen(options.zeroos);
+  const { http, zeroos } = options;
+  if (http === undefined && zeroos === undefined)
+    throw new YardError("usage.wrong", "there is nothing to serve", { hint: "give --http, --zeroos or both" });
   const tls = readTls(options);
-  const password = readPassword(session, options.passwordFile);
-  needRoot(["-y", yard, "serve", "--zeroos", `${host}:${port}`], "serving a yard");
+  const redis = zeroos === undefined ? undefined : parseListen(zeroos === true ? REDIS : zeroos);
+  const web = http === undefined || http === "unix" ? undefined : parseListen(http === true ? HTTP : http);
+  const words = [...(http === undefined ? [] : ["--http"]), ...(zeroos === undefined ? [] : ["--zeroos"])];
+  needRoot(["-y", yard, "serve", ...words], "serving a yard");
   await using stack = new AsyncDisposableStack();
-  const live = stack.use(await openLiveYard(session, yard));
-  const log = createLogger("zeroos", session.env.SWITCHYARD_LOG);
-  const paths = yardPaths(yard, session.env);
-  const place = yardPlace(yard, session.env);
-  let hypervisor: Promise<VmEngine> | undefined;
-  stack.defer(async () => (await hypervisor)?.[Symbol.asyncDispose]());
-  const ground: Ground = {
-    ...live,
-    namespace: place.namespace,
-    switchSocket: place.remote.replace(/^unix:/, ""),
-    ovs: (name, input, signal, warn) => callOvs(place, name, input, { signal, along: [yard], warn }),
-    engines: stack.use(new Engines(paths, log)),
-    hypervisor: () => (hypervisor ??= openVmEngine({ stateDir: paths.state, runDir: paths.run, log })),
-    roots: new Map(options.root.map((word) => parseRoot(session, word))),
-    runtime: options.runtime,
-    environment: session.env,
-    log,
-  };
-  const server = stack.use(await serveZeroos(ground, { host, port, password, tls, version }));
-  print(session, `serving yard ${yard} to clients of zero-os on ${server.address}:${server.port}`);
+  const served: Served[] = [];
+  if (redis !== undefined) {
+    const { serveZeroosDoor } = await import("../serve/zeroos.ts");
+    const { root, runtime, passwordFile } = options;
+    served.push(stack.use(await serveZeroosDoor(session, yard, { listen: redis, tls, root, runtime, passwordFile })));
+  }
+  if (http !== undefined) {
+    const { serveHttpDoor } = await import("../serve/http.ts");
+    const { host: names, tokens, rate, audit, httpSocket: socket } = options;
+    served.push(
+      stack.use(await serveHttpDoor(session, yard, { listen: web, socket, tls, names, tokens, rate, audit })),
+    );
+  }
+  print(session, ...served.flatMap(({ says }) => says));
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   session.signal.addEventListener("abort", () => stop(), { once: true });
   if (session.signal.aborted) stop();
-  await Promise.race([stopped, live.died]);
+  await Promise.race([stopped, ...served.map(({ died }) => died)]);
 }
 
-/** `127.0.0.1:6379`, `[::1]:6379`, and `6379` on the loopback. @throws YardError `usage.wrong` */
-function parseListen(text: string): { readonly host: string; readonly port: number } {
-  const [, bracketed, plain, digits = ""] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? [];
-  const host = digits === "" ? "" : (bracketed ?? plain ?? LOOPBACK);
-  if (isIP(host) === 0 || Number(digits) > 65_535)
-    throw new YardError("usage.wrong", `"${text}" is no address to serve on`, {
-      hint: "write an IP address and a port, such as 127.0.0.1:6379 or [::1]:6379, or a port of the loopback's",
-    });
-  return { host, port: Number(digits) };
-}
-
-/** `https://…/ovs.flist=busybox`; a folder is meant from where we stand. @throws YardError `usage.wrong` */
-function parseRoot(session: Session, word: string): readonly [string, string] {
-  const at = word.lastIndexOf("=");
-  const [url, image] = [word.slice(0, at), word.slice(at + 1)];
-  if (at < 1 || image === "") throw new YardError("usage.wrong", `"${word}" is not of the form URL=IMAGE`);
-  return [url, /^\.{0,2}\//.test(image) ? resolve(session.cwd, image) : image];
-}
-
-/** @throws YardError `usage.wrong` */
-function readPassword({ env }: Session, file: string | undefined): string | undefined {
-  const [line] = file === undefined ? [env.SWITCHYARD_ZEROOS_PASSWORD] : readText(file).split("\n");
-  if (file !== undefined && !line) throw new YardError("usage.wrong", `${file} has no password in its first line`);
-  return line || undefined;
-}
-
-/** @throws YardError `usage.wrong` */
-function readTls({ tlsCert, tlsKey }: Options): { readonly cert: string; readonly key: string } | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined;
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new YardError("usage.wrong", "TLS needs both --tls-cert and --tls-key");
-  return { cert: readText(tlsCert), key: readText(tlsKey) };
-}
-
-/** @throws YardError `usage.wrong` */
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new YardError("usage.wrong", `${file} cannot be read`, { cause });
-  }
+/** Nothing or more. @throws InvalidArgumentError */
+function rate(text: string): number {
+  return text === "0" ? 0 : wholeNumber(1, 1_000_000)(text);
 }

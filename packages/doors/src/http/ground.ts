@@ -1,0 +1,49 @@
+import type { Logger } from "@switchyard/base";
+import type { FdbEntry, Switch } from "@switchyard/vswitch";
+import type { Inside, Runners } from "@switchyard/yard/inside";
+import type { YardPaths } from "@switchyard/yard/paths";
+import type { Store } from "@switchyard/yard/store";
+import type { Feed } from "./feed.ts";
+
+/** What the interface stands on. */
+export interface Ground {
+  readonly yard: string;
+  readonly paths: YardPaths;
+  readonly store: Store;
+  /** The name of this host in the database. */
+  readonly host: string;
+  readonly runners: Runners;
+  /** How to call ourselves, for the agent's start. */
+  readonly executable: readonly string[];
+  /** What says which engines are meant. */
+  readonly environment: NodeJS.ProcessEnv;
+  readonly version: string;
+  readonly log: Logger;
+  /** Aborts when the server is to end. */
+  readonly signal: AbortSignal;
+  /** The page, where there is one. */
+  readonly page?: Page;
+}
+
+/** Files of the page by path: `/index.html`. */
+export type Page = ReadonlyMap<string, PageFile>;
+
+export interface PageFile {
+  readonly type: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly etag: string;
+}
+
+/** What an operation works with, beside what it is asked. */
+export interface Site extends Ground {
+  /** A way into the nodes as they are now. */
+  inside(): Inside;
+  readonly feed: Feed;
+  /** What captures have in common. */
+  readonly captureDefaults: { readonly application: string; readonly buffer: number };
+  /** The switch's database. */
+  vswitch(): Promise<Switch>;
+  /** A command to ovs-vswitchd. */
+  appctl(command: string, args: readonly string[], signal: AbortSignal): Promise<string>;
+  fdb(bridge: string, signal: AbortSignal): Promise<FdbEntry[]>;
+}

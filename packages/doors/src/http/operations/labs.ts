@@ -1,0 +1,245 @@
+import { YardError } from "@switchyard/base";
+import { parseLab } from "@switchyard/yard/model";
+import {
+  changesBetween,
+  type Declared,
+  declarationOf,
+  declareLab,
+  rowsOf,
+  type Store,
+  waitApplied,
+  withdrawLabs,
+} from "@switchyard/yard/store";
+import { findLab } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
+import { labJsonSchema } from "@switchyard/yard/written";
+import { z } from "zod";
+import { changeQuery, placeOf, preview, withAgent } from "../change.ts";
+import type { Site } from "../ground.ts";
+import { json, type Operation, raw } from "../operation.ts";
+import { problem, problemOf } from "../problem.ts";
+import * as shapes from "../shapes.ts";
+import { etagOf, keepPrevious, previousText, readText, stageText, storedFile } from "../texts.ts";
+
+const tag = "labs";
+const query = changeQuery.extend({
+  wait: z
+    .enum(["true", "false"])
+    .default("true")
+    .transform((text) => text === "true")
+    .describe("Whether the answer comes once it is applied, or once it is written down."),
+});
+const text = z.string().max(4 << 20);
+
+const textReply = z.strictObject({
+  ...shapes.lab.shape,
+  text: z.union([text, z.null()]).describe("Its file's text as it is now; null when that cannot be read."),
+  etag: z.union([z.string(), z.null()]),
+  previous: z.union([text, z.null()]).describe("The text before the last change by this API: declared, it undoes it."),
+  checks: z.array(z.looseObject({ name: z.string(), type: z.string(), expect: z.string() })),
+});
+
+/** What was declared of a lab, and what of it could not be had. */
+type Reply = Promise<shapes.LabReply>;
+
+export const labs: readonly Operation[] = [
+  json({
+    id: "listLabs",
+    method: "GET",
+    path: "/labs",
+    role: "read",
+    tag,
+    summary: "List the labs that are up.",
+    reply: z.array(shapes.lab),
+    handle: ({ site }) => [...currentView(site.yard, site.store).labs],
+  }),
+  json({
+    id: "getLab",
+    method: "GET",
+    path: "/labs/{lab}",
+    role: "read",
+    tag,
+    summary: "Show a lab, its text, and the text before.",
+    reply: textReply,
+    handle: ({ site, params: { lab = "" } }) => {
+      const view = findLab(currentView(site.yard, site.store), lab);
+      const row = rowsOf(site.store.db).labs.find(({ name }) => name === lab);
+      const now = view.file === "" ? undefined : readText(view.file);
+      return {
+        ...view,
+        text: now ?? null,
+        etag: now === undefined ? null : etagOf(now),
+        previous: previousText(site.paths, lab) ?? null,
+        checks: (row?.checks ?? []).map((check) => ({ ...check })),
+      };
+    },
+  }),
+  raw({
+    id: "exportLab",
+    method: "GET",
+    path: "/labs/{lab}/text",
+    role: "read",
+    tag,
+    summary: "Get the lab's file as it is.",
+    gives: "application/yaml",
+    handle: ({ site, params: { lab = "" } }) => {
+      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const now = readText(file);
+      if (now === undefined)
+        throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
+      const headers = { "content-type": "application/yaml; charset=utf-8", etag: etagOf(now) };
+      return new Response(now, {
+        headers: { ...headers, "content-disposition": `attachment; filename="${lab}.yard.yaml"` },
+      });
+    },
+  }),
+  json({
+    id: "putLab",
+    method: "PUT",
+    path: "/labs/{lab}",
+    role: "operate",
+    tag,
+    summary: "Make a lab so, as `yard up` does, from a text.",
+    description:
+      "The text is written to the lab's file (one of the yard's own, for a lab that has none) and declared. With `dry_run` nothing is written or declared, and the plan is told. What fails is listed, stays declared and is tried again. With If-Match the change is refused when the text is no longer the one that it was made from.",
+    query,
+    body: z.strictObject({ text: text.describe("A lab file, docs/lab-file.md.") }),
+    reply: shapes.labReply,
+    handle: ({ site, params: { lab = "" }, query, body, request }) => put(site, lab, body.text, query, request.headers),
+  }),
+  json({
+    id: "upLab",
+    method: "POST",
+    path: "/labs/{lab}/up",
+    role: "operate",
+    tag,
+    summary: "Make a lab so again, from its file as it is now.",
+    query,
+    reply: shapes.labReply,
+    handle: ({ site, params: { lab = "" }, query }) => {
+      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const now = readText(file);
+      if (now === undefined)
+        throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
+      return put(site, lab, now, query, new Headers());
+    },
+  }),
+  json({
+    id: "deleteLab",
+    method: "DELETE",
+    path: "/labs/{lab}",
+    role: "operate",
+    tag,
+    summary: "Take a lab away, as `yard down` does. Its file stays.",
+    query,
+    reply: shapes.labReply,
+    handle: async ({ site, params: { lab = "" }, query }) => {
+      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const before = file === "" ? undefined : readText(file);
+      const write = (store: Store) => withdrawLabs(store, [lab], query.dry_run ? {} : { signal: site.signal });
+      const reply = await declare(site, lab, write, query);
+      return { ...reply, previous: before ?? null };
+    },
+  }),
+  json({
+    id: "parseLab",
+    method: "POST",
+    path: "/parse",
+    role: "read",
+    tag,
+    summary: "Check the text of a lab, without looking at the yard: for an editor.",
+    body: z.strictObject({ text, file: z.string().optional().describe("What relative paths in it mean.") }),
+    reply: z.strictObject({
+      name: z.union([z.string(), z.null()]),
+      nodes: z.int().min(0),
+      networks: z.int().min(0),
+      links: z.int().min(0),
+      problem: z.union([problem, z.null()]).describe("With the place of each error: file:line:column."),
+    }),
+    handle: ({ site, body: { text, file = "" } }) => {
+      try {
+        const { lab } = parseLab(text, { file, shown: "lab", environment: site.environment });
+        const { name, nodes, networks, links } = lab;
+        return { name, nodes: nodes.length, networks: networks.length, links: links.length, problem: null };
+      } catch (error) {
+        return { name: null, nodes: 0, networks: 0, links: 0, problem: problemOf(error) };
+      }
+    },
+  }),
+  json({
+    id: "getLabSchema",
+    method: "GET",
+    path: "/schemas/lab.schema.json",
+    role: "read",
+    tag,
+    summary: "The JSON Schema of a lab file.",
+    reply: z.looseObject({}),
+    handle: () => ({ ...labJsonSchema() }),
+  }),
+];
+
+type Query = z.infer<typeof query>;
+
+async function put(site: Site, name: string, text: string, query: Query, headers: Headers): Reply {
+  const row = rowsOf(site.store.db).labs.find((lab) => lab.name === name);
+  const file = row?.file || storedFile(site.paths, name);
+  const before = readText(file);
+  const wanted = headers.get("if-match");
+  if (wanted !== null && before !== undefined && wanted !== etagOf(before))
+    throw new YardError("http.changed-since", `the text of lab ${name} has changed since it was read`);
+  const source = { file, shown: `${name}.yard.yaml`, environment: site.environment };
+  const { lab, locate } = parseLab(text, source);
+  if (lab.name !== name)
+    throw new YardError("http.lab-name-differs", `the text is that of lab ${lab.name}, and the request is for ${name}`);
+  const options = query.dry_run ? { locate } : { locate, signal: site.signal };
+  const write = (store: Store) => declareLab(store, lab, placeOf(site), options);
+  if (query.dry_run) return { ...(await declare(site, name, write, query)), previous: before ?? null };
+  using staged = stageText(site.paths, file, text);
+  // The file is in place before anybody waits: what is declared and what is written are one.
+  const declared = async (store: Store) => {
+    const result = await write(store);
+    staged.commit();
+    if (before !== undefined && before !== text) keepPrevious(site.paths, name, before);
+    site.feed.tellText(name, etagOf(text));
+    return result;
+  };
+  const reply = await declare(site, name, declared, query);
+  return { ...reply, previous: before ?? null, etag: etagOf(text) };
+}
+
+async function declare(
+  site: Site,
+  lab: string,
+  write: (store: Store) => Promise<Declared>,
+  { dry_run, wait }: Query,
+): Reply {
+  const began = performance.now();
+  const compared = async (store: Store) => {
+    const before = declarationOf(store.db);
+    const declared = await write(store);
+    const { added, changed, removed } = changesBetween(before, declarationOf(store.db));
+    return { declared, changes: { added: [...added], changed: [...changed], removed: [...removed] } };
+  };
+  const rest = () => ({ previous: null, etag: null, milliseconds: Math.round(performance.now() - began) });
+  if (dry_run) {
+    let changes: shapes.LabReply["changes"] = { added: [], changed: [], removed: [] };
+    const plan = await preview(site, async (store) => {
+      changes = (await compared(store)).changes;
+    });
+    return { lab, cfg: null, changes, failures: [], plan, ...rest() };
+  }
+  return await withAgent(site, async (died) => {
+    const { declared, changes } = await compared(site.store);
+    const applied = waitApplied(site.store, declared.cfg, { labs: [lab], signal: site.signal });
+    applied.catch(() => {});
+    const { failures } = wait ? await Promise.race([applied, died]) : { failures: [] };
+    return {
+      lab,
+      cfg: declared.cfg,
+      changes,
+      failures: failures.map((failure) => ({ ...failure })),
+      plan: null,
+      ...rest(),
+    };
+  });
+}

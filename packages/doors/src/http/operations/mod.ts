@@ -1,0 +1,27 @@
+/** All operations of the API. */
+import type { Operation } from "../operation.ts";
+import { captures } from "./captures.ts";
+import { checks } from "./checks.ts";
+import { general } from "./general.ts";
+import { hostBridges } from "./host-bridges.ts";
+import { inside } from "./inside.ts";
+import { labs } from "./labs.ts";
+import { machines } from "./machines.ts";
+import { networks } from "./networks.ts";
+import { nics } from "./nics.ts";
+import { nodes } from "./nodes.ts";
+import { bridges } from "./switch.ts";
+
+export const operations: readonly Operation[] = [
+  ...general,
+  ...labs,
+  ...nodes,
+  ...nics,
+  ...networks,
+  ...inside,
+  ...captures,
+  ...checks,
+  ...bridges,
+  ...hostBridges,
+  ...machines,
+];

@@ -1,0 +1,66 @@
+import { networkSpec } from "@switchyard/yard/model";
+import { addNetwork, removeNetwork } from "@switchyard/yard/store";
+import { findNetwork } from "@switchyard/yard/view";
+import { currentView } from "@switchyard/yard/view/store";
+import { z } from "zod";
+import { change, changeQuery } from "../change.ts";
+import { json, type Operation } from "../operation.ts";
+import * as shapes from "../shapes.ts";
+import { labPart } from "./lab-part.ts";
+import { writable } from "./nodes.ts";
+
+const tag = "networks";
+
+export const networks: readonly Operation[] = [
+  json({
+    id: "listNetworks",
+    method: "GET",
+    path: "/networks",
+    role: "read",
+    tag,
+    summary: "List the networks.",
+    reply: z.array(shapes.network),
+    handle: ({ site }) => writable(currentView(site.yard, site.store).networks),
+  }),
+  json({
+    id: "getNetwork",
+    method: "GET",
+    path: "/networks/{network}",
+    role: "read",
+    tag,
+    summary: "Show a network.",
+    reply: shapes.network,
+    handle: ({ site, params: { network = "" } }) => writable(findNetwork(currentView(site.yard, site.store), network)),
+  }),
+  json({
+    id: "addNetwork",
+    method: "POST",
+    path: "/networks",
+    role: "operate",
+    tag,
+    summary: "Add a network outside of any lab. One that cannot be made is withdrawn.",
+    query: changeQuery,
+    body: z.strictObject({ name: z.string(), spec: labPart("network") }),
+    reply: shapes.changeReply,
+    handle: ({ site, query, body: { name, spec } }) => {
+      const network = networkSpec(name, spec, site.environment);
+      const scope = { networks: [name] };
+      return change(site, query, (store, place, options) => addNetwork(store, network, place, options), scope);
+    },
+  }),
+  json({
+    id: "removeNetwork",
+    method: "DELETE",
+    path: "/networks/{network}",
+    role: "operate",
+    tag,
+    summary: "Remove a network, which no nic may attach to any more.",
+    query: changeQuery,
+    reply: shapes.changeReply,
+    handle: ({ site, params: { network = "" }, query }) => {
+      findNetwork(currentView(site.yard, site.store), network);
+      const scope = { networks: [network] };
+      return change(site, query, (store, _place, options) => removeNetwork(store, network, options), scope);
+    },
+  }),
+];

@@ -1,0 +1,90 @@
+import { nodeSpec } from "@switchyard/yard/model";
+import { addNode, removeNode, rowsOf } from "@switchyard/yard/store";
+import { findNode } from "@switchyard/yard/view";
+import { currentView, withCounters } from "@switchyard/yard/view/store";
+import { z } from "zod";
+import { change, changeQuery } from "../change.ts";
+import { json, type Operation } from "../operation.ts";
+import * as shapes from "../shapes.ts";
+import { labPart } from "./lab-part.ts";
+
+const tag = "nodes";
+
+export const nodes: readonly Operation[] = [
+  json({
+    id: "getYard",
+    method: "GET",
+    path: "/yard",
+    role: "read",
+    tag: "yard",
+    summary: "All that the yard has: labs, networks, nodes with their nics, links, bridges of the host.",
+    reply: shapes.yard,
+    handle: ({ site }) => writable(currentView(site.yard, site.store)),
+  }),
+  json({
+    id: "listNodes",
+    method: "GET",
+    path: "/nodes",
+    role: "read",
+    tag,
+    summary: "List the nodes.",
+    query: z.strictObject({ lab: z.string().optional().describe("Only those of this lab.") }),
+    reply: z.array(shapes.node),
+    handle: ({ site, query: { lab } }) =>
+      writable(currentView(site.yard, site.store).nodes.filter((node) => lab === undefined || node.lab === lab)),
+  }),
+  json({
+    id: "getNode",
+    method: "GET",
+    path: "/nodes/{node}",
+    role: "read",
+    tag,
+    summary: "Show all there is to know about a node, as `yard inspect` does.",
+    reply: shapes.node,
+    handle: async ({ site, params: { node = "" }, gone }) => {
+      const found = findNode(currentView(site.yard, site.store), node);
+      const [counted = found] = await withCounters(site.paths, [found], gone);
+      return writable(counted);
+    },
+  }),
+  json({
+    id: "addNode",
+    method: "POST",
+    path: "/nodes",
+    role: "operate",
+    tag,
+    summary: "Add a node outside of any lab. One that cannot be made is withdrawn, and leaves nothing behind.",
+    query: changeQuery,
+    body: z.strictObject({ name: z.string(), spec: labPart("node") }),
+    reply: shapes.changeReply,
+    handle: ({ site, query, body: { name, spec } }) => {
+      const { networks } = rowsOf(site.store.db);
+      const node = nodeSpec(name, spec, { networks, environment: site.environment });
+      return change(site, query, (store, place, options) => addNode(store, node, place, options), { nodes: [name] });
+    },
+  }),
+  json({
+    id: "removeNode",
+    method: "DELETE",
+    path: "/nodes/{node}",
+    role: "operate",
+    tag,
+    summary: "Remove a node.",
+    query: changeQuery,
+    reply: shapes.changeReply,
+    handle: ({ site, params: { node = "" }, query }) => {
+      findNode(currentView(site.yard, site.store), node);
+      return change(site, query, (store, _place, options) => removeNode(store, node, options), { nodes: [node] });
+    },
+  }),
+];
+
+/** A view as it is sent: its lists are read-only for everybody else. */
+export function writable<T>(view: T): Writable<T> {
+  return view as Writable<T>;
+}
+type Writable<T> = T extends readonly (infer Item)[]
+  ? Writable<Item>[]
+  : T extends object
+    ? { -readonly [Key in keyof T]: Writable<T[Key]> }
+    : T;

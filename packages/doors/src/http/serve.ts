@@ -1,0 +1,227 @@
+/** The server: its ways in, and what all of them stand on. */
+import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
+import { isIP } from "node:net";
+import { dirname } from "node:path";
+import { YardError } from "@switchyard/base";
+import { appctl, fdbShow, openSwitch, readCounters, type Switch, watchCounters } from "@switchyard/vswitch";
+import { Inside } from "@switchyard/yard/inside";
+import { SYSTEM_YARD, switchRemote, switchRunDir } from "@switchyard/yard/paths";
+import { rowsOf } from "@switchyard/yard/store";
+import { currentView } from "@switchyard/yard/view/store";
+import type { Server } from "bun";
+import { newToken, type Principal, Tokens } from "./access.ts";
+import { AgentLink } from "./agent-link.ts";
+import { AuditLog } from "./audit.ts";
+import { door, type House, type Way } from "./door.ts";
+import { Feed } from "./feed.ts";
+import type { Ground, Site } from "./ground.ts";
+import { Figures, metricsText } from "./metrics.ts";
+import { MOST_FILE } from "./operations/inside.ts";
+import { RateLimit } from "./rate.ts";
+import { handlers, type Peer, type SocketData } from "./socket.ts";
+import { Traffic } from "./traffic.ts";
+
+/** How it is served. */
+export interface HttpOptions {
+  /** Where root and the group may come in without a token. */
+  readonly socket: string;
+  readonly group: number | undefined;
+  /** The address beside that, if any. */
+  readonly address?: { readonly host: string; readonly port: number };
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Names that the address may be called by, beside numbers. */
+  readonly names: readonly string[];
+  /** Those who may come, by token. */
+  readonly tokens: readonly (Principal & { readonly token: string })[];
+  /** Requests a second that a client may make; 0: any number. */
+  readonly rate: number;
+  /** The file of the audit log. */
+  readonly audit: string;
+}
+
+/** A server that serves. */
+export interface HttpServer extends AsyncDisposable {
+  readonly socket: string;
+  /** The link that begins a session; undefined where no address is served, or others than the loopback's. */
+  readonly link: string | undefined;
+  readonly address: { readonly host: string; readonly port: number } | undefined;
+}
+
+/** Bytes that the kernel holds for a capture while nobody reads. */
+const CAPTURE_BUFFER = 32 << 20;
+/** Of what is asked without a token that is known: a second each, ten at once. */
+const GUESSES = { perSecond: 1 / 6, burst: 10 } as const;
+/** Seconds for which a connection may say nothing before it is known who it is. */
+const IDLE = 30;
+
+/**
+ * Serves a yard over HTTP until it is disposed of.
+ *
+ * @throws YardError `http.needs-tls`; `http.bad-address` where it cannot listen
+ */
+export async function serveHttp(ground: Ground, options: HttpOptions): Promise<HttpServer> {
+  const { address, tls, names, socket, group } = options;
+  const local = address === undefined || isLoopback(address.host);
+  if (!local && (tls === undefined || options.tokens.length === 0))
+    throw new YardError("http.needs-tls", `${address?.host} is an address that others come by too`, {
+      hint: "give --tls-cert, --tls-key and --tokens; or serve on the loopback: --http 127.0.0.1:7780",
+    });
+  await using stack = new AsyncDisposableStack();
+  const house = openHouse(ground, options, stack);
+  const listen = {
+    websocket: handlers,
+    maxRequestBodySize: MOST_FILE,
+    development: false,
+  };
+  const inside = new Tokens([], "none");
+  const bySocket = {
+    tokens: inside,
+    scheme: "http",
+    names,
+    everybody: { name: "unix", role: "operate" },
+  } as const satisfies Way;
+  rmSync(socket, { force: true });
+  const before = process.umask(0o117);
+  try {
+    const server = Bun.serve<SocketData>({ ...listen, unix: socket, fetch: door(house, bySocket) });
+    stack.defer(() => stop(server));
+    stack.defer(() => rmSync(socket, { force: true }));
+  } catch (cause) {
+    throw new YardError("http.bad-address", `${socket} cannot be listened on`, { cause });
+  } finally {
+    process.umask(before);
+  }
+  chmodSync(socket, 0o660);
+  if (group !== undefined) chownSync(socket, 0, group);
+  let link: string | undefined;
+  let bound: HttpServer["address"];
+  if (address !== undefined) {
+    const token = local ? newToken() : undefined;
+    const own = token === undefined ? [] : [{ name: "link", role: "operate", token } as const];
+    const scheme = tls === undefined ? "http" : "https";
+    const way: Way = { tokens: new Tokens([...own, ...options.tokens], `switchyard_${address.port}`), scheme, names };
+    const server = bind(address, () =>
+      Bun.serve<SocketData>({
+        ...listen,
+        idleTimeout: IDLE,
+        hostname: address.host,
+        port: address.port,
+        ...(tls === undefined ? {} : { tls }),
+        fetch: door(house, way),
+      }),
+    );
+    stack.defer(() => stop(server));
+    bound = { host: address.host, port: server.port ?? address.port };
+    const shown = isIP(address.host) === 6 ? `[${address.host}]` : address.host;
+    if (token !== undefined) link = `${scheme}://${shown}:${bound.port}/?token=${token}`;
+  }
+  // What is open is told that the server ends, before the server does.
+  stack.defer(() => {
+    for (const peer of house.peers) peer.close(1001);
+  });
+  const open = stack.move();
+  return { socket, link, address: bound, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+function bind<T>({ host, port }: { readonly host: string; readonly port: number }, listen: () => T): T {
+  try {
+    return listen();
+  } catch (cause) {
+    throw new YardError("http.bad-address", `${host} port ${port} cannot be listened on`, { cause });
+  }
+}
+
+async function stop(server: Server<SocketData>): Promise<void> {
+  await server.stop(true);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
+function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDisposableStack): House {
+  const { yard, store, paths, version } = ground;
+  const remote = switchRemote(paths);
+  const figures = new Figures();
+  mkdirSync(dirname(audit), { recursive: true });
+  const log = stack.use(new AuditLog(audit));
+  const often = yard !== SYSTEM_YARD;
+  const traffic = stack.use(
+    new Traffic(
+      (listener) => watchCounters(remote, listener, { often, signal: ground.signal }).catch(() => undefined),
+      () => currentView(yard, store).nodes,
+      often ? 1_000 : 5_000,
+    ),
+  );
+  const feed = stack.use(new Feed(yard, store, (listener) => traffic.listen(listener)));
+  const agent = stack.use(
+    new AgentLink(
+      ground,
+      (work) => {
+        figures.work(work);
+        feed.tellWork(work);
+      },
+      (running) => feed.tellAgent(running),
+    ),
+  );
+  let vswitch: Promise<Switch> | undefined;
+  stack.defer(async () => (await vswitch?.catch(() => undefined))?.close());
+  const site: Site = {
+    ...ground,
+    feed,
+    captureDefaults: { application: `Switchyard ${version}`, buffer: CAPTURE_BUFFER },
+    inside: () => new Inside(yard, rowsOf(store.db), ground.runners),
+    vswitch() {
+      vswitch ??= openSwitch(remote, { timeout: 5_000 }).catch((error) => {
+        vswitch = undefined;
+        throw error;
+      });
+      return vswitch;
+    },
+    appctl: (command, args, signal) => appctl(switchRunDir(paths), command, args, { signal }),
+    fdb: (bridge, signal) => fdbShow(switchRunDir(paths), bridge, { signal }),
+  };
+  return {
+    site,
+    audit: log,
+    rate: new RateLimit(rate, rate * 2),
+    wrong: new RateLimit(GUESSES.perSecond, GUESSES.burst),
+    figures,
+    peers: new Set<Peer>(),
+    async metrics() {
+      await Promise.all([
+        timed(figures, "Switchyard", store.db),
+        timed(figures, "Open_vSwitch", await site.vswitch().catch(() => undefined)),
+      ]);
+      const view = currentView(yard, store);
+      const ports = new Set(view.nodes.flatMap(({ nics }) => nics.map(({ port }) => port)));
+      const counters = await readCounters(remote, ports, { timeout: 5_000 }).catch(() => new Map());
+      const rows = rowsOf(store.db);
+      const wanted = rows.yard?.nextCfg ?? 0;
+      const applied = Math.min(wanted, ...rows.hosts.map(({ curCfg }) => curCfg));
+      return metricsText(figures, {
+        view,
+        agentRuns: agent.running,
+        wanted,
+        applied,
+        counters,
+        listeners: feed.size,
+        version,
+      });
+    },
+  };
+}
+
+/** A transaction of nothing goes there and back. */
+async function timed(
+  figures: Figures,
+  database: string,
+  db: { execute(operations: readonly never[]): Promise<unknown> } | undefined,
+) {
+  const began = performance.now();
+  const answered = await db
+    ?.execute([])
+    .then(() => true)
+    .catch(() => false);
+  if (answered) figures.roundTrips.observe((performance.now() - began) / 1_000, { database });
+}

@@ -1,0 +1,117 @@
+/** How much passes nics, as it does: from the counters that the switch writes to its database. */
+import type { Counters, CountersWatch } from "@switchyard/vswitch";
+import type { NodeView } from "@switchyard/yard/view";
+
+/** What has passed nics since the last time, a second: bits, frames, and frames dropped. */
+export interface Rates {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** By `node:nic`, of those that anything passes or has until now. `out` is what the node sends. */
+  readonly nics: Readonly<Record<string, NicRates>>;
+}
+
+export interface NicRates {
+  readonly outBits: number;
+  readonly inBits: number;
+  readonly outFrames: number;
+  readonly inFrames: number;
+  readonly dropped: number;
+}
+
+const NONE: NicRates = { outBits: 0, inBits: 0, outFrames: 0, inFrames: 0, dropped: 0 };
+
+/** Milliseconds that what the switch writes is collected; two readings are further apart than `APART`. */
+const SETTLE = 100;
+const APART = 500;
+
+/** Watches counters while somebody listens. */
+export class Traffic {
+  readonly #listeners = new Set<(rates: Rates) => void>();
+  #watch: Promise<CountersWatch | undefined> | undefined;
+  #before: { readonly at: number; readonly counters: ReadonlyMap<string, Counters> } | undefined;
+  /** What is told to have traffic. */
+  #busy: ReadonlySet<string> = new Set();
+  #settling: Timer | undefined;
+  #quiet: Timer | undefined;
+
+  /**
+   * @param open begins to watch; told of all counters whenever the switch has written any
+   * @param nodes whose ports they are
+   * @param every milliseconds between two of the switch's own readings
+   */
+  constructor(
+    private readonly open: (
+      listener: (counters: ReadonlyMap<string, Counters>) => void,
+    ) => Promise<CountersWatch | undefined>,
+    private readonly nodes: () => readonly NodeView[],
+    private readonly every: number,
+  ) {}
+
+  listen(listener: (rates: Rates) => void): Disposable {
+    this.#listeners.add(listener);
+    this.#watch ??= this.open((counters) => this.#written(counters));
+    return {
+      [Symbol.dispose]: () => {
+        this.#listeners.delete(listener);
+        if (this.#listeners.size === 0) void this[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  /** What the switch writes at one time may come in parts; what does not change it does not write at all. */
+  #written(counters: ReadonlyMap<string, Counters>): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#read(counters), SETTLE);
+  }
+
+  #read(counters: ReadonlyMap<string, Counters>): void {
+    const at = Date.now();
+    const before = this.#before;
+    const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
+    if (before !== undefined && seconds * 1_000 < APART) return;
+    this.#before = { at, counters };
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#read(counters), this.every * 2.5);
+    if (before === undefined) return;
+    const nics: Record<string, NicRates> = {};
+    const busy = new Set<string>();
+    for (const node of this.nodes())
+      for (const { name, port } of node.nics) {
+        const rates = ratesOf(before.counters.get(port), counters.get(port), seconds);
+        const key = `${node.name}:${name}`;
+        if (rates !== undefined) busy.add(key);
+        if (rates !== undefined || this.#busy.has(key)) nics[key] = rates ?? NONE;
+      }
+    this.#busy = busy;
+    if (Object.keys(nics).length === 0) return;
+    for (const listener of this.#listeners) listener({ at, nics });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    this.#before = undefined;
+    clearTimeout(this.#settling);
+    clearTimeout(this.#quiet);
+    await (await watch)?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Undefined when nothing has passed. */
+export function ratesOf(
+  before: Counters | undefined,
+  now: Counters | undefined,
+  seconds: number,
+): NicRates | undefined {
+  if (before === undefined || now === undefined) return undefined;
+  // A port that was made anew begins at nothing.
+  const rate = (of: (counters: Counters) => number) => Math.max(0, of(now) - of(before)) / seconds;
+  const rates = {
+    outBits: rate(({ rxBytes }) => rxBytes * 8),
+    inBits: rate(({ txBytes }) => txBytes * 8),
+    outFrames: rate(({ rxPackets }) => rxPackets),
+    inFrames: rate(({ txPackets }) => txPackets),
+    dropped: rate(({ rxDropped, txDropped }) => rxDropped + txDropped),
+  };
+  return Object.values(rates).some((value) => value > 0) ? rates : undefined;
+}
