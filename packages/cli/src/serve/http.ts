@@ -31,7 +31,8 @@ export async function serveHttpDoor(session: Session, yard: string, options: Htt
   await (await keepAgent(yard, { executable: selfCommand(), signal }))[Symbol.asyncDispose]();
   const store = stack.use(await openYard(session, yard));
   const log = createLogger("http", env.SWITCHYARD_LOG);
-  const runners = { engines: stack.use(new Engines(paths, log)), hypervisor: stack.use(new Hypervisor(paths, log)) };
+  const [engines, hypervisor] = [stack.use(new Engines(paths, log)), stack.use(new Hypervisor(paths, log))];
+  const runners = { engines, hypervisor, paths };
   const audit = options.audit === undefined ? join(paths.state, "audit.jsonl") : resolve(cwd, options.audit);
   const ground = {
     yard,

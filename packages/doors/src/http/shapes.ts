@@ -6,6 +6,7 @@ import type {
   Failure,
   ImpairView,
   LabView,
+  LeasedView,
   LinkView,
   NetworkView,
   NicView,
@@ -49,6 +50,17 @@ export const counters = z
   .meta({ id: "Counters", description: "What has passed a port, as the switch sees it: `rx` is what it was sent." });
 
 const lease = z.strictObject({ address: text, server: orNull(text), expires: z.iso.datetime() }).meta({ id: "Lease" });
+
+/** An address that a nat has leased. */
+const leased = z
+  .strictObject({
+    address: text,
+    node: orNull(text),
+    mac: orNull(text),
+    name: orNull(text),
+    expires: z.iso.datetime(),
+  })
+  .meta({ id: "Leased" }) satisfies z.ZodType<LeasedView>;
 
 export const nic = z
   .strictObject({
@@ -98,6 +110,8 @@ export const node = z
     nics: z.array(nic),
     impair: orNull(impair),
     to: orNull(text),
+    subnets: texts,
+    leased: orNull(z.array(leased)).describe("What a nat has leased, when the node is asked for by itself."),
   })
   .meta({ id: "Node" }) satisfies z.ZodType<NodeView>;
 

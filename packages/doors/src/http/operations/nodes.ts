@@ -1,7 +1,7 @@
 import { nodeSpec } from "@switchyard/yard/model";
 import { addNode, removeNode, rowsOf } from "@switchyard/yard/store";
 import { findNode } from "@switchyard/yard/view";
-import { currentView, withCounters } from "@switchyard/yard/view/store";
+import { currentView, withCounters, withLeased } from "@switchyard/yard/view/store";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
@@ -42,8 +42,9 @@ export const nodes: readonly Operation[] = [
     summary: "Show all there is to know about a node, as `yard inspect` does.",
     reply: shapes.node,
     handle: async ({ site, params: { node = "" }, gone }) => {
-      const found = findNode(currentView(site.yard, site.store), node);
-      const [counted = found] = await withCounters(site.paths, [found], gone);
+      const view = currentView(site.yard, site.store);
+      const found = findNode(view, node);
+      const [counted = found] = await withCounters(site.paths, await withLeased(site.paths, view, [found]), gone);
       return writable(counted);
     },
   }),
