@@ -10,5 +10,6 @@ export const KERNEL_FILES: ReadonlySet<string> = new Set([
   "packages/yard/tests/impair.test.ts",
   "packages/yard/tests/joints-spied.test.ts",
   "packages/yard/tests/phy.test.ts",
+  "packages/doors/tests/cni-ways.test.ts",
   "packages/doors/tests/ovs.test.ts",
 ]);

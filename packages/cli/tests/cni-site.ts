@@ -14,6 +14,8 @@ export interface Nic {
   readonly id: string;
   readonly netns: string;
   readonly ifname?: string;
+  /** CNI_PATH, in place of Debian's folder. */
+  readonly path?: string;
 }
 
 export interface PluginAnswer {
@@ -99,7 +101,7 @@ export async function cniYard(name: string): Promise<CniYard> {
             CNI_CONTAINERID: nic.id,
             CNI_NETNS: nic.netns,
             CNI_IFNAME: nic.ifname ?? "eth0",
-            CNI_PATH: PLUGINS,
+            CNI_PATH: nic.path ?? PLUGINS,
           },
         });
         let [stdout, stderr] = ["", ""];

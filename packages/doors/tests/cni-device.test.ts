@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { run } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
@@ -87,21 +87,48 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       expect(await site.everything()).toEqual(clean);
     });
 
-    test("stays where it is for a virtual machine's vDPA, and tells by which file it is had", async () => {
+    test("stays where it is for a virtual machine's vDPA, which gets the MAC, and tells by which file it is had", async () => {
       const info = `${site.folder}/device.json`;
       writeFileSync(
         info,
         JSON.stringify({ type: "vdpa", version: "1.1.0", vdpa: { driver: "vhost", path: "/dev/vhost-vdpa-0" } }),
       );
       const network = conf({ cniVersion: "1.1.0", bridge: "br1", runtimeConfig: { CNIDeviceInfoFile: info } });
-      const one = { id: "one", netns: site.container("c"), type: "ovs", sysfs } as const;
+      const bin = `${site.folder}/bin`;
+      standInForVdpa(bin, sysfs);
+      const env = { PATH: `${bin}:${process.env.PATH}` };
+      const one = { id: "one", netns: site.container("c"), type: "ovs", sysfs, env } as const;
       const { json } = await site.call("ADD", network, one);
       expect<unknown>(json.interfaces).toEqual([
         { name: "rep1" },
-        { name: "eth0", sandbox: one.netns, pciID: FUNCTION, socketPath: "/dev/vhost-vdpa-0" },
+        {
+          name: "eth0",
+          sandbox: one.netns,
+          pciID: FUNCTION,
+          socketPath: "/dev/vhost-vdpa-0",
+          mac: "02:00:00:00:00:0a",
+          mtu: 1500,
+        },
       ]);
       expect(await site.ip(one.netns, "link")).toHaveLength(1);
       await site.call("DEL", network, one);
+      const wish = { ...network, args: { cni: { mac: "02:00:00:00:09:02" } } };
+      const told = await site.call("ADD", wish, one);
+      expect<unknown>(told.json.interfaces[1]).toMatchObject({ mac: "02:00:00:00:09:02", mtu: 1500 });
+      expect(readFileSync(`${bin}/called`, "utf8")).toBe("dev set name vdpa7 mac 02:00:00:00:09:02\n");
+      await site.call("DEL", wish, one);
+      // Others have the device open.
+      writeFileSync(`${bin}/busy`, "");
+      const refused = await site.call("ADD", wish, one);
+      expect([refused.json.code, refused.json.msg]).toEqual([
+        102,
+        expect.stringContaining("vdpa7 cannot be set: busy"),
+      ]);
+      expect(site.sw.ports().br1).toEqual(["pf1"]);
+      const none = { driver: "vhost", path: "/dev/vhost-vdpa-1" };
+      writeFileSync(info, JSON.stringify({ type: "vdpa", version: "1.1.0", vdpa: none }));
+      expect((await site.call("ADD", network, one)).json.code).toBe(111);
+      rmSync(bin, { recursive: true });
       await site.sw.ip("link", "set", "rep1", "down");
       expect(await site.everything()).toEqual(clean);
     });
@@ -122,6 +149,20 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     });
   },
 );
+
+/** The kernel here has no vDPA: files stand for its bus, and a program for vdpa(8). */
+function standInForVdpa(bin: string, sysfs: string): void {
+  mkdirSync(`${sysfs}/bus/vdpa/devices/vdpa7/vhost-vdpa-0`, { recursive: true });
+  mkdirSync(bin);
+  const config = '{"config":{"vdpa7":{"mac":"02:00:00:00:00:0a","link ":"up","mtu":1500}}}';
+  const words = [
+    "#!/bin/sh",
+    `test "$1" = -j && exec echo '${config}'`,
+    `test -e ${bin}/busy && { echo busy >&2; exit 1; }`,
+    `echo "$*" >>${bin}/called`,
+  ];
+  writeFileSync(`${bin}/vdpa`, `${words.join("\n")}\n`, { mode: 0o755 });
+}
 
 function simulateCard(sysfs: string): void {
   const devices = `${sysfs}/bus/pci/devices`;

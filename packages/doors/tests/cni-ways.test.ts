@@ -3,7 +3,7 @@ import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { stopVswitchd } from "@switchyard/vswitch";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
-import { pings } from "./switch.ts";
+import { DATAPATH, pings } from "./switch.ts";
 
 setDefaultTimeout(30_000);
 
@@ -20,7 +20,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
     beforeAll(async () => {
       before = await snapshotMachine();
       site = await cniSite();
-      await site.sw.vsctl("add-br", "br1", "--", "set", "Bridge", "br1", "datapath_type=netdev");
+      await site.sw.vsctl("add-br", "br1", "--", "set", "Bridge", "br1", `datapath_type=${DATAPATH}`);
       await run(["mkdir", "-p", `${site.folder}/ipam/net1`]);
     });
     beforeEach(async () => {
@@ -47,7 +47,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
     const named = (uuids: Iterable<Parameters<ReturnType<typeof site.sw.db.table<"Port">>["get"]>[0]>) =>
       [...uuids].map((uuid) => site.sw.db.table("Port").get(uuid)?.name).sort();
 
-    test("gives a container a port of the switch's own, which goes with its row", async () => {
+    test("gives a container a port of the switch's own, which goes with its row, or a veth where the kernel would lose that", async () => {
       const network = conf({
         interfaceType: "internal",
         vlan: 7,
@@ -56,16 +56,21 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
         runtimeConfig: { mac: "02:00:00:00:07:01" },
       });
       const inside = await site.call("ADD", network, nic("in", c1));
+      const isOwn = DATAPATH === "netdev";
+      expect(inside.log).toEqual(isOwn ? [] : [expect.stringContaining("it gets a veth")]);
       expect<unknown>(inside.json).toMatchObject({
-        interfaces: [{ name: "eth0", mac: "02:00:00:00:07:01", sandbox: c1 }],
-        ips: [{ address: "10.77.0.2/24", interface: 0 }],
+        interfaces: [...(isOwn ? [] : [{}]), { name: "eth0", mac: "02:00:00:00:07:01", sandbox: c1 }],
+        ips: [{ address: "10.77.0.2/24", interface: isOwn ? 0 : 1 }],
       });
       const other = await site.call("ADD", conf({ vlan: 7, ipam: site.hostLocal("10.77.0.0/24") }), nic("out", c2));
-      expect(await pings(space(c1), "10.77.0.3")).toBe(true);
+      // The kernel's datapath may begin late, and lose the first packets.
+      let answered = false;
+      for (let tries = 0; tries < 10 && !answered; tries++) answered = await pings(space(c1), "10.77.0.3");
+      expect(answered).toBe(true);
       expect((await site.ip(c1, "link", "show", "eth0"))[0]).toMatchObject({ mtu: 1400, address: "02:00:00:00:07:01" });
       expect((await site.call("CHECK", { ...network, prevResult: inside.json }, nic("in", c1))).json).toBeUndefined();
       expect(other.code).toBe(0);
-      for (const failing of ["port added", "nic moved"]) {
+      for (const failing of ["port added", isOwn ? "nic moved" : "nic made"]) {
         const step = (name: string) => {
           if (name === failing) throw new Error("no luck");
         };
@@ -93,7 +98,9 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       const sent = await megabits(c1, "10.77.0.3");
       const got = await megabits(c1, "10.77.0.3", "--reverse");
       await again;
-      expect([sent > 4, sent < 15, got > 8, got < 30]).toEqual([true, true, true, true]);
+      // The kernel's datapath drops what is too much, and lets most of a second's worth come at once.
+      const most = DATAPATH === "system" ? 25 : 15;
+      expect([sent > 4, sent < most, got > 8, got < 30]).toEqual([true, true, true, true]);
       // The switch's refusal takes the queues back, too.
       const refused = conf({
         bandwidth: { ingressRate: 10 ** 6 },

@@ -63,7 +63,12 @@ async function attach(work: Work): Promise<Result> {
     case "veth":
       return attachVeth(work);
     case "internal":
-      return attachInternal(work);
+      if (isUserspace(db, attachment)) return attachInternal(work);
+      // It knows its ports by their devices' names, and the container's is called otherwise.
+      call.warn(
+        `bridge ${attachment.bridge} is of the kernel's datapath, which would lose a port moved to a container: it gets a veth`,
+      );
+      return attachVeth(work);
     case "device":
       return attachDevice(work, attachment.way);
     case "vhostuser":

@@ -9,8 +9,8 @@ import { CNI_OWNER } from "./marks.ts";
 export interface Rate {
   /** Bits a second. */
   readonly rate: number;
-  /** Bits that may come at once. */
-  readonly burst: number;
+  /** Bits that may come at once; undefined: as many as the way of limiting needs. */
+  readonly burst: number | undefined;
 }
 
 export interface Bandwidth {
@@ -26,8 +26,10 @@ const UNLIMITED = 2 ** 32 - 1;
 const MOST = 10 ** 15;
 /** Bits: a packet of the largest size that the kernel hands on at once. */
 const LEAST_BURST = 8 * 64 * 1024;
-/** Milliseconds of the rate that may come at once where nothing is said. */
-const BURST_TIME = 50;
+/** Milliseconds of the rate that may come at once where nothing is said: where the rest is held back, and where it is lost. */
+const SHAPED = 50;
+/** TCP needs that much to come near the rate (ovs-vswitchd.conf.db(5), ingress_policing_burst). */
+const POLICED = 800;
 
 /** `{ingressRate, ingressBurst, egressRate, egressBurst}`; undefined: no limit at all. */
 export function readBandwidth(fields: Fields | undefined): Bandwidth | undefined {
@@ -36,11 +38,14 @@ export function readBandwidth(fields: Fields | undefined): Bandwidth | undefined
     const rate = fields.integer(`${direction}Rate`, 0, MOST) ?? 0;
     const burst = fields.integer(`${direction}Burst`, 0, MOST) ?? 0;
     if (rate === 0) return undefined;
-    const enough = Math.max(LEAST_BURST, Math.round((rate * BURST_TIME) / 1000));
-    return { rate, burst: burst === 0 || burst >= UNLIMITED ? enough : burst };
+    return { rate, burst: burst === 0 || burst >= UNLIMITED ? undefined : burst };
   };
   const [ingress, egress] = [read("ingress"), read("egress")];
   return ingress === undefined && egress === undefined ? undefined : { ingress, egress };
+}
+
+function enough({ rate, burst }: Rate, time: number): number {
+  return burst ?? Math.max(LEAST_BURST, Math.round((rate * time) / 1000));
 }
 
 /**
@@ -49,11 +54,12 @@ export function readBandwidth(fields: Fields | undefined): Bandwidth | undefined
  * @param dpdk whether the port is one of DPDK's, which has no queues of the kernel's
  * @returns the value of Port.qos
  */
-export function insertShaper(edit: SwitchEdit, { rate, burst }: Rate, dpdk: boolean): Uuid {
+export function insertShaper(edit: SwitchEdit, limit: Rate, dpdk: boolean): Uuid {
+  const { rate } = limit;
   const external_ids = { [OWNER]: CNI_OWNER, [PURPOSE]: SHAPER };
   // ovs-vswitchd.conf.db(5), "Configuration for egress-policer QoS": in bytes.
-  const policer = { cir: `${Math.ceil(rate / 8)}`, cbs: `${Math.ceil(burst / 8)}` };
-  const limits = { "max-rate": `${rate}`, burst: `${burst}` };
+  const policer = { cir: `${Math.ceil(rate / 8)}`, cbs: `${Math.ceil(enough(limit, POLICED) / 8)}` };
+  const limits = { "max-rate": `${rate}`, burst: `${enough(limit, SHAPED)}` };
   const queue = dpdk ? undefined : edit.tx.insert("Queue", { other_config: limits, external_ids });
   const qos = edit.tx.insert("QoS", {
     external_ids,
@@ -82,8 +88,11 @@ function deleteShaper(tx: SwitchEdit["tx"], qos: Uuid): void {
 }
 
 /** Columns of Interface that limit what comes in from the container, in kbit/s and kbit (ovs-vswitchd.conf.db(5)). */
-export function policing({ rate, burst }: Rate) {
-  return { ingress_policing_rate: Math.ceil(rate / 1000), ingress_policing_burst: Math.ceil(burst / 1000) };
+export function policing(limit: Rate) {
+  return {
+    ingress_policing_rate: Math.ceil(limit.rate / 1000),
+    ingress_policing_burst: Math.ceil(enough(limit, POLICED) / 1000),
+  };
 }
 
 /**
@@ -92,10 +101,11 @@ export function policing({ rate, burst }: Rate) {
  *
  * @throws YardError `cni.link-failed`
  */
-export async function shapeSender(netns: string, ifname: string, { rate, burst }: Rate): Promise<void> {
-  const limit = ["tbf", "rate", `${rate}bit`, "burst", `${Math.ceil(burst / 8)}b`, "latency", "50ms"];
+export async function shapeSender(netns: string, ifname: string, limit: Rate): Promise<void> {
+  const burst = Math.ceil(enough(limit, SHAPED) / 8);
+  const shaper = ["tbf", "rate", `${limit.rate}bit`, "burst", `${burst}b`, "latency", "50ms"];
   try {
-    await run(["nsenter", `--net=${netns}`, "tc", "qdisc", "replace", "dev", ifname, "root", ...limit]);
+    await run(["nsenter", `--net=${netns}`, "tc", "qdisc", "replace", "dev", ifname, "root", ...shaper]);
   } catch (cause) {
     throw new YardError("cni.link-failed", `what ${ifname} sends cannot be limited`, { cause });
   }

@@ -5,6 +5,7 @@ import { applyLinks, inNamespace, type NamespaceRef } from "@switchyard/linux";
 import type { Switch } from "@switchyard/vswitch";
 import type { DeviceWay } from "./attachment.ts";
 import { readFunction, type VirtualFunction } from "./device-sysfs.ts";
+import { readVdpa, setVdpaMac, type VdpaSeen, vdpaName } from "./device-vdpa.ts";
 import { DEVICE, DEVICE_LINK, NETNS, type OwnedPort, portIds } from "./marks.ts";
 import { address, addressing, moveLink, seenNic } from "./nic.ts";
 import { containerNamespace } from "./request.ts";
@@ -18,6 +19,7 @@ export async function attachDevice(work: Work, { id, vdpa }: DeviceWay): Promise
   const { ifname, netns } = request;
   const container = containerNamespace(request, place.namespace);
   const device = readFunction(call.sysfs, id);
+  const vdpaDevice = vdpa === undefined ? undefined : vdpaName(call.sysfs, vdpa);
   const attachment = { ...config.attachment, bridge: config.attachment.bridge || bridgeOf(db, device, id) };
   if (attachment.bandwidth?.egress !== undefined && isUserspace(db, attachment))
     throw new YardError("cni.unsupported", "what a device sends cannot be limited on a bridge in userspace");
@@ -42,7 +44,8 @@ export async function attachDevice(work: Work, { id, vdpa }: DeviceWay): Promise
   const ips = (given?.ips ?? []).map((ip) => ({ ...ip, interface: 1 }));
   if (link === undefined) {
     const mac = attachment.mac === undefined ? {} : { mac: attachment.mac };
-    return { interfaces: [{ name: port }, { name: ifname, ...mac, ...told }], ips, ...rest };
+    const seen = vdpaDevice === undefined ? mac : await configureVdpa(work, vdpaDevice, device.link);
+    return { interfaces: [{ name: port }, { name: ifname, ...seen, ...told }], ips, ...rest };
   }
   const wanted = given === undefined ? undefined : addressing(given, ifname);
   const mac = attachment.mac ?? wanted?.mac;
@@ -53,6 +56,15 @@ export async function attachDevice(work: Work, { id, vdpa }: DeviceWay): Promise
   address(container, ifname, mac, wanted);
   const seen = seenNic(container, ifname);
   return { interfaces: [{ name: port }, { name: ifname, mac: seen.mac, mtu: seen.mtu, ...told }], ips, ...rest };
+}
+
+/** The device has the MAC and MTU itself; its function's own link, where it has one, is nothing but its line. */
+async function configureVdpa({ call, config, place }: Work, name: string, link: string | undefined): Promise<VdpaSeen> {
+  const { mac, mtu } = config.attachment;
+  if (mtu !== undefined && link !== undefined)
+    applyLinks([{ namespace: place.namespace, ops: [{ op: "set", name: link, mtu }] }]);
+  if (mac !== undefined) await setVdpaMac(name, mac, call.env);
+  return { ...(await readVdpa(name, call.env)), ...(mac === undefined ? {} : { mac }) };
 }
 
 /** Gives the host the link again that a port's container has, under its own name. What went with a namespace the kernel has given back. */

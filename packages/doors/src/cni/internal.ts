@@ -1,6 +1,7 @@
 /**
  * Internal ports: the switch makes the device, which is moved to the container. It has one hop less than a veth; but
- * when ovs-vswitchd starts anew it makes another device, in its own namespace, and the container has lost its nic.
+ * when ovs-vswitchd starts anew it makes another device, in its own namespace, and the container has lost its nic. For
+ * userspace bridges: the kernel's datapath has lost the port as soon as its device has another name.
  */
 
 import { waitTaken } from "@switchyard/vswitch";
