@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { run, tryRun } from "@switchyard/base";
+import { run } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { stopVswitchd } from "@switchyard/vswitch";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
-import { DATAPATH, pings } from "./switch.ts";
+import { DATAPATH, megabits, pings, serveIperf } from "./switch.ts";
 
 setDefaultTimeout(30_000);
 
@@ -93,11 +93,10 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       const a = await site.call("ADD", limited, nic("a", c1));
       expect(a.code).toBe(0);
       const b = await site.call("ADD", conf({ ipam: site.hostLocal("10.77.0.0/24") }), nic("b", c2));
-      const server = run(["nsenter", `--net=${c2}`, "timeout", "20", "iperf3", "-s", "-1"]);
-      const again = server.then(() => run(["nsenter", `--net=${c2}`, "timeout", "20", "iperf3", "-s", "-1"]));
+      const serving = serveIperf(c2, 2);
       const sent = await megabits(c1, "10.77.0.3");
       const got = await megabits(c1, "10.77.0.3", "--reverse");
-      await again;
+      await serving;
       // The kernel's datapath drops what is too much, and lets most of a second's worth come at once.
       const most = DATAPATH === "system" ? 25 : 15;
       expect([sent > 4, sent < most, got > 8, got < 30]).toEqual([true, true, true, true]);
@@ -120,18 +119,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       expect(b.code).toBe(0);
       expect(await site.everything()).toEqual(clean);
     });
-
-    /** What TCP carries in a second; the server may not be there at once. */
-    async function megabits(from: string, to: string, ...more: readonly string[]): Promise<number> {
-      const argv = ["nsenter", `--net=${from}`, "iperf3", "-c", to, "-t", "1", "--json", ...more] as const;
-      for (let tries = 0; ; tries++) {
-        const { stdout } = await tryRun(argv);
-        const received = JSON.parse(stdout).end?.sum_received?.bits_per_second;
-        if (typeof received === "number") return received / 1e6;
-        if (tries === 20) throw new Error(stdout);
-        await Bun.sleep(50);
-      }
-    }
 
     test("copies what producers send and get to the one consumer of a mirror, and keeps the result as it was", async () => {
       const ipam = site.hostLocal("10.77.0.0/24", { routes: [{ dst: "0.0.0.0/0" }] });

@@ -1,6 +1,6 @@
 /** A switch of a test's own, with its place for the `ovs` commands; all gone in the end. */
 import { existsSync } from "node:fs";
-import { run } from "@switchyard/base";
+import { run, tryRun } from "@switchyard/base";
 import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@switchyard/linux";
 import { temporaryFolder } from "@switchyard/testing";
 import {
@@ -125,5 +125,23 @@ export async function pings(from: string, to: string): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** Serves iperf3 so many times in a namespace, by its file; resolves after the last. */
+export async function serveIperf(netns: string, times: number): Promise<void> {
+  for (let time = 0; time < times; time++)
+    await run(["nsenter", `--net=${netns}`, "timeout", "20", "iperf3", "-s", "-1"]);
+}
+
+/** What TCP carries in a second to a server of iperf3, which may not be there at once. @param from the namespace's file */
+export async function megabits(from: string, to: string, ...more: readonly string[]): Promise<number> {
+  const argv = ["nsenter", `--net=${from}`, "iperf3", "-c", to, "-t", "1", "--json", ...more] as const;
+  for (let tries = 0; ; tries++) {
+    const { stdout } = await tryRun(argv);
+    const received = JSON.parse(stdout).end?.sum_received?.bits_per_second;
+    if (typeof received === "number") return received / 1e6;
+    if (tries === 20) throw new Error(stdout);
+    await Bun.sleep(50);
   }
 }
