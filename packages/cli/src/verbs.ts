@@ -187,6 +187,12 @@ export const verbs: readonly Verb[] = [
     group: host,
     load: () => import("./commands/completion.ts"),
   },
+  {
+    name: "key",
+    summary: "print the public key of the yard's encrypted links",
+    group: host,
+    load: () => import("./commands/key.ts"),
+  },
   { name: "version", summary: "print the version", group: host, load: () => import("./commands/version.ts") },
 ];
 
@@ -196,6 +202,7 @@ export const hiddenVerbs: readonly Verb[] = [
   { name: "pipes", summary: "", group: host, load: () => import("./commands/pipes.ts") },
   { name: "ec-keeper", summary: "", group: host, load: () => import("./commands/ec-keeper.ts") },
   { name: "relay", summary: "", group: host, load: () => import("./commands/relay.ts") },
+  { name: "tunnel", summary: "", group: host, load: () => import("./commands/tunnel.ts") },
 ];
 
 /** Options before the verb that take a value, so that it is not mistaken for the verb. */

@@ -44,6 +44,12 @@ describe.skipIf(!able)("a lab, from up to down", () => {
     expect((await run("plan", example)).stdout).toBe("nothing to do\n");
   });
 
+  test("the yard has a key for encrypted links, of which the public half is told, always the same", async () => {
+    const { stdout } = await run("key");
+    expect(stdout).toMatch(/^[A-Za-z0-9+/]{43}=\n$/);
+    expect(JSON.parse((await run("key", "--json")).stdout)).toEqual({ yard, key: stdout.trim() });
+  });
+
   test("its checks prove what reaches what and what does not", async () => {
     const check = await run("check", "--junit", "report.xml");
     expect(check.stdout).toContain("9 of 9 checks as expected");

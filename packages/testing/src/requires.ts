@@ -27,6 +27,7 @@ export type Need =
   | "node"
   | "openssl"
   | "ssh"
+  | "wireguard"
   | "fish"
   | "zsh"
   | "python3-openvswitch"
@@ -62,6 +63,7 @@ const programs: Readonly<
   node: ["node"],
   openssl: ["openssl"],
   ssh: ["ssh", "ssh-keygen"],
+  wireguard: ["wg", "wireguard-go"],
   fish: ["fish"],
   zsh: ["zsh"],
 };

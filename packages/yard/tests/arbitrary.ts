@@ -205,7 +205,7 @@ function grow(from: Seed): State {
   for (const [lan, id] of Object.entries(from.tunnelled)) {
     if (!from.lans.includes(lan)) continue;
     const [vtep, lower, purpose] = [`vtep${lan}`, `_b_${lan}`, `network ${lan}`];
-    vteps.set(vtep, { lower, id, port: 8472, mtu: 1450, up: true, purpose });
+    vteps.set(vtep, { lower, remote: "", id, port: 8472, mtu: 1450, up: true, purpose });
     underlays.set(lower, { addresses: [`10.6.0.${id}/24`], up: true, purpose });
     ports.set(vtep, { ...PLAIN, bridge: `_b_${lan}`, purpose });
   }
@@ -439,9 +439,14 @@ function damage(state: State, unlucky: () => boolean): State {
     namespaces,
     veths,
     vteps: new Map(
-      [...keep(state.vteps, (it) => ({ ...it, up: !unlucky(), lower: unlucky() ? "" : it.lower }))].filter(
-        ([, it]) => it.lower === "" || bridges.has(it.lower),
-      ),
+      [
+        ...keep(state.vteps, (it) => ({
+          ...it,
+          up: !unlucky(),
+          lower: unlucky() ? "" : it.lower,
+          remote: unlucky() ? "fd00::9" : it.remote,
+        })),
+      ].filter(([, it]) => it.lower === "" || bridges.has(it.lower)),
     ),
     underlays: new Map(
       [...keep(state.underlays, (it) => ({ ...it, up: !unlucky() }))].filter(([name]) => bridges.has(name)),

@@ -4,6 +4,7 @@ import { run, tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween } from "./tcp.ts";
+import { joinUnderlays } from "./underlays.ts";
 
 setDefaultTimeout(60_000);
 
@@ -139,20 +140,3 @@ nodes:
     await expectSameMachine(before, ours);
   });
 });
-
-/** Joins the bridges of two yards by which their switches reach each other. */
-async function joinUnderlays(a: LiveYard, b: LiveYard): Promise<void> {
-  const [near, far] = [`tc${process.pid}`, `td${process.pid}`];
-  const [inA, inB] = [a.paths.namespace, b.paths.namespace];
-  await run(["ip", "-n", inA, "link", "add", near, "up", "type", "veth", "peer", "name", far, "netns", inB]);
-  for (const [{ paths }, port, address] of [
-    [a, near, "10.98.0.1/24"],
-    [b, far, "10.98.0.2/24"],
-  ] as const) {
-    const { namespace } = paths;
-    await run(["ip", "-n", namespace, "link", "set", port, "up"]);
-    await run(["ovs-vsctl", "--timeout=10", `--db=unix:${paths.databaseSocket}`, "add-port", "_b_underlay", port]);
-    await run(["ip", "-n", namespace, "address", "add", address, "dev", "_b_underlay"]);
-    await run(["ip", "-n", namespace, "link", "set", "_b_underlay", "up"]);
-  }
-}

@@ -19,6 +19,7 @@ export const hostFacts: HostFacts = {
   netem: false,
   peers: new Map(),
   ownLinks: new Set(),
+  wireguard: "go",
   run: "/run/t",
   state: "/var/t",
   executable: ["/bin/yard"],

@@ -29,6 +29,7 @@ interface C2cOptions extends JointOptions {
   readonly peer?: string;
   readonly id?: number;
   readonly port?: number;
+  readonly encrypt?: string;
 }
 
 /** `yard add a2b NAME` */
@@ -85,9 +86,10 @@ export function defineC2c(command: Command, add: Add): void {
     .option("--peer <ip>", "another host, reached over VXLAN")
     .option("--id <number>", "number of the VXLAN, the same at both ends", number)
     .option("--port <number>", "the peer's UDP port (default: 4789)", number)
+    .option("--encrypt <key>", "in WireGuard, to the yard with that public key (`yard key` there)")
     .action(async (name: string, options: C2cOptions) => {
-      const { network, toYard: yard, toNode: node, peer, id, port } = options;
-      const given = Object.entries({ yard, node, peer, id, port }).filter(([, value]) => value !== undefined);
+      const { network, toYard: yard, toNode: node, peer, id, port, encrypt } = options;
+      const given = Object.entries({ yard, node, peer, id, port, encrypt }).filter(([, value]) => value !== undefined);
       await add(name, options, { kind: "c2c", nics: network.map(parseNicWord), ...Object.fromEntries(given) });
     });
   examples(

@@ -44,6 +44,7 @@ import { Services } from "./services.ts";
 import { type Method, type ServedSocket, serveSocket } from "./socket.ts";
 import { SwitchHost } from "./switch-host.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
+import { wireguardBy } from "./tunnel.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 import { NamespaceViews } from "./views.ts";
 import { Watchers } from "./watchers.ts";
@@ -203,6 +204,7 @@ class Agent implements AsyncDisposable {
       netem: await netem,
       peers: new Map(),
       ownLinks: new Set(),
+      wireguard: wireguardBy(),
       run: paths.run,
       state: paths.state,
       executable: options.executable,

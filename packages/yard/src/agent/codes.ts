@@ -18,6 +18,9 @@ export const agentCodes = {
   "capture.no-port": "A nic that is plugged into nothing has no port, so there is nothing to look at. Attach it first.",
   "capture.no-spy": "The spy that a capture reads from could not be made. `yard inspect NODE` says why.",
   "capture.not-installed": "A capture needs tcpdump and setpriv. Install the packages tcpdump and util-linux.",
+  "tunnel.bad-key":
+    "The file of a yard's key for WireGuard holds none. Remove it; the peers then need the new one's public key.",
+  "tunnel.failed": "A WireGuard device could not be made or set up; the message is that of the program which did it.",
   "nat.target-unknown":
     "A port of a nat leads to a node that has no address in its subnet. Attach that to the nat's network, with an address.",
   "network.bridge-absent": "The bridge of a network of type bridge is not in the switch. Make it, or correct its name.",

@@ -10,9 +10,18 @@ import { addNat, type NatNode } from "./desire-nat-node.ts";
 import { networkMtu } from "./desire-network.ts";
 import { phyLink } from "./desire-phy.ts";
 import type { Pipes } from "./desire-pipes.ts";
+import { ENCRYPTED_MTU, encryptedDevice, encryptedVtep, isEncrypted } from "./desire-tunnel.ts";
 import { networkBridge, switchNamespace } from "./names.ts";
 import { type PeerWord, wordFile } from "./peers.ts";
-import { type FileState, HOST, type LinkState, type NatState, type PortState, type VethState } from "./state.ts";
+import {
+  type FileState,
+  HOST,
+  type LinkState,
+  type NatState,
+  type PortState,
+  type VethState,
+  type VtepState,
+} from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Of an a2b that only passes on. */
@@ -33,6 +42,7 @@ interface Into {
   readonly veths: Map<string, VethState>;
   readonly links: Map<string, LinkState>;
   readonly files: Map<string, FileState>;
+  readonly vteps: Map<string, VtepState>;
 }
 
 /** Adds what a node needs. */
@@ -114,6 +124,14 @@ function addC2c(
 ): void {
   const { nic, mtu, port } = joint;
   if (to.type === "vxlan") {
+    if (isEncrypted(to)) {
+      const own = portName(node.objId, nic.index);
+      const vtep = encryptedVtep(node, to, mtu, purposeOf({ kind: "nic", node: node.name, nic: nic.name }), facts);
+      if (vtep === undefined || port === undefined) return;
+      into.vteps.set(own, vtep);
+      plug(joint);
+      return;
+    }
     const options = { remote_ip: to.peer, key: String(to.id), dst_port: String(to.port) };
     if (port) plug(joint, { ...port, type: "vxlan", options });
     return;
@@ -147,7 +165,7 @@ export function throughTunnels(rows: Rows, facts: HostFacts): { readonly rows: R
   const room = new Map<string, number>();
   for (const { host, spec, nics } of rows.nodes) {
     if (host !== facts.host || spec.kind !== "c2c" || spec.to.type !== "vxlan") continue;
-    const left = ETHERNET - OVERHEAD[family(spec.to.peer)];
+    const left = isEncrypted(spec.to) ? ENCRYPTED_MTU : ETHERNET - OVERHEAD[family(spec.to.peer)];
     for (const { network = "" } of nics) room.set(network, Math.min(left, room.get(network) ?? left));
   }
   if (room.size === 0) return { rows, facts };
@@ -186,6 +204,11 @@ export function apartNodes(rows: Rows, facts: HostFacts): Map<string, string> {
 }
 
 function absence(node: NodeEntry, to: C2cSpec["to"], facts: HostFacts): string | undefined {
+  if (isEncrypted(to)) {
+    const device = encryptedDevice(facts.yard, node.name, to);
+    if (facts.ownLinks.has(device)) return undefined;
+    return `its WireGuard device ${device} is not there yet; ${facts.run}/services/tunnel-${node.objId}.log tells of it`;
+  }
   if (to.type === "vxlan") return undefined;
   const other = `${to.yard}:${to.node}`;
   if (to.yard === facts.yard) return "it leads to its own yard";

@@ -24,7 +24,7 @@ export function addVxlan(network: Extract<NetworkEntry, { type: "vxlan" }>, netw
   const above = masterOf(network, networks);
   const lower = above === undefined ? master : networkBridge(above);
   const vtep = vtepName(id);
-  into.vteps.set(vtep, { lower, id, port, mtu: networkMtu(network, networks), up: true, purpose });
+  into.vteps.set(vtep, { lower, remote: "", id, port, mtu: networkMtu(network, networks), up: true, purpose });
   const known = into.underlays.get(lower);
   const addresses = [...new Set([...(known?.addresses ?? []), ...(address === undefined ? [] : [address])])].toSorted();
   into.underlays.set(lower, { addresses, up: true, purpose: known?.purpose ?? purpose });

@@ -19,6 +19,7 @@ import { isPlain, KnownNodes, type NodeStates, noStates } from "./desire-plain.t
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { desireSpies } from "./desire-spy.ts";
+import { tunnels } from "./desire-tunnel.ts";
 import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import { zerotier } from "./desire-zerotier.ts";
 import type { Lease } from "./leases.ts";
@@ -66,6 +67,8 @@ export interface HostFacts {
   readonly peers: ReadonlyMap<string, PeerWord>;
   /** The names of the links in the switch's namespace, where the yard has nodes of kind c2c. */
   readonly ownLinks: ReadonlySet<string>;
+  /** Who makes WireGuard devices here. */
+  readonly wireguard: "kernel" | "go";
   /** The ports of guests' nics that are there already, with the OpenFlow numbers that they ask for. */
   readonly foreign: ReadonlyMap<string, number | undefined>;
   /** The ports that somebody captures from at present. */
@@ -135,7 +138,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
         const port = barred ? undefined : portState(node, nic, bridge);
         return { nic, mtu: mtuOf(nic), offloads: networkOffloads(network, networks, facts), port };
       });
-      addJoint(node, node.spec, joined, rows, facts, impaired, ways, { ...into, nats });
+      addJoint(node, node.spec, joined, rows, facts, impaired, ways, { ...into, nats, vteps });
       return;
     }
     const namespace = nodeNamespace(facts.yard, node.name);
@@ -192,6 +195,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
     else known.add(node, states, (into) => addNode(node, into));
   }
   const services = new Map<string, ServiceState>([...dhcpClients(others, facts), ...keepers(others, facts)]);
+  for (const [id, service] of tunnels(rows.nodes, facts)) services.set(id, service);
   for (const [path, file] of dhcpFiles(services, facts)) files.set(path, file);
   const joined = zerotier(others, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);

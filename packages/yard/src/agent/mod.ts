@@ -19,4 +19,6 @@ export { runRelay } from "./relay.ts";
 export { type AgentConnection, connectSocket, type Method } from "./socket.ts";
 export { subjectText } from "./subject.ts";
 export { finishesPackets, systemSwitchAbsence } from "./system-switch.ts";
+export { runTunnel, tunnelSchema } from "./tunnel.ts";
+export { ensureTunnelKey, publicKeyOf, tunnelKeyFile } from "./tunnel-key.ts";
 export { listYards, stopYard, type YardSummary } from "./yards.ts";

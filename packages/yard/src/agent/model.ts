@@ -343,7 +343,8 @@ class Host {
         this.#underlays.delete(action.device);
         return;
       case "vtep-set":
-        if (this.#bridges.has(action.state.lower)) this.#vteps.set(action.vtep, action.state);
+        if (action.state.remote !== "" || this.#bridges.has(action.state.lower))
+          this.#vteps.set(action.vtep, action.state);
         return;
       case "vtep-delete":
         this.#vteps.delete(action.vtep);

@@ -54,6 +54,15 @@ export function guestDevice(yard: string, port: string): string {
   return `yk${digest(`${yard}/${port}`, 12)}`;
 }
 
+/**
+ * The WireGuard device of a node of kind c2c; wg(8) knows devices of all namespaces by their names.
+ *
+ * @param to where it leads, as a text: with that it is another device
+ */
+export function tunnelDevice(yard: string, node: string, to: string): string {
+  return `wg${digest(`${yard}/${node} ${to}`, 12)}`;
+}
+
 /** The folder of what the dnsmasq on a link follows: `dhcp` and `names` are in it. */
 export function dnsmasqFolder(run: string, device: string): string {
   return `${run}${DNSMASQ_SUFFIX}/${device}`;

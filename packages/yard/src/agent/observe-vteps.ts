@@ -11,10 +11,10 @@ export function observeVteps(yard: string, home: NamespaceView): Map<string, Vte
   for (const { name, kind, alias, mtu, up, vxlan } of home.links.values()) {
     const purpose = kind === "vxlan" ? parseAlias(yard, alias) : undefined;
     if (purpose === undefined || vxlan === undefined) continue;
-    const whole = vxlan.group === multicastGroup(vxlan.id) && vxlan.learning;
     // With other settings it fits nothing, and is made anew.
-    const lower = whole ? nameOf(home, vxlan.lower) : "";
-    found.set(name, { lower, id: vxlan.id, port: vxlan.dstport, mtu, up, purpose });
+    const lower = vxlan.learning ? nameOf(home, vxlan.lower) : "";
+    const remote = vxlan.group === multicastGroup(vxlan.id) ? "" : vxlan.group;
+    found.set(name, { lower, remote, id: vxlan.id, port: vxlan.dstport, mtu, up, purpose });
   }
   return found;
 }

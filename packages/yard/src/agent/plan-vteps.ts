@@ -23,7 +23,11 @@ export function planVteps(desired: State, actual: State, actions: Action[]): Set
   for (const [vtep, state] of desired.vteps) {
     const present = actual.vteps.get(vtep);
     const subject = parsePurpose(state.purpose);
-    const fits = present?.lower === state.lower && present.id === state.id && present.port === state.port;
+    const fits =
+      present?.lower === state.lower &&
+      present.remote === state.remote &&
+      present.id === state.id &&
+      present.port === state.port;
     if (fits && present.mtu === state.mtu && present.up) continue;
     if (!fits && actual.ports.has(vtep) && desired.ports.has(vtep)) {
       renewed.add(vtep);

@@ -28,6 +28,7 @@ import { runningServices } from "./services.ts";
 import { connectSocket } from "./socket.ts";
 import { EMPTY, type State } from "./state.ts";
 import { finishesPackets } from "./system-switch.ts";
+import { wireguardBy } from "./tunnel.ts";
 import { withoutUnreachable } from "./unreachable.ts";
 
 /** A lab to be declared, or another change, which is written into whatever store it is given. */
@@ -57,6 +58,7 @@ export async function previewPlan(
     captured: await capturedPorts(paths),
     netem: await usesNetem(),
     ...peerFacts(rows, paths.run, yard === SYSTEM_YARD ? "self" : { name: paths.namespace }),
+    wireguard: wireguardBy(),
     run: paths.run,
     state: paths.state,
     executable: options.executable,

@@ -9,6 +9,7 @@ import type { Failure as Blamed } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
 import { dhcpClientId } from "./desire-dhcp.ts";
 import { isPlain } from "./desire-plain.ts";
+import { isEncrypted } from "./desire-tunnel.ts";
 import { type Membership, membershipKey, zerotierNics } from "./desire-zerotier.ts";
 import { networkBridge, nicDevice, nicPort, nodeNamespace } from "./names.ts";
 import type { ExecMark } from "./observe.ts";
@@ -38,7 +39,7 @@ export interface Findings {
 /** The status of every row of this host but of plain nodes that have been told of as they are. */
 export function reportOf(
   rows: Rows,
-  { host, yard, leases }: Pick<HostFacts, "host" | "yard" | "leases">,
+  { host, yard, leases, wireguard }: Pick<HostFacts, "host" | "yard" | "leases" | "wireguard">,
   findings: Findings,
 ): Required<Pick<StatusReport, "nodes" | "nics" | "networks" | "bridges">> {
   const failures = new Map(findings.failures.map(({ subject, error }) => [purposeOf(subject), failureOf(error)]));
@@ -50,7 +51,7 @@ export function reportOf(
   for (const node of rows.nodes) {
     if (node.host !== host) continue;
     if (failures.size === 0 && isPlain(node, networkOf) && isTold(node, yard, findings)) continue;
-    const status = nodeStatusOf(node, yard, findings, blamed({ kind: "node", node: node.name }));
+    const status = nodeStatusOf(node, { yard, wireguard }, findings, blamed({ kind: "node", node: node.name }));
     nodes.set(node.uuid, status);
     const joined = new Map(
       zerotierNics(node, networkOf).map(({ nic, nwid }) => [nic, findings.memberships.get(membershipKey(node, nwid))]),
@@ -113,7 +114,12 @@ function commandFailure(node: NodeEntry, mark: ExecMark | undefined): Failure | 
   return mark?.failed && failure?.code === "node.exec-failed" ? failure : undefined;
 }
 
-function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: Failure | undefined): NodeStatus {
+function nodeStatusOf(
+  node: NodeEntry,
+  { yard, wireguard }: Pick<HostFacts, "yard" | "wireguard">,
+  findings: Findings,
+  told: Failure | undefined,
+): NodeStatus {
   const container = findings.containers.get(node.name);
   const machine = findings.machines.get(node.name);
   const { status } = container ?? machine ?? {};
@@ -140,11 +146,17 @@ function nodeStatusOf(node: NodeEntry, yard: string, findings: Findings, told: F
     exitCode: container?.exitCode,
     reason: absence ?? machine?.reason,
     paused: machine?.status === "paused",
-    accelerator: machine?.accelerator && acceleratorText(machine.accelerator),
+    accelerator: runner(node, wireguard) ?? (machine?.accelerator && acceleratorText(machine.accelerator)),
     namespace: kind === "guest" || kind === "vm" || isJoint(node.spec) ? undefined : nodeNamespace(yard, node.name),
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
   };
+}
+
+/** What encrypts a link to another host. */
+function runner({ spec }: NodeEntry, wireguard: HostFacts["wireguard"]): string | undefined {
+  if (spec.kind !== "c2c" || !isEncrypted(spec.to)) return undefined;
+  return wireguard === "kernel" ? "WireGuard of the kernel" : "wireguard-go";
 }
 
 /** `kvm`, or `tcg` and why. */

@@ -29,7 +29,7 @@ export interface State {
   readonly pipes: ReadonlyMap<string, PipeState>;
   /** By the name that their port has, or would have: nics that are no ports of the switch, and the devices of phys. */
   readonly links: ReadonlyMap<string, LinkState>;
-  /** By name, `vtep<id>`: VXLAN devices of the kernel's own, in the switch's namespace. */
+  /** By name, `vtep<id>` or that of a nic's port: VXLAN devices of the kernel's own, in the switch's namespace. */
   readonly vteps: ReadonlyMap<string, VtepState>;
   /** By name: the own devices of bridges, there too, that these send by. */
   readonly underlays: ReadonlyMap<string, UnderlayState>;
@@ -152,8 +152,10 @@ export interface SinkState {
   readonly purpose: string;
 }
 
-/** A VXLAN device of the kernel's own, over a multicast group that follows from its number. */
+/** A VXLAN device of the kernel's own, over a multicast group that follows from its number or to one other end. */
 export interface VtepState {
+  /** The address of the other end; empty: the group. */
+  readonly remote: string;
   /** The link that it sends by. Observed: empty where it cannot go on as it is. */
   readonly lower: string;
   readonly id: number;

@@ -1,4 +1,4 @@
-import { parseCidr, YardError } from "@switchyard/base";
+import { parseCidr, parseIp, YardError } from "@switchyard/base";
 import { type LinkOp, viewNamespace } from "@switchyard/linux";
 import { multicastGroup } from "@switchyard/vswitch";
 import { type Action, type ActionOf, only } from "./action.ts";
@@ -25,9 +25,11 @@ export async function applyVteps(site: Site, actions: readonly Action[], blame: 
       batch.near(subject, { op: "address-add", name: device, address: parseCidr(address) });
   }
   for (const action of only(actions, "vtep-set")) {
-    if (links.has(action.state.lower)) batch.near(action.subject, vtepOp(site.paths.yard, action));
-    else {
-      const message = `the VXLAN's master, the bridge ${action.state.lower}, is not there`;
+    const { lower, remote } = action.state;
+    if (links.has(lower)) batch.near(action.subject, vtepOp(site.paths.yard, action));
+    // A tunnel that has just ended is begun again, and this then too.
+    else if (remote === "") {
+      const message = `the VXLAN's master, the bridge ${lower}, is not there`;
       const hint = "name a network of the yard, or make the bridge: yard ovs bridge-add NAME";
       blame.add(action.subject, new YardError("switch.no-bridge", message, { hint }), "switch.no-bridge");
     }
@@ -36,10 +38,11 @@ export async function applyVteps(site: Site, actions: readonly Action[], blame: 
 }
 
 function vtepOp(yard: string, { vtep, state, there }: ActionOf<"vtep-set">): LinkOp {
-  const { id, lower, mtu, port } = state;
+  const { id, lower, remote, mtu, port } = state;
   if (there) return { op: "set", name: vtep, up: true, mtu };
   // The kernel's time to live is 1 to a group.
-  const vxlan = { id, group: multicastGroup(id), dev: lower, dstport: port, ttl: 0, learning: true };
+  const group = remote === "" ? multicastGroup(id) : parseIp(remote);
+  const vxlan = { id, group, dev: lower, dstport: port, ttl: 0, learning: true };
   return { op: "vxlan", name: vtep, mtu, up: true, alias: formatAlias(yard, state.purpose), vxlan };
 }
 
@@ -47,7 +50,8 @@ function vtepOp(yard: string, { vtep, state, there }: ActionOf<"vtep-set">): Lin
 export function checkVteps(site: Site, desired: State, blame: Blame): void {
   if (desired.vteps.size === 0) return;
   const { links } = viewNamespace(site.namespace);
-  for (const { lower, purpose } of desired.vteps.values()) {
+  for (const { lower, remote, purpose } of desired.vteps.values()) {
+    if (remote !== "") continue;
     const subject = parsePurpose(purpose);
     const link = links.get(lower);
     if (link === undefined || link.addresses.some(({ address }) => !address.includes(":"))) continue;

@@ -176,7 +176,7 @@ function readTarget(
   if ((yard === undefined) === (peer === undefined))
     wrong(`"${name}" leads to ${yard === undefined ? "nowhere" : "two places"}`, "give it either a yard or a peer");
   if (peer === undefined) {
-    const foreign = (["id", "port"] as const).find((key) => file[key] !== undefined);
+    const foreign = (["id", "port", "encrypt"] as const).find((key) => file[key] !== undefined);
     if (foreign !== undefined) wrong(`"${foreign}" is for a link over VXLAN`, "give it a peer in place of a yard");
     const at = reading.parse([...path, "yard"], yard ?? "main", (text) => {
       if (YARD.test(text)) return text;
@@ -191,5 +191,32 @@ function readTarget(
   if (file.node !== undefined) wrong('"node" is for a link to another yard of this host', "leave it out");
   if (id === undefined) wrong(`"${name}" needs an "id", the same at both ends`, "a number from 1 to 16777215");
   const ip = reading.parse([...path, "peer"], peer, parseIp);
-  return { type: "vxlan", peer: ip ?? parseIp("0.0.0.0"), id: id ?? 1, port: file.port ?? VXLAN_PORT };
+  if (file.encrypt !== undefined && file.port !== undefined)
+    wrong('"port" is that of a VXLAN in clear', "write the port of WireGuard: encrypt: { key: …, port: … }");
+  return {
+    type: "vxlan",
+    peer: ip ?? parseIp("0.0.0.0"),
+    id: id ?? 1,
+    port: file.port ?? VXLAN_PORT,
+    encrypt: readEncrypt(file, path, reading),
+  };
+}
+
+/** 32 bytes in base64, as wg(8) writes keys. */
+const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
+/** What WireGuard is used by where nobody says otherwise. */
+const WIREGUARD_PORT = 51_820;
+
+function readEncrypt({ encrypt }: C2cFile, path: Path, reading: Reading): { key: string; port: number } | undefined {
+  if (encrypt === undefined) return undefined;
+  const { key, port = WIREGUARD_PORT } = typeof encrypt === "string" ? { key: encrypt } : encrypt;
+  if (!KEY.test(key))
+    reading.places.report(
+      [...path, "encrypt"],
+      () =>
+        new YardError("c2c.bad-key", `"${key}" is no public key of WireGuard`, {
+          hint: "44 characters, as `yard key` tells them on the other host",
+        }),
+    );
+  return { key, port };
 }

@@ -184,6 +184,15 @@ export const natSchema = z
   })
   .meta({ id: "nat" });
 
+const encryptSchema = z
+  .strictObject({
+    key: field(text, "The other yard's public key, which `yard key` tells there."),
+    port: field(z.number().int().min(1).max(65535), "UDP port of WireGuard, at both ends.", {
+      default: 51820,
+    }).optional(),
+  })
+  .meta({ id: "encrypt" });
+
 export const c2cSchema = z
   .strictObject({
     kind: field(z.literal("c2c"), "A link to a node of kind c2c in another yard; needs `yard`, or `peer` and `id`."),
@@ -195,6 +204,11 @@ export const c2cSchema = z
       otherwise: "needed with `peer`",
     }).optional(),
     port: field(z.number().int().min(1).max(65535), "The peer's UDP port.", { default: 4789 }).optional(),
+    encrypt: field(
+      z.union([field(text, "Short for `{ key: <text> }`."), encryptSchema]),
+      "Have all of it pass in WireGuard; the peer does the same.",
+      { otherwise: "in clear", examples: ["ULAwOtwgs07n8W1LdurzZASV32CunzaUWTOBSqaVyUY="] },
+    ).optional(),
   })
   .meta({ id: "c2c" });
 

@@ -229,7 +229,14 @@ export interface C2cSpec extends NodeCommon {
   readonly to:
     | { readonly type: "yard"; readonly yard: string; readonly node: string }
     /** A yard of another host; the VNI is 1 to 2^24 - 1, `port` UDP. */
-    | { readonly type: "vxlan"; readonly peer: Ip; readonly id: number; readonly port: number };
+    | {
+        readonly type: "vxlan";
+        readonly peer: Ip;
+        readonly id: number;
+        readonly port: number;
+        /** In WireGuard: the other yard's public key, and the UDP port of it at both ends. */
+        readonly encrypt: { readonly key: string; readonly port: number } | undefined;
+      };
 }
 
 /** A NIC of the host's as a port of the network that its one nic is on. */

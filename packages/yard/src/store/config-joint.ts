@@ -11,12 +11,16 @@ export const natSchema = {
 export const c2cSchema = {
   to: z.discriminatedUnion("type", [
     z.object({ type: z.literal("yard"), yard: z.string(), node: z.string() }),
-    z.object({
-      type: z.literal("vxlan"),
-      peer: z.string().transform((text) => parseIp(text)),
-      id: z.number(),
-      port: z.number(),
-    }),
+    z
+      .object({
+        type: z.literal("vxlan"),
+        peer: z.string().transform((text) => parseIp(text)),
+        id: z.number(),
+        port: z.number(),
+        encrypt: z.object({ key: z.string(), port: z.number() }).optional(),
+      })
+      // Members of the model's types are always there.
+      .transform(({ encrypt, ...to }) => ({ ...to, encrypt })),
   ]),
 };
 

@@ -104,7 +104,8 @@ const joints: fc.Arbitrary<JointSpec> = fc.oneof(
   fc
     .constantFrom(
       { type: "yard" as const, yard: "far", node: "n" },
-      { type: "vxlan" as const, peer: parseIp("fd01::9"), id: 7, port: 4789 },
+      { type: "vxlan" as const, peer: parseIp("fd01::9"), id: 7, port: 4789, encrypt: undefined },
+      { type: "vxlan" as const, peer: parseIp("10.9.0.1"), id: 7, port: 4789, encrypt: { key: "k", port: 51820 } },
     )
     .map((to) => ({ ...netns("web"), kind: "c2c" as const, to })),
 );

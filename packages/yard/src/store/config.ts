@@ -53,7 +53,7 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
   if (spec.kind === "netns" || spec.kind === "tap") return canonicalJson(common);
   if (spec.kind === "a2b") return canonicalJson({ ...common, impair: plainImpair(spec.impair) });
   if (spec.kind === "nat") return canonicalJson({ ...common, cidr: [...spec.cidr] });
-  if (spec.kind === "c2c") return canonicalJson({ ...common, to: { ...spec.to } });
+  if (spec.kind === "c2c") return canonicalJson({ ...common, to: plainTarget(spec.to) });
   if (spec.kind === "phy") return canonicalJson({ ...common, parent: spec.parent, mode: spec.mode });
   if (spec.kind === "guest") {
     const { engine, container, plugs } = spec;
@@ -78,6 +78,12 @@ export function nodeConfigText(spec: NodeSpec | NodeConfig): string {
     memory: spec.memory,
     engine: spec.engine,
   });
+}
+
+function plainTarget(to: C2cSpec["to"]): Plain {
+  if (to.type === "yard") return { ...to };
+  const { encrypt, ...rest } = to;
+  return encrypt === undefined ? rest : { ...rest, encrypt: { ...encrypt } };
 }
 
 export function nicConfigText(spec: NicConfig): string {

@@ -157,7 +157,9 @@ export function impairView(spec: ImpairSpec | undefined, by: ImpairView["by"] | 
 
 /** `site2:gate`, or `10.2.0.2 (vxlan 77)`. */
 function targetText(to: C2cSpec["to"]): string {
-  return to.type === "yard" ? `${to.yard}:${to.node}` : `${to.peer} (vxlan ${to.id})`;
+  return to.type === "yard"
+    ? `${to.yard}:${to.node}`
+    : `${to.peer} (vxlan ${to.id}${to.encrypt === undefined ? "" : `, encrypted to ${to.encrypt.key}`})`;
 }
 
 function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {

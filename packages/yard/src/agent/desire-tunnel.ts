@@ -1,0 +1,68 @@
+/** Nodes of kind c2c that lead to another host encrypted: VXLAN of the kernel's own in WireGuard. */
+import type { C2cSpec } from "../model/types.ts";
+import { canonicalJson } from "../store/canonical.ts";
+import type { NodeEntry } from "../store/rows.ts";
+import type { HostFacts } from "./desire.ts";
+import { switchNamespace, tunnelDevice } from "./names.ts";
+import type { ServiceState, VtepState } from "./state.ts";
+import { purposeOf } from "./subject.ts";
+import type { TunnelConfig } from "./tunnel.ts";
+import { innerAddress, TUNNEL_MTU, tunnelKeyFile } from "./tunnel-key.ts";
+
+/** UDP within the tunnel; that of VXLAN is the switch's own where it has tunnels in the kernel. */
+const INNER_PORT = 8472;
+/** What VXLAN over IPv6 puts around a packet (RFC 7348); bytes. */
+const OVERHEAD = 70;
+/** What the networks that such a node is on have room for. */
+export const ENCRYPTED_MTU = TUNNEL_MTU - OVERHEAD;
+
+/** Where a node leads that does so encrypted. */
+export type Encrypted = Extract<C2cSpec["to"], { type: "vxlan" }> & {
+  readonly encrypt: NonNullable<Extract<C2cSpec["to"], { type: "vxlan" }>["encrypt"]>;
+};
+
+export function isEncrypted(to: C2cSpec["to"]): to is Encrypted {
+  return to.type === "vxlan" && to.encrypt !== undefined;
+}
+
+/** The WireGuard device of such a node. */
+export function encryptedDevice(yard: string, node: string, { peer, encrypt }: Encrypted): string {
+  return tunnelDevice(yard, node, canonicalJson({ peer, ...encrypt }));
+}
+
+/** The processes that keep the WireGuard devices, by id. */
+export function* tunnels(nodes: readonly NodeEntry[], facts: HostFacts): Generator<[string, ServiceState]> {
+  const namespace = switchNamespace(facts.yard);
+  for (const { name, objId, host, spec } of nodes) {
+    if (host !== facts.host || spec.kind !== "c2c" || !isEncrypted(spec.to)) continue;
+    const { peer: address, encrypt } = spec.to;
+    const keyFile = tunnelKeyFile(facts.state);
+    const device = encryptedDevice(facts.yard, name, spec.to);
+    const config: TunnelConfig = { device, keyFile, address, ...encrypt };
+    const inside = namespace === undefined ? [] : ["nsenter", `--net=/run/netns/${namespace}`];
+    yield [
+      `tunnel-${objId}`,
+      {
+        argv: [...inside, ...facts.executable, "tunnel", JSON.stringify(config)],
+        running: true,
+        namespace,
+        program: facts.wireguard === "kernel" ? "wg" : "wireguard-go",
+        purpose: purposeOf({ kind: "node", node: name }),
+      },
+    ];
+  }
+}
+
+/** The VXLAN device in such a tunnel; undefined until that is there. */
+export function encryptedVtep(
+  node: NodeEntry,
+  to: Encrypted,
+  mtu: number,
+  purpose: string,
+  facts: HostFacts,
+): VtepState | undefined {
+  const lower = encryptedDevice(facts.yard, node.name, to);
+  if (!facts.ownLinks.has(lower)) return undefined;
+  const remote = innerAddress(to.encrypt.key);
+  return { lower, remote, id: to.id, port: INNER_PORT, mtu: Math.min(mtu, ENCRYPTED_MTU), up: true, purpose };
+}
