@@ -1,5 +1,5 @@
-# What the images here begin with: a minimal Debian, made by debootstrap once and kept in the directory BASE. Each image
-# is a copy of it with packages of its own. Needs root and debootstrap.
+# What the images here begin with: a minimal Debian without its documentation, made by debootstrap once and kept in the
+# directory BASE. Each image is a copy of it with packages of its own. Needs root and debootstrap.
 
 SUITE ?= bookworm
 # Where this host gets its own packages from.
@@ -14,6 +14,8 @@ $(BASE)/.debian:
 	$(REMOVE) '$(BASE).new'
 	unshare --mount debootstrap --variant=minbase $(SUITE) '$(BASE).new' '$(MIRROR)'
 	rm -rf '$(BASE).new'/var/cache/apt/archives/*.deb '$(BASE).new'/var/lib/apt/lists/*
+	printf 'path-exclude=/usr/share/%s/*\n' doc info locale man >'$(BASE).new/etc/dpkg/dpkg.cfg.d/slim'
+	for folder in doc info locale man; do rm -rf '$(BASE).new/usr/share/'$$folder/*; done
 	printf '#!/bin/sh\nexit 101\n' >'$(BASE).new/usr/sbin/policy-rc.d'
 	chmod 755 '$(BASE).new/usr/sbin/policy-rc.d'
 	touch '$(BASE).new/.debian'

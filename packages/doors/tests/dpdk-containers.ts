@@ -20,6 +20,8 @@ export interface DpdkContainers extends AsyncDisposable {
   readonly folder: string;
   /** For the script. */
   readonly env: Readonly<Record<string, string>>;
+  /** Ends the host's switch, and starts it again. */
+  restartSwitch(): Promise<void>;
   /** Another network, and so another nic of containers to come: vhost-user on br0, made by the container. */
   network(name: string, more: object): void;
   /** The script with the image; the words come before it, the command after it. */
@@ -53,7 +55,9 @@ export async function dpdkContainers(): Promise<DpdkContainers> {
   stack.use(hugepages(PAGES));
   stack.use(await mountPages("/dev/hugepages"));
   const sw = stack.use(await testSwitch({ vswitchd: false }));
-  stack.use(await startDpdk(sw, "--in-memory", 0));
+  const start = () => startDpdk(sw, "--in-memory", 0);
+  let vswitchd = await start();
+  stack.defer(() => vswitchd[Symbol.asyncDispose]());
   await sw.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev");
 
   const networks = `${folder}/net.d`;
@@ -71,6 +75,10 @@ export async function dpdkContainers(): Promise<DpdkContainers> {
       YARD: `${root}/dist/yard`,
       OVS_RUNDIR: sw.runDir,
       SWITCHYARD_RUN_DIR: `${folder}/run`,
+    },
+    async restartSwitch() {
+      await vswitchd[Symbol.asyncDispose]();
+      vswitchd = await start();
     },
     network(name, more) {
       const conf = {

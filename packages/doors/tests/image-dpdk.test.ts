@@ -57,6 +57,11 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
       const [, address = ""] = /inet (10\.83\.0\.\d+)\/24/.exec(await sh("two", "ip address show br0")) ?? [];
       one.type(`ping -c 4 -i 0.2 ${address} && echo answ''ered\n`);
       await one.sees("answered");
+      // And TCP, of which switches may have left more undone than of a ping.
+      await site.docker("exec", "--detach", "two", "python3", "-m", "http.server", "--directory", "/usr/bin", "80");
+      const fetch = `python3 -c 'import urllib.request as r; print(len(r.urlopen("http://${address}/dpdk-testpmd").read()))'`;
+      const fetched = await sh("one", `until ${fetch} 2>/dev/null; do sleep 0.1; done`);
+      expect(fetched).toBe(await sh("one", "stat -c %s /usr/bin/dpdk-testpmd"));
       expect(JSON.parse(await sh("one", `cat ${APPLIED}`))).toMatchObject({
         ifName: "eth0",
       });
@@ -72,7 +77,12 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
 
       expect(received).toBeGreaterThan(1_000);
 
-      // A switch that was killed is started again, with its ports.
+      // The host's switch finds its sockets again.
+      await site.restartSwitch();
+      one.type(`until ping -c 1 -W 1 ${address}; do true; done; echo still th''ere\n`);
+      await one.sees("still there");
+
+      // One in a container that was killed is started again, with its ports.
       await sh("one", "kill -KILL $(cat /run/openvswitch/ovs-vswitchd.pid)");
       one.type(`until ping -c 1 -W 1 ${address}; do true; done; echo a''gain\n`);
       await one.sees("again");
