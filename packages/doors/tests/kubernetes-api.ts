@@ -27,6 +27,8 @@ export interface StandIn extends AsyncDisposable {
   removePod(pod: string): void;
   /** Called once between the next read of a pod and its answer's arrival: somebody else is quicker. */
   meanwhile(change: () => void): void;
+  /** Resolves after the next change that a client makes. */
+  changed(): Promise<void>;
   annotate(pod: string, annotations: Readonly<Record<string, string>>): void;
   /** A kubeconfig with other words in it. @returns its path */
   otherKubeconfig(name: string, change: (text: string) => string): string;
@@ -58,6 +60,7 @@ export async function kubernetesStandIn(folder: string): Promise<StandIn> {
   const asked: string[] = [];
   let version = 1;
   let inBetween: (() => void) | undefined;
+  let change = Promise.withResolvers<void>();
   const touch = (thing: Thing) => {
     thing.metadata.resourceVersion = `${version++}`;
   };
@@ -115,6 +118,8 @@ export async function kubernetesStandIn(folder: string): Promise<StandIn> {
       thing.status.capacity = capacity;
     } else return status(415, `the body of the request was in an unknown format: ${type}`);
     touch(thing);
+    change.resolve();
+    change = Promise.withResolvers();
     return Response.json({ apiVersion: "v1", ...thing });
   };
   const server = Bun.serve({
@@ -159,6 +164,7 @@ export async function kubernetesStandIn(folder: string): Promise<StandIn> {
     meanwhile(change) {
       inBetween = change;
     },
+    changed: () => change.promise,
     annotate(pod, annotations) {
       Object.assign(find(pod).metadata.annotations, annotations);
       touch(find(pod));
