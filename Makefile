@@ -5,7 +5,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 BUN := node_modules/.bin/bun
-SOURCES := $(shell find packages/*/src packages/*/package.json -type f ! -name '*.test.ts' 2>/dev/null) package-lock.json
+SOURCES := $(shell find packages/*/src packages/*/package.json -type f ! -name '*.test.ts' ! -path '*/web/src/page/*' 2>/dev/null) package-lock.json
+PAGE_SOURCES := $(shell find packages/web/src packages/web/build.ts -type f ! -name '*.test.ts' 2>/dev/null) packages/web/package.json package-lock.json
+PAGE := packages/web/dist/page.pack
 
 BINDIR = $(PREFIX)/bin
 UNITDIR = $(PREFIX)/lib/systemd/system
@@ -62,7 +64,7 @@ build:
 # --bytecode: what is parsed at build time need not be at every start, a saving of 60 ms of a start's 80.
 # The two --no-compile-autoload options: without them an executable run by root would run code that it finds in the
 # caller's folder (a bunfig.toml with a preload) and take its environment from a .env there.
-dist/yard: $(SOURCES)
+dist/yard: $(SOURCES) $(PAGE)
 	@mkdir -p dist
 	@$(BUN) build packages/cli/src/main.ts --compile --bytecode --splitting --format=esm \
 	  --minify-syntax --minify-whitespace --keep-names \
@@ -70,6 +72,10 @@ dist/yard: $(SOURCES)
 	  --no-compile-autoload-package-json --outfile dist/yard.new >dist/build.log 2>&1 || { cat dist/build.log; exit 1; }
 	@mv dist/yard.new $@
 	@echo 'built dist/yard'
+
+# The page, as one file that the executable carries.
+$(PAGE): $(PAGE_SOURCES)
+	@$(BUN) packages/web/build.ts
 
 test:
 	@sh scripts/prepare.sh test
@@ -95,6 +101,7 @@ check:
 
 types:
 	@node_modules/.bin/tsc -p .
+	@node_modules/.bin/tsc -p packages/web
 
 lint:
 	@node_modules/.bin/biome check .
@@ -138,4 +145,4 @@ uninstall:
 	@echo "The group yard, the user switchyard-vm and /var/lib/switchyard are left as they are."
 
 clean:
-	rm -rf dist
+	rm -rf dist packages/web/dist

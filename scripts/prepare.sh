@@ -21,7 +21,7 @@ frr="$demo frr:/usr/lib/frr/zebra"
 kernel="qemu-system-common:/usr/lib/qemu/virtiofsd kmod:depmod"
 test="$demo $guest $frr $kernel docker.io:dockerd docker-compose:docker-compose debootstrap:debootstrap podman:podman containerd:containerd iperf3:iperf3 iputils-ping:ping tcpdump:tcpdump tshark:tshark nftables:nft dnsmasq-base:dnsmasq isc-dhcp-client:dhclient ethtool:ethtool openssl:openssl openssh-client:ssh wireguard-tools:wg wireguard-go:wireguard-go
   procps:ps zsh:zsh fish:fish python3-openvswitch:/usr/lib/python3/dist-packages/ovs python3-redis:/usr/lib/python3/dist-packages/redis
-  containernetworking-plugins:/usr/lib/cni/host-local
+  containernetworking-plugins:/usr/lib/cni/host-local chromium:chromium fonts-dejavu-core:/usr/share/fonts/truetype/dejavu
   openvswitch-switch-dpdk:/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk librte-net-virtio23:/usr/share/doc/librte-net-virtio23
   librte-bus-vdev23:/usr/share/doc/librte-bus-vdev23 librte-bus-pci23:/usr/share/doc/librte-bus-pci23 librte-mempool-ring23:/usr/share/doc/librte-mempool-ring23"
 bench="$test mininet:mn"

@@ -49,6 +49,7 @@ const chosen = (files: readonly string[]) =>
 
 if (what === "check" || (what === "all" && whole)) {
   await check("types", ["node_modules/.bin/tsc", "-p", "."], 300);
+  await check("types of the page", ["node_modules/.bin/tsc", "-p", "packages/web"], 300);
   await check("lint and format", ["node_modules/.bin/biome", "check", "--max-diagnostics=50", "."], 120);
 }
 if ((what === "all" || what === "system") && rooms.some(({ name }) => usesExecutable.has(name)))

@@ -18,7 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   yard: ["base", "ovsdb", "vswitch", "linux", "runtime"],
   cni: ["base", "ovsdb", "vswitch", "linux"],
   doors: ["base", "ovsdb", "vswitch", "linux", "runtime", "yard"],
-  web: [],
+  web: ["yard"],
   cli: ["base", "ovsdb", "vswitch", "linux", "runtime", "yard", "cni", "doors", "web"],
 };
 
@@ -77,6 +77,18 @@ describe("the rooms", () => {
               .filter(({ specifier }) => specifier === "@switchyard/testing" || specifier.startsWith("bun:test"))
               .map(({ line }) => `${path}:${line}`),
           ),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  test("the page takes types alone from other rooms", () => {
+    const wrong = packages
+      .filter(({ room }) => room === "web")
+      .flatMap(({ sources }) => sources.filter(({ isTest }) => !isTest))
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/^(?:import|export)(?! type\b)[^;]*?from "(@switchyard\/[^"]+)"/gm)].map(
+          ([, specifier]) => `${path} imports ${specifier}`,
+        ),
       );
     expect(wrong).toEqual([]);
   });

@@ -49,12 +49,12 @@ export function readPackages(root: string): Package[] {
 /** Every source file below a folder. */
 export function readSources(root: string, folder: string): Source[] {
   return readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".gen.ts") && !name.includes("node_modules/"))
+    .filter((name) => /\.tsx?$/.test(name) && !name.endsWith(".gen.ts") && !name.includes("node_modules/"))
     .map((name) => {
       const path = `${folder}/${name}`;
       const text = readFileSync(`${root}/${path}`, "utf8");
       // Generators of random values (`arbitrary.ts`) lie beside the properties that they feed.
-      const isTest = /\.test\.ts$|\/(tests|bench)\/|\/arbitrary[\w-]*\.ts$/.test(path);
+      const isTest = /\.test\.tsx?$|\/(tests|bench)\/|\/arbitrary[\w-]*\.ts$/.test(path);
       return { path, text, isTest, imports: importsOf(text) };
     });
 }

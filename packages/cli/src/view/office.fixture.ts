@@ -79,6 +79,7 @@ function network(name: string): NetworkView {
     name,
     lab: "office",
     type: "lan",
+    id: null,
     cidr: ["10.1.0.0/24"],
     gateway: [],
     mtu: null,

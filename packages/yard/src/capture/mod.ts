@@ -7,3 +7,4 @@ export {
   captureAgent,
   WHOLE_FRAME,
 } from "./capture.ts";
+export { head, packets, statistics } from "./pcapng.ts";

@@ -28,6 +28,7 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
       name: row.name,
       lab: row.lab ?? null,
       type: row.type,
+      id: row.type === "vlan" || row.type === "vxlan" ? row.id : null,
       cidr: row.cidr,
       gateway: row.gateway,
       mtu: row.mtu ?? null,

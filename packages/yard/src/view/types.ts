@@ -72,6 +72,8 @@ export interface NetworkView {
   /** Null when it was added by a command of its own. */
   readonly lab: string | null;
   readonly type: string;
+  /** The number of a vlan or vxlan. */
+  readonly id: number | null;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu: number | null;

@@ -1,0 +1,5 @@
+declare module "*.pack" {
+  /** Where the file is found. */
+  const path: string;
+  export default path;
+}

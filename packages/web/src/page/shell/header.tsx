@@ -1,0 +1,92 @@
+import { PaletteButton } from "../edit/palette.tsx";
+import { usePage } from "../state/page.ts";
+import { useStore } from "../state/store.ts";
+import { isSettled } from "./progress.ts";
+
+/** The bar above: which yard, how it is, and what can be done with all of it. */
+export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => void }) {
+  const { yard } = usePage();
+  const name = useStore(yard, (view) => view?.yard);
+  return (
+    <header className="bar">
+      <h1>Switchyard {name ?? ""}</h1>
+      <YardStatus />
+      <span className="gap" />
+      <LabChoice />
+      <PaletteButton />
+      <UndoButton />
+      <SideButton side="outline" shown={side} onSide={onSide}>
+        List
+      </SideButton>
+      <SideButton side="file" shown={side} onSide={onSide}>
+        Lab file
+      </SideButton>
+    </header>
+  );
+}
+
+/** What stands beside the picture. */
+export type Side = "none" | "outline" | "file";
+
+function SideButton(props: { side: Side; shown: Side; onSide: (side: Side) => void; children: string }) {
+  const { side, shown, onSide, children } = props;
+  const isShown = side === shown;
+  return (
+    <button type="button" aria-pressed={isShown} onClick={() => onSide(isShown ? "none" : side)}>
+      {children}
+    </button>
+  );
+}
+
+function YardStatus() {
+  const { connection, yard, progress } = usePage();
+  const link = useStore(connection, (it) => it);
+  const view = useStore(yard, (it) => it);
+  const { wanted, applied } = useStore(progress, (it) => it);
+  if (link === "lost")
+    return (
+      <span className="status bad" role="alert">
+        the yard does not answer; trying again
+      </span>
+    );
+  if (view === undefined) return <span className="status">connecting</span>;
+  if (view.error !== null) return <span className="status bad">{view.error.message}</span>;
+  if (view.agent === null) return <span className="status bad">no agent runs</span>;
+  const left = view.nodes.filter((node) => !isSettled(node)).length;
+  const busy = wanted > applied || left > 0;
+  return (
+    <span className={`status ${busy ? "busy" : ""}`} data-busy={busy}>
+      {busy
+        ? `being made so${left > 0 ? `: ${left} of ${view.nodes.length} nodes to go` : ""}`
+        : `${view.nodes.length} nodes, all as declared`}
+    </span>
+  );
+}
+
+function LabChoice() {
+  const { yard, work } = usePage();
+  const labs = useStore(yard, (view) => view?.labs);
+  const chosen = useStore(work.lab, (it) => it);
+  if (labs === undefined || labs.length === 0) return null;
+  return (
+    <label>
+      Lab{" "}
+      <select value={chosen ?? ""} onChange={({ target }) => work.lab.set(target.value || undefined)}>
+        <option value="">none</option>
+        {labs.map(({ name }) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function UndoButton() {
+  const { work } = usePage();
+  const last = useStore(work.made, (made) => made.at(-1));
+  return (
+    <button type="button" disabled={last === undefined} onClick={() => void work.undo()} title={last?.title ?? ""}>
+      Undo{last === undefined ? "" : `: ${last.title}`}
+    </button>
+  );
+}

@@ -1,0 +1,116 @@
+/** What can be done with what. */
+import { path } from "../api/api.ts";
+import type { NodeView } from "../api/contract.ts";
+import { type Page, usePage } from "../state/page.ts";
+import { openPanel, type Panel } from "../state/panels.ts";
+import { useStore } from "../state/store.ts";
+import type { MenuSubject } from "../topology/menu-state.ts";
+
+export interface MenuEntry {
+  readonly text: string;
+  readonly isOff?: boolean;
+  act(): void;
+}
+
+/** The entries of the menu of a thing, in order. */
+export function useMenuEntries(subject: MenuSubject): MenuEntry[] {
+  const page = usePage();
+  useStore(page.yard, (view) => view);
+  return entriesOf(page, subject);
+}
+
+export function entriesOf(page: Page, subject: MenuSubject): MenuEntry[] {
+  const view = page.yard.get();
+  switch (subject.kind) {
+    case "node": {
+      const node = view?.nodes.find(({ name }) => name === subject.node);
+      return node === undefined ? [] : nodeEntries(page, node);
+    }
+    case "nic": {
+      const node = view?.nodes.find(({ name }) => name === subject.node);
+      const nic = node?.nics.find(({ name }) => name === subject.nic);
+      return node === undefined || nic === undefined ? [] : nicEntries(page, node, nic);
+    }
+    case "network": {
+      const network = view?.networks.find(({ name }) => name === subject.network);
+      return network === undefined ? [] : networkEntries(page, network);
+    }
+    case "link":
+      return linkEntries(page, subject.link);
+    case "canvas":
+      return [
+        { text: "Add a node…", act: () => page.dialog.set({ kind: "add-node" }) },
+        { text: "Add a network…", act: () => page.dialog.set({ kind: "add-network" }) },
+        { text: "Lay everything out anew", act: () => page.positions.set(new Map()) },
+      ];
+  }
+}
+
+/** Kinds that nothing runs in. */
+const JOINTS: ReadonlySet<string> = new Set(["a2b", "tap", "nat", "c2c", "phy"]);
+
+function nodeEntries(page: Page, node: NodeView): MenuEntry[] {
+  const { work } = page;
+  const { name, kind } = node;
+  const isJoint = JOINTS.has(kind);
+  const power = (text: string, action: string): MenuEntry => ({
+    text,
+    act: () =>
+      void work.command(`${text} ${name}`, { method: "POST", path: path("nodes", name, "power"), body: { action } }),
+  });
+  return [
+    ...(isJoint ? [] : [{ text: "Terminal", act: () => show(page, { kind: "terminal", node: name, console: false }) }]),
+    ...(kind === "vm"
+      ? [
+          { text: "Serial console", act: () => show(page, { kind: "terminal", node: name, console: true }) },
+          power("Start", "start"),
+          power("Shut down", "shutdown"),
+          node.paused ? power("Resume", "resume") : power("Pause", "pause"),
+        ]
+      : []),
+    { text: "Add a nic…", act: () => page.dialog.set({ kind: "add-nic", node: name }) },
+    { text: "Remove…", act: () => work.removeNode(name) },
+  ];
+}
+
+function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): MenuEntry[] {
+  const { work } = page;
+  const at = `${node.name}:${nic.name}`;
+  return [
+    { text: "Capture packets", act: () => show(page, { kind: "capture", node: node.name, nic: nic.name }) },
+    { text: "Rates over time", act: () => show(page, { kind: "rates", node: node.name, nic: nic.name }) },
+    {
+      text: nic.spy === null ? "Spy on it…" : "Spy on it no longer…",
+      act: () => work.spy(node.name, nic.name, nic.spy === null),
+    },
+    {
+      text: "Impair…",
+      act: () => page.dialog.set({ kind: "impair", target: nic.link ?? at }),
+    },
+    { text: "Plug into a network…", act: () => page.dialog.set({ kind: "attach", node: node.name, nic: nic.name }) },
+    { text: "Trace a packet from it…", act: () => page.dialog.set({ kind: "trace", node: node.name, nic: nic.name }) },
+    { text: "Take it away…", act: () => work.removeNic(node.name, nic.name) },
+  ];
+}
+
+function networkEntries(page: Page, { name, bridge }: { readonly name: string; readonly bridge: string }): MenuEntry[] {
+  return [
+    {
+      text: "Its bridge: addresses and flows",
+      isOff: bridge === "",
+      act: () => show(page, { kind: "bridge", bridge, network: name }),
+    },
+    { text: "Remove…", act: () => page.work.removeNetwork(name) },
+  ];
+}
+
+function linkEntries(page: Page, link: string): MenuEntry[] {
+  return [
+    { text: "Impair…", act: () => page.dialog.set({ kind: "impair", target: link }) },
+    { text: "Cut…", act: () => page.work.unwire(link) },
+  ];
+}
+
+function show(page: Page, panel: Panel): void {
+  page.panels.update((panels) => openPanel(panels, panel));
+}

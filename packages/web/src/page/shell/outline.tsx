@@ -1,0 +1,79 @@
+import { memo } from "react";
+import type { NodeView } from "../api/contract.ts";
+import { usePage } from "../state/page.ts";
+import { useStore } from "../state/store.ts";
+import { type MenuSubject, openMenu } from "../topology/menu-state.ts";
+import { networkText } from "../topology/network-box.tsx";
+import { kindText } from "../topology/node-box.tsx";
+
+/** The whole yard as a list: for the keyboard, for screen readers, and for finding things. */
+export function Outline() {
+  const { yard } = usePage();
+  const view = useStore(yard, (it) => it);
+  return (
+    <aside className="side" aria-label="List of the yard">
+      <h2 className="outline">Networks</h2>
+      <ul className="outline">
+        {view?.networks.map((network) => (
+          <li key={network.name}>
+            <MenuButton subject={{ kind: "network", network: network.name }} text={network.name} /> {network.state},{" "}
+            {networkText(network)}
+            {network.error === null ? null : <div className="alert">{network.error.message}</div>}
+          </li>
+        ))}
+      </ul>
+      <h2 className="outline">Nodes</h2>
+      <ul className="outline">
+        {view?.nodes.map((node) => (
+          <OutlineNode key={node.name} node={node} />
+        ))}
+      </ul>
+      <h2 className="outline">Wires</h2>
+      <ul className="outline">
+        {view?.links.map(({ name }) => (
+          <li key={name}>
+            <MenuButton subject={{ kind: "link", link: name }} text={name} />
+          </li>
+        ))}
+      </ul>
+    </aside>
+  );
+}
+
+const OutlineNode = memo(function OutlineNode({ node }: { node: NodeView }) {
+  return (
+    <li>
+      <MenuButton subject={{ kind: "node", node: node.name }} text={node.name} /> {kindText(node)}, {node.state}
+      {node.error === null ? null : <div className="alert">{node.error.message}</div>}
+      <ul>
+        {node.nics.map((nic) => (
+          <li key={nic.name}>
+            <MenuButton subject={{ kind: "nic", node: node.name, nic: nic.name }} text={nic.name} /> {nic.state}
+            {nic.network === null ? "" : `, on ${nic.network}`} <span className="mono">{nic.addresses.join(" ")}</span>
+            {nic.spy === null ? "" : ", spied on"}
+            {nic.error === null ? null : <div className="alert">{nic.error.message}</div>}
+          </li>
+        ))}
+      </ul>
+    </li>
+  );
+});
+
+/** A thing's name, which opens its menu. */
+function MenuButton({ subject, text }: { subject: MenuSubject; text: string }) {
+  return (
+    <button
+      type="button"
+      aria-haspopup="menu"
+      onClick={(event) => {
+        const { left, bottom } = event.currentTarget.getBoundingClientRect();
+        openMenu(
+          { preventDefault: () => {}, stopPropagation: () => event.stopPropagation(), clientX: left, clientY: bottom },
+          subject,
+        );
+      }}
+    >
+      {text}
+    </button>
+  );
+}

@@ -1,0 +1,117 @@
+import {
+  applyNodeChanges,
+  Background,
+  type Connection,
+  ConnectionMode,
+  Controls,
+  type Edge,
+  MiniMap,
+  type NodeChange,
+  ReactFlow,
+} from "@xyflow/react";
+import { useEffect, useMemo, useState } from "react";
+import { usePage } from "../state/page.ts";
+import { openPanel } from "../state/panels.ts";
+import { useStore } from "../state/store.ts";
+import { type FlowNode, flowEdges, flowNodes } from "./flow.ts";
+import { type Positions, settle } from "./layout.ts";
+import { openMenu } from "./menu-state.ts";
+import { NetworkBox } from "./network-box.tsx";
+import { NodeBox } from "./node-box.tsx";
+import { sceneOf } from "./scene.ts";
+
+const boxTypes = { node: NodeBox, network: NetworkBox };
+const FIT = { padding: 0.12, maxZoom: 1.2 };
+
+/** The picture of the yard. */
+export function Canvas() {
+  const page = usePage();
+  const view = useStore(page.yard, (it) => it);
+  const positions = useStore(page.positions, (it) => it);
+  const scene = useMemo(() => sceneOf(view ?? { networks: [], nodes: [] }), [view]);
+  const settled = useMemo(() => settle(scene, positions), [scene, positions]);
+  const [nodes, setNodes] = useState<FlowNode[]>([]);
+  const edges = useMemo(() => flowEdges(scene, view), [scene, view]);
+
+  useEffect(() => setNodes((old) => flowNodes(scene, settled, old)), [scene, settled]);
+  // Where everything stands is kept, so that what comes later moves nothing.
+  useEffect(() => page.positions.set(settled), [page, settled]);
+
+  return (
+    <ReactFlow<FlowNode, Edge>
+      nodes={nodes}
+      edges={edges}
+      nodeTypes={boxTypes}
+      connectionMode={ConnectionMode.Loose}
+      isValidConnection={({ source, target }) => source !== target}
+      onNodesChange={(changes: NodeChange<FlowNode>[]) =>
+        // A box goes when it is gone from the yard, not when somebody presses a key.
+        setNodes((old) =>
+          applyNodeChanges(
+            changes.filter(({ type }) => type !== "remove"),
+            old,
+          ),
+        )
+      }
+      onNodeDragStop={(_, __, moved) => page.positions.update((old) => moveBoxes(old, moved))}
+      onNodeDoubleClick={(_, { data }) => {
+        if ("node" in data) page.panels.update((open) => openPanel(open, terminalOf(data.node.name)));
+        else page.panels.update((open) => openPanel(open, bridgeOf(data.network)));
+      }}
+      onNodeContextMenu={(event, { data }) =>
+        openMenu(
+          event,
+          "node" in data ? { kind: "node", node: data.node.name } : { kind: "network", network: data.network.name },
+        )
+      }
+      onEdgeContextMenu={(event, { id }) => {
+        if (id.startsWith("wire:")) openMenu(event, { kind: "link", link: id.slice("wire:".length) });
+      }}
+      onPaneContextMenu={(event) => openMenu(event, { kind: "canvas" })}
+      onConnect={(connection) => connect(page.work, connection)}
+      zoomOnDoubleClick={false}
+      deleteKeyCode={null}
+      onlyRenderVisibleElements
+      minZoom={0.05}
+      fitView
+      fitViewOptions={FIT}
+      colorMode="system"
+      proOptions={{ hideAttribution: true }}
+      ariaLabelConfig={ARIA}
+    >
+      <Background />
+      <Controls showInteractive={false} fitViewOptions={FIT} />
+      {nodes.length > 60 ? <MiniMap pannable zoomable ariaLabel="Map of the whole yard" /> : null}
+    </ReactFlow>
+  );
+}
+
+const ARIA = {
+  "node.a11yDescription.default":
+    "Press Enter or Space to select, the arrow keys to move. Double-click, or the list of the yard, opens a terminal.",
+};
+
+function terminalOf(node: string) {
+  return { kind: "terminal", node, console: false } as const;
+}
+
+function bridgeOf({ name, bridge }: { readonly name: string; readonly bridge: string }) {
+  return { kind: "bridge", bridge, network: name } as const;
+}
+
+function moveBoxes(old: Positions, moved: readonly FlowNode[]): Positions {
+  return new Map([...old, ...moved.map(({ id, position }) => [id, position] as const)]);
+}
+
+/** A line was drawn from a nic: to a network, or to another nic. */
+function connect(
+  work: { attach(node: string, nic: string, network: string): void; wire(from: string, to: string): void },
+  { source, sourceHandle, target, targetHandle }: Connection,
+): void {
+  const [from, to] = source.startsWith("node:") ? [source, target] : [target, source];
+  const [fromNic, toNic] = source.startsWith("node:") ? [sourceHandle, targetHandle] : [targetHandle, sourceHandle];
+  if (!from.startsWith("node:") || fromNic === null) return;
+  const node = from.slice("node:".length);
+  if (to.startsWith("network:")) work.attach(node, fromNic, to.slice("network:".length));
+  else if (toNic !== null) work.wire(`${node}:${fromNic}`, `${to.slice("node:".length)}:${toNic}`);
+}

@@ -1,0 +1,69 @@
+/** The picture in the canvas's own terms. */
+import { type Edge, type NodeHandle, Position } from "@xyflow/react";
+import type { YardView } from "../api/contract.ts";
+import type { Positions } from "./layout.ts";
+import type { NetworkBoxNode } from "./network-box.tsx";
+import { type NodeBoxNode, nicLeft } from "./node-box.tsx";
+import type { Box, Scene } from "./scene.ts";
+
+export type FlowNode = NodeBoxNode | NetworkBoxNode;
+
+const DOT = 14;
+
+/** Boxes that say and stand the same as before are the same things as before, which the canvas need not draw again. */
+export function flowNodes(scene: Scene, positions: Positions, old: readonly FlowNode[]): FlowNode[] {
+  const before = new Map(old.map((node) => [node.id, node]));
+  return scene.boxes.map((box) => {
+    const position = positions.get(box.id) ?? { x: 0, y: 0 };
+    const was = before.get(box.id);
+    const same = was && isOf(was, box) && was.position.x === position.x && was.position.y === position.y;
+    return same ? was : { ...was, ...flowNode(box, position) };
+  });
+}
+
+function isOf({ data }: FlowNode, box: Box): boolean {
+  return "node" in data
+    ? box.kind === "node" && data.node === box.node
+    : box.kind === "network" && data.network === box.network;
+}
+
+function flowNode(box: Box, position: { readonly x: number; readonly y: number }): FlowNode {
+  const { id, size } = box;
+  const common = { id, position: { ...position }, ...size };
+  if (box.kind === "network") {
+    const { network } = box;
+    const target: NodeHandle = { id: "network", type: "target", position: Position.Bottom, x: 0, y: 0, ...size };
+    const ariaLabel = `network ${network.name}, ${network.state}`;
+    return { ...common, type: "network", data: { network }, handles: [target], ariaLabel };
+  }
+  const { node } = box;
+  const handles = node.nics.map(
+    ({ name }, at): NodeHandle => ({
+      id: name,
+      type: "source",
+      position: Position.Top,
+      x: nicLeft(at) - DOT / 2,
+      y: -DOT / 2,
+      width: DOT,
+      height: DOT,
+    }),
+  );
+  return { ...common, type: "node", data: { node }, handles, ariaLabel: `node ${node.name}, ${node.state}` };
+}
+
+/** Lines from nics to networks, and wires between nics. */
+export function flowEdges({ lines }: Scene, view: YardView | undefined): Edge[] {
+  const impaired = new Set(view?.links.filter(({ impair }) => impair !== null).map(({ name }) => name));
+  return lines.map(({ id, kind, from, to }) => ({
+    id,
+    type: "straight",
+    source: from.box,
+    sourceHandle: from.nic,
+    target: to.box,
+    targetHandle: to.nic ?? "network",
+    className: kind === "wire" ? `wire${impaired.has(id.slice("wire:".length)) ? " impaired" : ""}` : "attachment",
+    focusable: false,
+    selectable: false,
+    reconnectable: false,
+  }));
+}

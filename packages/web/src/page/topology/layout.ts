@@ -1,0 +1,131 @@
+/** Where the boxes of a picture stand. */
+import { layout as dagre, Graph } from "@dagrejs/dagre";
+import type { Box, Line, Scene, Size } from "./scene.ts";
+
+/** Of a box's upper left corner, in pixels. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+export type Positions = ReadonlyMap<string, Point>;
+
+const GAP = 28;
+/** Between a network and the nodes that are on it alone. */
+const DROP = 46;
+/** Of a block of nodes below their network, width to height. */
+const ASPECT = 2.2;
+
+/** A box of the skeleton with those that hang on it alone, which are laid out as one. */
+interface Block extends Size {
+  readonly head: Box;
+  readonly leaves: readonly Box[];
+  readonly columns: number;
+  /** Of one leaf, with what keeps it apart from the next. */
+  readonly cell: Size;
+}
+
+/**
+ * Lays a picture out. A node that is on one network alone stands in a block below it; networks and the nodes that join
+ * several are laid out as a graph of such blocks.
+ */
+export function layout({ boxes, lines }: Scene): Map<string, Point> {
+  const neighbours = neighboursOf(lines);
+  const byId = new Map(boxes.map((box) => [box.id, box]));
+  const leafOf = new Map(
+    boxes.flatMap((box) => {
+      const [network, ...others] = neighbours.get(box.id) ?? [];
+      const isLeaf = box.kind === "node" && others.length === 0 && byId.get(network ?? "")?.kind === "network";
+      return isLeaf && network !== undefined ? [[box.id, network] as const] : [];
+    }),
+  );
+  const leaves = Map.groupBy(
+    boxes.filter(({ id }) => leafOf.has(id)),
+    ({ id }) => leafOf.get(id),
+  );
+  const blocks = boxes.filter(({ id }) => !leafOf.has(id)).map((head) => blockOf(head, leaves.get(head.id) ?? []));
+  return positionsOf(placeBlocks(blocks, lines), blocks);
+}
+
+/**
+ * Where boxes stand that have a place, and where the others go: beside their neighbours as in a fresh layout, so that
+ * nothing moves because something came.
+ */
+export function settle(scene: Scene, placed: Positions): Positions {
+  if (scene.boxes.every(({ id }) => placed.has(id))) return placed;
+  const fresh = layout(scene);
+  const neighbours = neighboursOf(scene.lines);
+  const settled = new Map<string, Point>();
+  for (const { id } of scene.boxes) {
+    const at = placed.get(id);
+    const wanted = fresh.get(id) ?? { x: 0, y: 0 };
+    const anchor = [...(neighbours.get(id) ?? [])].find((other) => placed.has(other));
+    const [there, was] = [placed.get(anchor ?? ""), fresh.get(anchor ?? "")];
+    settled.set(id, at ?? (there && was ? { x: wanted.x + there.x - was.x, y: wanted.y + there.y - was.y } : wanted));
+  }
+  return settled;
+}
+
+function neighboursOf(lines: readonly Line[]): Map<string, Set<string>> {
+  const neighbours = new Map<string, Set<string>>();
+  const add = (one: string, other: string) => {
+    const known = neighbours.get(one);
+    if (known) known.add(other);
+    else neighbours.set(one, new Set([other]));
+  };
+  for (const { from, to } of lines) {
+    add(from.box, to.box);
+    add(to.box, from.box);
+  }
+  return neighbours;
+}
+
+function blockOf(head: Box, leaves: readonly Box[]): Block {
+  if (leaves.length === 0) return { head, leaves, columns: 0, cell: { width: 0, height: 0 }, ...head.size };
+  const cell = {
+    width: Math.max(...leaves.map(({ size }) => size.width)) + GAP,
+    height: Math.max(...leaves.map(({ size }) => size.height)) + GAP,
+  };
+  const columns = Math.max(1, Math.ceil(Math.sqrt((leaves.length * ASPECT * cell.height) / cell.width)));
+  const rows = Math.ceil(leaves.length / columns);
+  return {
+    head,
+    leaves,
+    columns,
+    cell,
+    width: Math.max(head.size.width, Math.min(columns, leaves.length) * cell.width - GAP),
+    height: head.size.height + DROP + rows * cell.height - GAP,
+  };
+}
+
+/** The upper left corner of each block, by its head. */
+function placeBlocks(blocks: readonly Block[], lines: readonly Line[]): Map<string, Point> {
+  const graph = new Graph({ multigraph: true });
+  graph.setGraph({ rankdir: "TB", nodesep: 2 * GAP, ranksep: 3 * GAP });
+  graph.setDefaultEdgeLabel(() => ({}));
+  for (const { head, width, height } of blocks) graph.setNode(head.id, { width, height });
+  // Networks stand above nodes, whose dots are below: a line reads from the network down.
+  for (const { id, from, to } of lines)
+    if (graph.hasNode(from.box) && graph.hasNode(to.box)) graph.setEdge(to.box, from.box, {}, id);
+  dagre(graph);
+  return new Map(
+    blocks.map(({ head, width, height }) => {
+      const { x = 0, y = 0 } = graph.node(head.id);
+      return [head.id, { x: Math.round(x - width / 2), y: Math.round(y - height / 2) }];
+    }),
+  );
+}
+
+function positionsOf(corners: ReadonlyMap<string, Point>, blocks: readonly Block[]): Map<string, Point> {
+  const positions = new Map<string, Point>();
+  for (const { head, leaves, columns, cell, width } of blocks) {
+    const { x, y } = corners.get(head.id) ?? { x: 0, y: 0 };
+    positions.set(head.id, { x: x + Math.round((width - head.size.width) / 2), y });
+    const top = y + head.size.height + DROP;
+    for (const [n, leaf] of leaves.entries())
+      positions.set(leaf.id, {
+        x: x + (n % columns) * cell.width,
+        y: top + Math.floor(n / columns) * cell.height,
+      });
+  }
+  return positions;
+}
