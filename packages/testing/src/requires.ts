@@ -33,6 +33,7 @@ export type Need =
   | "python3-openvswitch"
   | "python3-redis"
   | "cni-plugins"
+  | "chromium"
   | "frr";
 
 const programs: Readonly<
@@ -41,6 +42,7 @@ const programs: Readonly<
     readonly string[]
   >
 > = {
+  chromium: ["chromium"],
   openvswitch: ["ovsdb-server", "ovsdb-tool", "ovs-vswitchd"],
   "docker-engine": ["dockerd", "containerd"],
   "docker-compose": ["docker-compose"],

@@ -8,8 +8,10 @@ import {
   MiniMap,
   type NodeChange,
   ReactFlow,
+  useStore as useFlowStore,
+  useReactFlow,
 } from "@xyflow/react";
-import { useEffect, useMemo, useState } from "react";
+import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { usePage } from "../state/page.ts";
 import { openPanel } from "../state/panels.ts";
 import { useStore } from "../state/store.ts";
@@ -31,6 +33,7 @@ export function Canvas() {
   const scene = useMemo(() => sceneOf(view ?? { networks: [], nodes: [] }), [view]);
   const settled = useMemo(() => settle(scene, positions), [scene, positions]);
   const [nodes, setNodes] = useState<FlowNode[]>([]);
+  const isMoved = useRef(false);
   const edges = useMemo(() => flowEdges(scene, view), [scene, view]);
 
   useEffect(() => setNodes((old) => flowNodes(scene, settled, old)), [scene, settled]);
@@ -69,6 +72,10 @@ export function Canvas() {
       }}
       onPaneContextMenu={(event) => openMenu(event, { kind: "canvas" })}
       onConnect={(connection) => connect(page.work, connection)}
+      onMoveStart={(event) => {
+        // What the canvas does of itself is no event of the mouse or the wheel.
+        if (event !== null) isMoved.current = true;
+      }}
       zoomOnDoubleClick={false}
       deleteKeyCode={null}
       onlyRenderVisibleElements
@@ -80,10 +87,22 @@ export function Canvas() {
       ariaLabelConfig={ARIA}
     >
       <Background />
+      <StayFitted count={nodes.length} isMoved={isMoved} />
       <Controls showInteractive={false} fitViewOptions={FIT} />
       {nodes.length > 60 ? <MiniMap pannable zoomable ariaLabel="Map of the whole yard" /> : null}
     </ReactFlow>
   );
+}
+
+/** All of the picture stays in view as it grows or its place changes, until somebody moves or zooms it. */
+function StayFitted({ count, isMoved }: { count: number; isMoved: RefObject<boolean> }) {
+  const { fitView } = useReactFlow();
+  const width = useFlowStore((flow) => flow.width);
+  const height = useFlowStore((flow) => flow.height);
+  useEffect(() => {
+    if (!isMoved.current && count > 0 && width > 0 && height > 0) void fitView(FIT);
+  }, [fitView, isMoved, count, width, height]);
+  return null;
 }
 
 const ARIA = {
@@ -100,7 +119,8 @@ function bridgeOf({ name, bridge }: { readonly name: string; readonly bridge: st
 }
 
 function moveBoxes(old: Positions, moved: readonly FlowNode[]): Positions {
-  return new Map([...old, ...moved.map(({ id, position }) => [id, position] as const)]);
+  const whole = ({ x, y }: FlowNode["position"]) => ({ x: Math.round(x), y: Math.round(y) });
+  return new Map([...old, ...moved.map(({ id, position }) => [id, whole(position)] as const)]);
 }
 
 /** A line was drawn from a nic: to a network, or to another nic. */

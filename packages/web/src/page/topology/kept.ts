@@ -10,7 +10,7 @@ function keyOf(yard: string): string {
 export function keepPositions(positions: Store<Positions>, yard: string, storage: Storage): void {
   positions.set(new Map([...readPositions(storage.getItem(keyOf(yard))), ...positions.get()]));
   positions.subscribe(() => {
-    const settled = [...positions.get()].map(([id, { x, y }]) => [id, Math.round(x), Math.round(y)]);
+    const settled = [...positions.get()].map(([id, { x, y }]) => [id, x, y]);
     storage.setItem(keyOf(yard), JSON.stringify(settled));
   });
 }

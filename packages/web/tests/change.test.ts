@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { requires } from "@switchyard/testing";
+import { drag, OFFICE, openStage, type Stage } from "./stage.ts";
+
+setDefaultTimeout(60_000);
+
+describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium"))(
+  "a yard that is changed by hand",
+  () => {
+    let stage: Stage;
+    beforeAll(async () => {
+      stage = await openStage(OFFICE);
+    });
+    afterAll(async () => stage?.[Symbol.asyncDispose]());
+
+    const file = () => readFileSync(stage.labFile, "utf8");
+    const plan = () => stage.page.getByLabel("What would be done");
+    const menu = async (selector: string, entry: string) => {
+      await stage.page.locator(selector).first().click({ button: "right" });
+      await stage.page.getByRole("menuitem", { name: entry }).click();
+    };
+    const make = async (done: string) => {
+      await stage.page.getByRole("button", { name: "Make it so" }).click();
+      await stage.page.getByRole("status").getByText(`${done}: done`).waitFor();
+    };
+    const undo = async (what: string) => {
+      await stage.page.getByRole("button", { name: "Undo:" }).click();
+      await stage.page.getByText(`Undone: ${what}`).waitFor();
+    };
+
+    test("a nic that is dragged to a network is plugged into it, after its plan was seen", async () => {
+      const { page, yard } = stage;
+      await drag(page, '[data-nic="vault:eth0"]', '[data-network="desk"]');
+      await page.getByRole("heading", { name: "Plug vault:eth0 into desk" }).waitFor();
+      await plan().getByText("vault").first().waitFor();
+      expect(file()).toBe(OFFICE);
+      await make("Plug vault:eth0 into desk");
+      expect(file()).toBe(
+        OFFICE.replace("vault: { kind: netns, nics: [cellar] }", "vault: { kind: netns, nics: [ desk ] }"),
+      );
+      await yard("exec", "vault", "--", "ping", "-c", "1", "-W", "2", "web");
+    });
+
+    test("undo is a click", async () => {
+      const { page } = stage;
+      await undo("Plug vault:eth0 into desk");
+      expect(file()).toBe(OFFICE);
+      await page.locator('[data-id="node:vault:eth0"][aria-label*="cellar"]').waitFor();
+      expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
+    });
+
+    test("a node and a network are added by forms, and removed by their menus", async () => {
+      const { page, yard } = stage;
+      await page.getByRole("button", { name: "+ Network" }).click();
+      await page.locator('input[name="name"]').fill("lab");
+      await page.locator('input[name="cidr"]').fill("10.61.3.0/24");
+      await page.getByRole("button", { name: "See the plan" }).click();
+      await plan().waitFor();
+      await make("Add the network lab");
+      await page.locator('[data-network="lab"][data-state="up"]').waitFor();
+      await page.getByRole("button", { name: "+ Node" }).click();
+      await page.locator('input[name="name"]').fill("probe");
+      await page.locator('select[name="network"]').selectOption("lab");
+      await page.getByRole("button", { name: "See the plan" }).click();
+      await plan().getByText("probe").first().waitFor();
+      await make("Add the node probe");
+      await page.locator('[data-node="probe"][data-state="running"]').waitFor();
+      expect(await yard("exec", "probe", "--", "ip", "-br", "addr", "show", "eth0")).toContain("10.61.3.1/24");
+      await menu('[data-node="probe"] .node-name', "Remove…");
+      await plan().waitFor();
+      await make("Remove probe");
+      await page.locator('[data-node="probe"]').waitFor({ state: "detached" });
+      await menu('[data-network="lab"]', "Remove…");
+      await make("Remove the network lab");
+      await page.locator('[data-network="lab"]').waitFor({ state: "detached" });
+      expect(file()).toBe(OFFICE);
+    });
+
+    test("a nic is spied on, as the lab file then says", async () => {
+      const { page } = stage;
+      await menu('[data-nic="web:eth0"]', "Spy on it…");
+      await make("Spy on web:eth0");
+      await page.locator('[data-nic="web:eth0"][data-spied="true"]').waitFor();
+      expect(file()).toContain("spy: true");
+      await undo("Spy on web:eth0");
+      await page.locator('[data-nic="web:eth0"][data-spied="false"]').waitFor();
+    });
+
+    test("sliders impair a wire while they move, and a broken wire is seen", async () => {
+      const { page, yard } = stage;
+      await menu('[data-nic="left:wire0"]', "Impair…");
+      const loss = page.getByRole("slider", { name: "Loss" }).first();
+      await loss.focus();
+      await page.keyboard.press("End");
+      await page.locator(".react-flow__edge.wire.impaired").waitFor();
+      expect(await yard("exec", "left", "--", "ping", "-c", "1", "-W", "1", "10.61.9.2").catch(String)).toContain(
+        "100% packet loss",
+      );
+      await page.getByRole("button", { name: "Close" }).click();
+      await page.getByRole("button", { name: "Undo: Impair" }).waitFor();
+      expect(file()).toContain("impair: { forward: { loss: 100% } }");
+      await undo("Impair left:wire0--right:wire0");
+      await page.locator(".react-flow__edge.wire:not(.impaired)").waitFor();
+      await yard("exec", "left", "--", "ping", "-c", "1", "-W", "2", "10.61.9.2");
+      expect(file()).toBe(OFFICE);
+    });
+
+    test("the lab file and the picture change each other, comments kept", async () => {
+      const { page } = stage;
+      await page.getByRole("button", { name: "Lab file" }).click();
+      const editor = page.getByRole("textbox", { name: "Lab file" });
+      await editor.getByText("# Where the page is served.").waitFor();
+      await editor.getByText("# Where the page is served.").click();
+      await page.keyboard.press("End");
+      await page.keyboard.press("Enter");
+      await page.keyboard.type("new: { kind: netns, nics: [cellar] } # by hand");
+      await page.getByRole("button", { name: "See the plan" }).click();
+      await plan().getByText("new").first().waitFor();
+      await make("Change the lab office");
+      await page.locator('[data-node="new"][data-state="running"]').waitFor();
+      await menu('[data-node="pc"] .node-name', "Remove…");
+      await make("Remove pc");
+      await editor.getByText("pc: {").waitFor({ state: "detached" });
+      await editor.getByText("# by hand").waitFor();
+      await undo("Remove pc");
+      await editor.getByText("pc: {").waitFor();
+      await undo("Change the lab office");
+      expect(file()).toBe(OFFICE);
+    });
+
+    test("the editor completes from the schema, and shows errors where they are", async () => {
+      const { page } = stage;
+      const editor = page.getByRole("textbox", { name: "Lab file" });
+      await editor.getByText("# An office.").click();
+      await page.keyboard.press("Control+End");
+      await page.keyboard.type("net");
+      await page.locator(".cm-tooltip-autocomplete").getByText("networks").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".cm-lint-marker-error").waitFor();
+      await page.getByRole("button", { name: "Put back" }).click();
+      await page.locator(".cm-lint-marker-error").waitFor({ state: "detached" });
+    });
+
+    test("a lab is exported as it was written", async () => {
+      const { page } = stage;
+      const saving = page.waitForEvent("download");
+      await page.getByRole("link", { name: "Export" }).click();
+      const download = await saving;
+      expect(download.suggestedFilename()).toBe("office.yard.yaml");
+      expect(readFileSync(await download.path(), "utf8")).toBe(OFFICE);
+    });
+
+    test("a change that cannot be had says why, and nothing is changed", async () => {
+      const { page } = stage;
+      await page.getByRole("button", { name: "+ Node" }).click();
+      await page.locator('input[name="name"]').fill("broken");
+      await page.locator("select").first().selectOption("phy");
+      await page.locator('input[name="parent"]').fill("no-such-nic");
+      await page.locator('select[name="network"]').selectOption("desk");
+      await page.getByRole("button", { name: "See the plan" }).click();
+      await page.getByRole("heading", { name: "Add the node broken" }).waitFor();
+      await page.getByRole("button", { name: "Cancel" }).click();
+      expect(file()).toBe(OFFICE);
+      expect(await page.locator('[data-node="broken"]').count()).toBe(0);
+    });
+
+    test("is shown with nothing to complain of", () => {
+      expect(stage.complaints).toEqual([]);
+    });
+  },
+);
