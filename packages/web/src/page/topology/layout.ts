@@ -47,22 +47,64 @@ export function layout({ boxes, lines }: Scene): Map<string, Point> {
 }
 
 /**
- * Where boxes stand that have a place, and where the others go: beside their neighbours as in a fresh layout, so that
- * nothing moves because something came.
+ * Where boxes stand that have a place, and where the others go: beside their neighbours as in a fresh layout, or where
+ * there is room near by. Nothing moves because something came.
  */
 export function settle(scene: Scene, placed: Positions): Positions {
-  if (scene.boxes.every(({ id }) => placed.has(id))) return placed;
+  const known = scene.boxes.filter(({ id }) => placed.has(id));
+  if (known.length === scene.boxes.length) return placed;
   const fresh = layout(scene);
+  if (known.length === 0) return fresh;
   const neighbours = neighboursOf(scene.lines);
-  const settled = new Map<string, Point>();
-  for (const { id } of scene.boxes) {
-    const at = placed.get(id);
-    const wanted = fresh.get(id) ?? { x: 0, y: 0 };
-    const anchor = [...(neighbours.get(id) ?? [])].find((other) => placed.has(other));
-    const [there, was] = [placed.get(anchor ?? ""), fresh.get(anchor ?? "")];
-    settled.set(id, at ?? (there && was ? { x: wanted.x + there.x - was.x, y: wanted.y + there.y - was.y } : wanted));
+  const settled = new Map(known.map(({ id }) => [id, placed.get(id) ?? ORIGIN]));
+  const taken: Rect[] = known.map(({ id, size }) => ({ ...(placed.get(id) ?? ORIGIN), ...size }));
+  for (const { id, size } of scene.boxes) {
+    if (settled.has(id)) continue;
+    const wanted = fresh.get(id) ?? ORIGIN;
+    const anchor = [...(neighbours.get(id) ?? [])].find((other) => settled.has(other));
+    const [there, was] = [settled.get(anchor ?? ""), fresh.get(anchor ?? "")];
+    const beside = there && was ? { x: wanted.x + there.x - was.x, y: wanted.y + there.y - was.y } : wanted;
+    const at = freePlace(beside, size, taken);
+    settled.set(id, at);
+    taken.push({ ...at, ...size });
   }
   return settled;
+}
+
+type Rect = Point & Size;
+const ORIGIN: Point = { x: 0, y: 0 };
+/** Pixels from one try to the next, and how many rings of them are tried. */
+const STEP = 40;
+const RINGS = 60;
+
+/** The nearest place to a point, on rings around it, where a box stands on no other. */
+function freePlace(wanted: Point, size: Size, taken: readonly Rect[]): Point {
+  for (let ring = 0; ring < RINGS; ring++)
+    for (let [x, y] of ringAround(ring)) {
+      [x, y] = [wanted.x + x * STEP, wanted.y + y * STEP];
+      const isFree = taken.every(
+        (box) =>
+          x >= box.x + box.width + GAP / 2 ||
+          box.x >= x + size.width + GAP / 2 ||
+          y >= box.y + box.height + GAP / 2 ||
+          box.y >= y + size.height + GAP / 2,
+      );
+      if (isFree) return { x, y };
+    }
+  return wanted;
+}
+
+/** The points of a square's edge; below and beside come before above. */
+function ringAround(ring: number): [number, number][] {
+  const line = Array.from({ length: 2 * ring + 1 }, (_, n) => n - ring);
+  if (ring === 0) return [[0, 0]];
+  const edges = line.flatMap((n): [number, number][] => [
+    [n, ring],
+    [ring, n],
+    [-ring, n],
+    [n, -ring],
+  ]);
+  return edges.toSorted(([ax, ay], [bx, by]) => Math.abs(ax) + Math.abs(ay) - Math.abs(bx) - Math.abs(by));
 }
 
 function neighboursOf(lines: readonly Line[]): Map<string, Set<string>> {
