@@ -1,3 +1,4 @@
+/// <reference path="./page-pack.d.ts" />
 /** The page, for whoever serves it. */
 import pack from "../dist/page.pack" with { type: "file" };
 import { readPack } from "./pack.ts";

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { createLogger } from "@switchyard/base/log";
 import { parseTokens, serveHttp } from "@switchyard/doors/http";
+import { openPage } from "@switchyard/web";
 import { Engines, Hypervisor, keepAgent, yardGroup } from "@switchyard/yard/agent";
 import { yardPaths } from "@switchyard/yard/paths";
 import { openYard } from "../connect.ts";
@@ -45,6 +46,7 @@ export async function serveHttpDoor(session: Session, yard: string, options: Htt
     version,
     log,
     signal,
+    page: await openPage(),
   };
   const server = stack.use(
     await serveHttp(ground, {

@@ -31,7 +31,11 @@ export type Page = ReadonlyMap<string, PageFile>;
 export interface PageFile {
   readonly type: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What the bytes are compressed by. */
+  readonly encoding: "gzip";
   readonly etag: string;
+  /** Whether its name changes with what is in it: a browser may keep it for ever. */
+  readonly immutable: boolean;
 }
 
 /** What an operation works with, beside what it is asked. */

@@ -28,8 +28,14 @@ function isPlace(path: string): boolean {
   return !path.slice(path.lastIndexOf("/")).includes(".");
 }
 
-function fileResponse({ type, bytes, etag }: PageFile, request: Request): Response {
-  const headers = { "content-type": type, etag, "cache-control": "no-cache", "content-security-policy": POLICY };
+function fileResponse({ type, bytes, encoding, etag, immutable }: PageFile, request: Request): Response {
+  const headers = {
+    "content-type": type,
+    "content-encoding": encoding,
+    etag,
+    "cache-control": immutable ? "private, max-age=31536000, immutable" : "no-cache",
+    "content-security-policy": POLICY,
+  };
   if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
   return new Response(bytes, { headers });
 }

@@ -120,6 +120,7 @@ export const network = z
     name: text,
     lab: orNull(text),
     type: text,
+    id: orNull(count).describe("The number of a vlan or vxlan."),
     cidr: texts,
     gateway: texts,
     mtu: orNull(count),

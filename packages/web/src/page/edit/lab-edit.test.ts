@@ -146,6 +146,8 @@ test("a gesture that has no place in the file is refused in words", () => {
   expect(() => attachNic(office, { node: "vault-1", nic: "eth0" }, "desk")).toThrow(
     new EditRefused("vault-1 is one of several that the file declares as vault: change them there"),
   );
+  expect(() => addNode(office, "web", {})).toThrow(new EditRefused("the file declares a node web already"));
+  expect(() => addNetwork(office, "desk", {})).toThrow(EditRefused);
   expect(() => removeNode(office, "nobody")).toThrow(EditRefused);
   expect(() => addNode("a: [", "x", {})).toThrow(EditRefused);
 });

@@ -25,11 +25,17 @@ export interface ImpairWritten {
 
 /** @param spec as the lab file has it: `{kind: "netns"}` */
 export function addNode(text: string, name: string, spec: object): string {
-  return edited(text, (doc) => section(doc, "nodes").set(doc.createNode(name), doc.createNode(spec)));
+  return edited(text, (doc) => {
+    if (section(doc, "nodes").has(name)) throw new EditRefused(`the file declares a node ${name} already`);
+    section(doc, "nodes").set(doc.createNode(name), doc.createNode(spec));
+  });
 }
 
 export function addNetwork(text: string, name: string, spec: object): string {
-  return edited(text, (doc) => section(doc, "networks").set(doc.createNode(name), flow(doc, spec)));
+  return edited(text, (doc) => {
+    if (section(doc, "networks").has(name)) throw new EditRefused(`the file declares a network ${name} already`);
+    section(doc, "networks").set(doc.createNode(name), flow(doc, spec));
+  });
 }
 
 /** Takes a node away, and the links that end at it. */

@@ -53,7 +53,10 @@ function flowNode(box: Box, position: { readonly x: number; readonly y: number }
 
 /** Lines from nics to networks, and wires between nics. */
 export function flowEdges({ lines }: Scene, view: YardView | undefined): Edge[] {
-  const impaired = new Set(view?.links.filter(({ impair }) => impair !== null).map(({ name }) => name));
+  // What is declared shows once it is so.
+  const impaired = new Set(
+    view?.links.filter(({ impair }) => impair !== null && impair.by !== null).map(({ name }) => name),
+  );
   return lines.map(({ id, kind, from, to }) => ({
     id,
     type: "straight",

@@ -22,7 +22,7 @@ export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; 
       data-nic={`${node}:${nic.name}`}
       data-state={nic.state}
       data-spied={nic.spy !== null}
-      data-impaired={nic.impair !== null}
+      data-impaired={nic.impair !== null && nic.impair.by !== null}
       data-traffic={traffic}
       title={nicText(node, nic, rate === undefined ? "" : rateText(rate))}
       onDoubleClick={(event) => {

@@ -69,6 +69,8 @@ export function node(name: string, nics: readonly NicView[], more: Partial<NodeV
     nics,
     impair: null,
     to: null,
+    subnets: [],
+    leased: null,
     ...more,
   };
 }
