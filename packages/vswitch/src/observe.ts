@@ -62,8 +62,27 @@ function bridgeState(bridge: BridgeRow, hub: boolean): BridgeState {
   };
 }
 
+/** By port: what was made of its row, and of what else. Rows are frozen and replaced whole. */
+const known = new WeakMap<PortRow, { readonly of: readonly unknown[]; readonly state: ObservedPort }>();
+
 function portState(db: Switch, port: PortRow, bridge: string, hub: boolean): ObservedPort {
   const link = interfaceOf(db, port);
+  const queue = port.qos === undefined ? undefined : db.table("QoS").get(port.qos)?.type;
+  const of = [link, queue, bridge, hub];
+  const before = known.get(port);
+  if (before?.of.every((it, i) => it === of[i])) return before.state;
+  const state = portStateOf(port, link, queue, bridge, hub);
+  known.set(port, { of, state });
+  return state;
+}
+
+function portStateOf(
+  port: PortRow,
+  link: InterfaceRow | undefined,
+  queue: string | undefined,
+  bridge: string,
+  hub: boolean,
+): ObservedPort {
   const vlan = vlanState(port, hub);
   const ofport = link?.ofport;
   return {
@@ -71,7 +90,7 @@ function portState(db: Switch, port: PortRow, bridge: string, hub: boolean): Obs
     type: link === undefined || link.type === "system" ? "" : link.type,
     ...(vlan ?? PLAIN),
     protected: port.protected,
-    keepsQueue: port.qos !== undefined && db.table("QoS").get(port.qos)?.type === NO_QOS,
+    keepsQueue: queue === NO_QOS,
     options: Object.fromEntries(link?.options ?? []),
     ...(link?.ofport_request === undefined ? {} : { number: Number(link.ofport_request) }),
     purpose: link?.external_ids.get(PURPOSE) ?? "",

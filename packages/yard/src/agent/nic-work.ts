@@ -9,8 +9,8 @@ import { useOf } from "./host-use.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
 import { namespaceRef, nicDevice } from "./names.ts";
-import { FAR_END } from "./observe.ts";
 import { BRIDGED, MACVLAN } from "./observe-links.ts";
+import { FAR_END } from "./observe-veths.ts";
 import { parsePassed, returnNic, takeNic } from "./passthrough.ts";
 import { HOST, type LinkState } from "./state.ts";
 

@@ -3,7 +3,7 @@ import type { Link, NamespaceView } from "@switchyard/linux";
 import { parseAlias } from "./mark.ts";
 import { ours } from "./observe-addresses.ts";
 import { nameOf } from "./observe-host.ts";
-import { parsePassed } from "./passthrough.ts";
+import { PASSED, parsePassed } from "./passthrough.ts";
 import { HOST, type LinkMaking, type LinkState, type State } from "./state.ts";
 
 /** How the alias of the end on the host begins of a veth to a bridge of the kernel's own; the link's key follows. */
@@ -14,12 +14,29 @@ export const MACVLAN = "macvlan ";
 /** The MACs of the NICs of the host's that are in nodes, by the key of each. */
 export function passedMacs(yard: string, views: ReadonlyMap<string, NamespaceView>): Map<string, string> {
   const found = new Map<string, string>();
-  for (const { links } of views.values())
-    for (const { alias, mac } of links.values()) {
+  for (const view of views.values()) {
+    if (!bearsNics(yard, view)) continue;
+    for (const { alias, mac } of view.links.values()) {
       const passed = parsePassed(yard, alias);
       if (passed) found.set(passed.link, mac);
     }
+  }
   return found;
+}
+
+// A view is the same object until the kernel tells that something in its namespace has changed.
+const bearing = new WeakMap<NamespaceView, { readonly yard: string; readonly bears: boolean }>();
+
+/** Whether there is a NIC of the host's in a namespace, or a macvlan on one, for this yard. */
+function bearsNics(yard: string, view: NamespaceView): boolean {
+  const before = bearing.get(view);
+  if (before?.yard === yard) return before.bears;
+  const bears = [...view.links.values()].some(({ alias }) => {
+    const text = parseAlias(yard, alias);
+    return text?.startsWith(PASSED) || text?.startsWith(MACVLAN);
+  });
+  bearing.set(view, { yard, bears });
+  return bears;
 }
 
 /**
@@ -46,9 +63,10 @@ export function linkStates(
     const addresses = ours(link.addresses, wanted?.addresses ?? []);
     found.set(key, { making, namespace, name, mac, mtu, up, addresses, purpose: wanted?.purpose ?? "yard", ...more });
   };
-  for (const [view, { links }] of views) {
-    const namespace = view === "self" ? HOST : view;
-    for (const link of links.values()) {
+  for (const [name, view] of views) {
+    const namespace = name === "self" ? HOST : name;
+    if (nears.size === 0 && !bearsNics(yard, view)) continue;
+    for (const link of view.links.values()) {
       const passed = parsePassed(yard, link.alias);
       if (passed) {
         const wanted = desired.links.get(passed.link);

@@ -20,14 +20,13 @@ import { readFiles } from "./files.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
 import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
-import { ours } from "./observe-addresses.ts";
-import { hostBridges, hostMembers, MEMBER } from "./observe-host.ts";
-import { BRIDGED, linkStates, passedMacs } from "./observe-links.ts";
+import { hostBridges, hostMembers } from "./observe-host.ts";
+import { linkStates, passedMacs } from "./observe-links.ts";
 import { tapStates } from "./observe-taps.ts";
+import { FAR_END, vethStates } from "./observe-veths.ts";
 import { observeUnderlays, observeVteps } from "./observe-vteps.ts";
-import { PASSED } from "./passthrough.ts";
 import type { YardPaths } from "./paths.ts";
-import { isPipeAlias, pipesIn } from "./pipe-work.ts";
+import { pipesIn } from "./pipe-work.ts";
 import { formatRoute } from "./route.ts";
 import type { Service } from "./services.ts";
 import {
@@ -42,7 +41,6 @@ import {
   type ServiceState,
   type SinkState,
   type State,
-  type VethState,
   type VtepState,
 } from "./state.ts";
 import type { NamespaceViews } from "./views.ts";
@@ -143,7 +141,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
       mirrors,
       sinks: sinks(world, views),
       namespaces,
-      veths: veths(world, views, desired),
+      veths: vethStates(paths.yard, nearLinks(world, views), views, paths.namespace, desired),
       pipes: pipesIn(paths.yard, nearByName(world, views), desired.pipes, await emulated),
       links: linkStates(paths.yard, views, FAR_END, desired),
       vteps,
@@ -209,49 +207,6 @@ export function lifeOf(boot: string, namespace: string, container: ContainerStat
   return `${boot}/${container ? `${container.id}/${container.pid ?? 0}` : (namespaceId({ name: namespace }) ?? 0)}`;
 }
 
-/** The veths whose near end, in the switch's namespace, bears this yard's mark; far ends are found by theirs. */
-function veths(world: World, views: ReadonlyMap<string, NamespaceView>, desired: State): Map<string, VethState> {
-  const yard = world.paths.yard;
-  const far = new Map<string, { namespace: string; link: Link }>();
-  for (const [view, { links }] of views) {
-    if (view === world.paths.namespace) continue;
-    for (const link of links.values()) {
-      const text = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
-      if (text?.startsWith(FAR_END))
-        far.set(text.slice(FAR_END.length), { namespace: view === "self" ? HOST : view, link });
-    }
-  }
-  const found = new Map<string, VethState>();
-  for (const link of nearLinks(world, views)) {
-    const purpose = link.kind === "veth" ? parseAlias(yard, link.alias) : undefined;
-    if (purpose === undefined || isPipeAlias(purpose)) continue;
-    if (OTHERS.some((beginning) => purpose.startsWith(beginning))) continue;
-    const end = far.get(link.name);
-    const wanted = desired.veths.get(link.name);
-    if (wanted?.namespace === ELSEWHERE) {
-      found.set(link.name, elsewhere(link, wanted, purpose));
-      continue;
-    }
-    found.set(link.name, {
-      // Without its far end it fits nothing, and is made anew.
-      namespace: end?.namespace ?? "",
-      name: end?.link.name ?? "",
-      mac: end?.link.mac ?? "",
-      mtu: end && end.link.mtu === link.mtu ? link.mtu : 0,
-      up: link.up && (end?.link.up ?? false),
-      offloads: end?.link.offloads ?? wanted?.offloads ?? true,
-      addresses: ours(end?.link.addresses ?? [], wanted?.addresses ?? []),
-      purpose,
-    });
-  }
-  return found;
-}
-
-/** A veth whose far end is another's to look after. While there is a near end, there is the other. */
-function elsewhere(near: Link, wanted: VethState, purpose: string): VethState {
-  return { ...wanted, mtu: near.mtu, up: near.up, purpose };
-}
-
 /** The devices of spies: those in the switch's namespace whose alias has this yard's mark and says so. */
 function sinks(world: World, views: ReadonlyMap<string, NamespaceView>): Map<string, SinkState> {
   const found = new Map<string, SinkState>();
@@ -303,12 +258,6 @@ function otherYards(desired: State, prefix: string): Set<string> {
   const others = [...desired.veths.values()].map(({ namespace }) => namespace);
   return new Set(others.filter((name) => name !== HOST && name !== ELSEWHERE && !name.startsWith(prefix)));
 }
-
-/** How the alias of a far end begins; the port's name follows. */
-export const FAR_END = "end ";
-
-/** How the aliases begin of veths that are no near ends of ports. */
-const OTHERS = [FAR_END, BRIDGED, MEMBER, PASSED] as const;
 
 function services(world: World, desired: State): Map<string, ServiceState> {
   const found = new Map<string, ServiceState>();
