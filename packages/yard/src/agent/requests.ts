@@ -8,6 +8,7 @@ import type { CheckSpec } from "../model/types.ts";
 import { type Changes, changesBetween, declarationOf } from "../store/changes.ts";
 import { type Declared, declareLab, withdrawLabs } from "../store/declare.ts";
 import { type Rows, rowsOf } from "../store/rows.ts";
+import { SettledNodes } from "../store/settled.ts";
 import type { Store } from "../store/store.ts";
 import { type Outcome, waitApplied } from "../store/wait.ts";
 import type { Method } from "./socket.ts";
@@ -38,6 +39,7 @@ const settledSchema = z.strictObject({ cfg: z.number().int(), labs: z.array(z.st
 
 /** The methods by which commands change and read a yard; client.ts calls them. */
 export function requests(store: Store, yard: string, host: string, signal: AbortSignal): Record<string, Method> {
+  const settled = new SettledNodes();
   const change = async <R extends Declared>(write: () => Promise<R>): Promise<R & ChangeReply> => {
     const before = declarationOf(store.db);
     const declared = await write();
@@ -49,7 +51,7 @@ export function requests(store: Store, yard: string, host: string, signal: Abort
       const { text, ...source } = upSchema.parse(params);
       const { parseLab } = await import("../model/parse.ts");
       const { lab, locate } = parseLab(text, source);
-      const reply = await change(() => declareLab(store, lab, { yard, host }, { signal, locate }));
+      const reply = await change(() => declareLab(store, lab, { yard, host }, { signal, locate, settled }));
       return { ...reply, lab: lab.name, checks: lab.checks };
     },
     /** Withdraws the lab that came from `file`; all of them where none is given. */

@@ -1,9 +1,10 @@
 import { YardError } from "@switchyard/base";
-import type { Uuid } from "@switchyard/ovsdb";
+import { OvsdbError, type Uuid } from "@switchyard/ovsdb";
 import type { Lab } from "../model/types.ts";
 import { Change, type ChangeOptions } from "./change.ts";
 import { checksText } from "./config.ts";
 import type { Locate, Place } from "./draft.ts";
+import type { SettledNodes } from "./settled.ts";
 import type { Store } from "./store.ts";
 
 /** What a change to the store has come to. */
@@ -23,11 +24,34 @@ export interface Declared {
  * `address.outside-network`, `network.overlap`, `network.overlaps-host`, `node.ids-exhausted`, all before anything is
  * written; OvsdbError
  */
-export function declareLab(
+export async function declareLab(
   store: Store,
   lab: Lab,
   place: Place,
-  { locate, ...options }: ChangeOptions & { readonly locate?: Locate } = {},
+  { settled, ...options }: DeclareOptions = {},
+): Promise<Declared> {
+  const declared = await declare(store, lab, place, options, settled).catch((error: unknown) => {
+    // Whom a node that is settled is in the way of gets what it has, or is told so, when all are looked at.
+    if (settled === undefined || error instanceof OvsdbError || !(error instanceof YardError)) throw error;
+    return declare(store, lab, place, options, undefined);
+  });
+  // By now there may be more in the rows than this lab's declaration.
+  if (store.db.table("Yard").single()?.next_cfg === declared.cfg) settled?.keep(store.db, lab.name, lab.nodes);
+  return declared;
+}
+
+export interface DeclareOptions extends ChangeOptions {
+  readonly locate?: Locate;
+  /** Knows the nodes that need not be looked at, from one call to the next on one database. */
+  readonly settled?: SettledNodes;
+}
+
+function declare(
+  store: Store,
+  lab: Lab,
+  place: Place,
+  { locate, ...options }: Omit<DeclareOptions, "settled">,
+  settled: SettledNodes | undefined,
 ): Promise<Declared> {
   const { db } = store;
   return db.transact(
@@ -64,7 +88,11 @@ export function declareLab(
       const nodes = lab.nodes.map((spec) => ({ spec, row: db.table("Node").find({ name: spec.name }) }));
       for (const { spec, row } of nodes)
         if (row && foreign(row.lab)) change.attempt(() => refuseName("node", spec.name, labName(store, row.lab)));
-      change.nodes.write(nodes, uuid, change.host(place.host));
+      const host = change.host(place.host);
+      // What else has changed may concern any node.
+      const open =
+        change.changed || settled === undefined ? nodes : settled.unsettled(db, lab.name, nodes, { lab: uuid, host });
+      change.nodes.write(open, uuid, host);
       change.finish();
       return { cfg: change.cfg, changed: change.changed };
     },

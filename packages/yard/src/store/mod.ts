@@ -32,6 +32,7 @@ export { checkHost, hostSubnets } from "./host-subnets.ts";
 export { newNicName, nextNic } from "./nic-name.ts";
 export { clearYard, plugNic, setRstp } from "./plug.ts";
 export * from "./rows.ts";
+export { SettledNodes } from "./settled.ts";
 export * from "./status.ts";
 export { openStore, type Store } from "./store.ts";
 export { chooseSubnet, freeSubnet } from "./subnet.ts";
