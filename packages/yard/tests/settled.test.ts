@@ -62,6 +62,11 @@ describe.skipIf(!requires("openvswitch"))("a lab that is declared again", () => 
     "with a node more": [declare(office(hosts("a", "b"))), ports, declare(office(hosts("a", "b", "c")))],
     "with a node more, before the others": [declare(office(hosts("a", "b"))), declare(office(hosts("c", "a", "b")))],
     "with a node fewer": [declare(office(hosts("a", "b", "c"))), declare(office(hosts("a", "c")))],
+    "with a node in the place of another": [declare(office(hosts("a", "b"))), declare(office(hosts("c", "b")))],
+    "with a node that wants the address of one that goes": [
+      declare(office(hosts("a", "b"))),
+      declare(office([...hosts("b"), netns("c", [nic("eth0", "lan", { ip: ips("10.1.0.1/24") })])])),
+    ],
     "with a node that wants the address another was given": [
       declare(office(hosts("a", "b"))),
       declare(office([...hosts("a", "b"), netns("c", [nic("eth0", "lan", { ip: ips("10.1.0.1/24") })])])),

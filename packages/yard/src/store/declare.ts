@@ -64,6 +64,9 @@ function declare(
       const ours = db.table("Node").filter({ lab: uuid });
       for (const node of ours) if (!nodeNames.has(node.name)) change.nodes.delete(node);
 
+      // A node that stays as it is needs nothing of the lab's own row, nor of nodes that go.
+      const changed = change.changed;
+      change.changed = false;
       const networkNames = new Set(lab.networks.map((network) => network.name));
       for (const network of db.table("Network").filter({ lab: uuid })) {
         if (networkNames.has(network.name)) continue;
@@ -92,6 +95,7 @@ function declare(
       // What else has changed may concern any node.
       const open =
         change.changed || settled === undefined ? nodes : settled.unsettled(db, lab.name, nodes, { lab: uuid, host });
+      change.changed ||= changed;
       change.nodes.write(open, uuid, host);
       change.finish();
       return { cfg: change.cfg, changed: change.changed };
