@@ -23,5 +23,6 @@ export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } f
 export { probeUserspaceTso, userspaceTso } from "./tso.ts";
 export { tunnelBridges } from "./tunnels.ts";
 export * from "./types.ts";
+export { freeUnderlays } from "./underlay.ts";
 export { type CallOptions, unixctl } from "./unixctl.ts";
 export { startVswitchd, stopVswitchd, type VswitchdOptions, vswitchdRuns, watchVswitchd } from "./vswitchd.ts";

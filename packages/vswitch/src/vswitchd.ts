@@ -1,5 +1,6 @@
-import { statSync } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { existsSync, statSync } from "node:fs";
+import { uptime } from "node:os";
+import { delay, YardError } from "@switchyard/base";
 import { applyLinks, type ProcessId, viewNamespace, watchExit } from "@switchyard/linux";
 import {
   alone,
@@ -17,6 +18,7 @@ import {
 } from "./daemon.ts";
 import { openSwitch } from "./open.ts";
 import { renewSwitchSocket } from "./server.ts";
+import { freeUnderlays } from "./underlay.ts";
 import { unixctl } from "./unixctl.ts";
 
 export interface VswitchdOptions {
@@ -58,6 +60,7 @@ async function start(options: VswitchdOptions): Promise<ProcessId> {
   const before = namespace === undefined ? [] : [findProgram("nsenter"), `--net=${namespacePath(namespace)}`, "--"];
   if (namespace !== undefined) refuseSecond(namespace);
   await initialize(options);
+  await processorsCounted(options.signal);
   const socket = (await renewSwitchSocket(runDir, options)) ?? database;
   const started = await launch("ovs-vswitchd", runDir, [`unix:${socket}`], { ...options, before });
   if ("pid" in started) return started;
@@ -81,6 +84,7 @@ export async function stopVswitchd(runDir: string): Promise<void> {
     );
     if (kernel) {
       // Its answer may be cut off by its end, or come before it.
+      freeUnderlays({ pid: id.pid });
       await unixctl(socket, "exit", ["--cleanup"], { timeout: 10_000 }).catch(() => {});
       await ended(id, 10_000);
     }
@@ -108,6 +112,18 @@ export function watchVswitchd(runDir: string, id: ProcessId, listener: () => voi
     if (runningDaemon(runDir, "ovs-vswitchd") === undefined) removeRuntimeFiles(runDir, "ovs-vswitchd");
     listener();
   });
+}
+
+/** Seconds after the kernel's start in which ovs-vswitchd 3.1 has not counted the processors (lib/ovs-thread.c). */
+const UNCOUNTED = 10;
+
+/**
+ * Resolves when a switch can be started on the kernel's datapath. One that counts no processors starts no threads to
+ * handle packets there, and some never get any when it does. Nothing tells of it; a userspace datapath does not count.
+ */
+async function processorsCounted(signal: AbortSignal | undefined): Promise<void> {
+  const left = existsSync("/sys/module/openvswitch") ? UNCOUNTED - uptime() : 0;
+  if (left > 0) await delay(left * 1000 + 50, signal);
 }
 
 /** What ovs-vsctl's `init` does, and what must be set before a start. */

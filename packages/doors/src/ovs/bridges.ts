@@ -6,9 +6,10 @@ import {
   bestDatapath,
   commitEdit,
   deleteVtep,
+  freeUnderlays,
   InterfaceFailure,
   type PortRow,
-  type SwitchEdit,
+  SwitchEdit,
 } from "@switchyard/vswitch";
 import { z } from "zod";
 import { name, ovsCommand, settings } from "./command.ts";
@@ -72,21 +73,33 @@ export const bridgeDel = ovsCommand({
   summary: "delete a bridge",
   schema: z.object({ bridge: name.describe("its name") }),
   async run(context, { bridge }) {
+    const { db, place, along = [] } = context;
+    const options = editOptions(context);
+    const mayGo = (edit: SwitchEdit) => {
+      const row = edit.neededBridge(bridge);
+      const ports = edit.portsOf(row);
+      refuseOthers(edit, row, ports, along);
+      return { row, ports };
+    };
+    // What is refused is left whole.
+    await db.transact((tx) => {
+      tx.abort();
+      mayGo(new SwitchEdit(db, tx, options.owner));
+    });
+    freeUnderlays(place.namespace, new Set([bridge]));
     const { result } = await commitEdit(
-      context.db,
+      db,
       (edit) => {
-        const row = edit.neededBridge(bridge);
-        const ports = edit.portsOf(row);
-        refuseOthers(edit, row, ports, context.along ?? []);
+        const { row, ports } = mayGo(edit);
         for (const port of ports) removePeer(edit, row, port);
         edit.removeBridge(row);
         return ports.filter((port) => edit.ownerOf(port) === OVS_OWNER).map((port) => port.name);
       },
-      editOptions(context),
+      options,
     );
     for (const port of result) {
       const vni = /^vtep(\d+)$/.exec(port)?.[1];
-      if (vni !== undefined) deleteVtep(context.place.namespace, Number(vni), { ours: true });
+      if (vni !== undefined) deleteVtep(place.namespace, Number(vni), { ours: true });
     }
     return "";
   },

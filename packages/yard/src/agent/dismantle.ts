@@ -13,7 +13,7 @@ import {
   viewNamespace,
   viewNamespaces,
 } from "@switchyard/linux";
-import { removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
+import { freeUnderlays, removeOwned, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
 import { type EngineKey, Engines, parseEngineId } from "./engines.ts";
 import { NETNS_ETC, ownFolders, ownLinks } from "./files.ts";
 import { Hypervisor } from "./hypervisor.ts";
@@ -66,6 +66,8 @@ export async function dismantle(paths: YardPaths, log: Logger): Promise<void> {
   // Before the namespaces go: the kernel is busy with those for a while, and any question about links waits for it.
   returnNics(paths.yard, own, log);
   leaveHost(paths.yard);
+  // A switch that had died has left its devices in there.
+  if (own.includes(paths.namespace)) freeUnderlays({ name: paths.namespace });
   for (const { name, message } of deleteNamespaces(own)) log.warn({ namespace: name, message }, "a namespace was left");
 
   await removeMasquerades(paths.yard).catch((error) =>

@@ -1,6 +1,6 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
 import { changeMasquerades, claimForwarding6, type LinkOp, releaseForwarding6, setSysctls } from "@switchyard/linux";
-import { type ApplyOptions, applySwitch } from "@switchyard/vswitch";
+import { type ApplyOptions, applySwitch, freeUnderlays } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
@@ -95,6 +95,8 @@ export async function applyToSwitch(
   for (const { mirror, subject } of [...only(actions, "mirror-set"), ...only(actions, "mirror-delete")])
     subjects.set(mirror, subject);
   try {
+    if (change.deleteBridges.some((name) => site.vswitch.table("Bridge").find({ name })?.datapath_type !== "netdev"))
+      freeUnderlays(site.namespace, new Set(change.deleteBridges));
     const result = await applySwitch(site.vswitch, change, {
       owner: site.paths.yard,
       signal: site.signal,
