@@ -89,11 +89,10 @@ test-system:
 	@sh scripts/prepare.sh test
 	@$(BUN) scripts/test.ts system $(if $(ROOM),--room $(ROOM)) $(FILE)
 
-# Under the kernel of Debian, whose package is unpacked, not installed: see scripts/kernel.ts.
+# Under the kernel of Debian, whose package is unpacked, not installed: see scripts/kernel/lane.ts.
 test-kernel:
 	@sh scripts/prepare.sh test
-	@$(MAKE) --no-print-directory dist/yard
-	@$(BUN) scripts/kernel.ts $(FILE)
+	@$(BUN) scripts/test.ts kernel $(if $(RECHECK),--recheck) $(FILE)
 
 check:
 	@sh scripts/prepare.sh build

@@ -1,15 +1,19 @@
 /**
- * Runs the tests: `bun scripts/test.ts [all|unit|system|check|files] [--room NAME]… [--recheck] [PART OF A PATH]…`
+ * Runs the tests: `bun scripts/test.ts [all|unit|system|kernel|check|files] [--room NAME]… [--recheck] [PART OF A PATH]…`
  *
  * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
- * of its own with a time limit, the machine compared before and after. `files` are system tests, with the executable
- * that was built before. With `--recheck` a file of system tests that fails is run once more, as Open vSwitch's own
+ * of its own with a time limit, the machine compared before and after. `kernel` are those that run once more under the
+ * kernel of Debian, in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests with the
+ * executable that was built before, which is what runs in that machine. With `--recheck` a file of system tests that fails is run once more, as Open vSwitch's own
  * tests are by RECHECK=yes: they hang on the timing of a real machine. What passes only then is listed as unsteady. The
  * last line is `N passed, N failed`.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { requires } from "@switchyard/testing";
+import { runUnderKernel } from "./kernel/lane.ts";
+import { endingLines } from "./run/ending.ts";
 import { findRooms } from "./run/files.ts";
 import { type Job, type JobResult, runJob } from "./run/job.ts";
 import { runLimited } from "./run/process.ts";
@@ -21,8 +25,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const [what = "all", ...parts] = positionals;
-if (!["all", "unit", "system", "check", "files"].includes(what)) {
-  process.stderr.write("usage: bun scripts/test.ts [all|unit|system|check|files] [--room NAME]… [--recheck] [PART…]\n");
+const kinds = ["all", "unit", "system", "kernel", "check", "files"];
+if (!kinds.includes(what)) {
+  process.stderr.write(`usage: bun scripts/test.ts [${kinds.join("|")}] [--room NAME]… [--recheck] [PART…]\n`);
   process.exit(2);
 }
 /** Rooms whose system tests call the built executable. */
@@ -52,8 +57,9 @@ if (what === "check" || (what === "all" && whole)) {
   await check("types of the page", ["node_modules/.bin/tsc", "-p", "packages/web"], 300);
   await check("lint and format", ["node_modules/.bin/biome", "check", "--max-diagnostics=50", "."], 120);
 }
-if ((what === "all" || what === "system") && rooms.some(({ name }) => usesExecutable.has(name)))
+if (["all", "system", "kernel"].includes(what) && rooms.some(({ name }) => usesExecutable.has(name)))
   await check("build dist/yard", ["make", "--no-print-directory", "dist/yard"], 300);
+if (what === "all" || what === "system") process.env.SWITCHYARD_TEST_EXECUTABLE = `${root}/dist/yard`;
 if (what === "all" || what === "unit") {
   const jobs = rooms.map(({ name, unit }) => ({
     title: `${name} (unit)`,
@@ -72,7 +78,36 @@ if (what === "all" || what === "system" || what === "files") {
   );
   await sideBySide(jobs, 1);
 }
+if (what === "kernel" || (what === "all" && whole)) await underKernel();
 finish();
+
+/** Counts what runs in the machine under Debian's kernel as if it ran here. */
+async function underKernel(): Promise<void> {
+  const title = "under Debian's kernel";
+  const started = performance.now();
+  const system = rooms.flatMap((room) => room.system);
+  let here = { passed: 0, failed: 1 };
+  try {
+    if (!requires("root", "qemu", "busybox")) return void skipped++;
+    const ending = await runUnderKernel({
+      root,
+      system,
+      parts,
+      recheck: values.recheck,
+      print: (line) => print(`     ${line}`),
+    });
+    here = ending;
+    failures.push(...ending.failures.map((name) => `${name} ${title}`));
+    unsteady.push(...ending.unsteady.map((name) => `${name} ${title}`));
+  } catch (error) {
+    failures.push(title);
+    print(`     ${error instanceof Error ? error.message : String(error)}`);
+  }
+  passed += here.passed;
+  failed += here.failed;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  print(`${here.failed === 0 ? "ok  " : "FAIL"} ${title}  ${here.passed} passed, ${here.failed} failed  ${seconds} s`);
+}
 
 /** A command that counts as one test. */
 async function check(title: string, argv: readonly [string, ...string[]], limit: number): Promise<void> {
@@ -144,16 +179,14 @@ function finish(): never {
   }
   if (skipped > 0) print(`\n${skipped} skipped:`);
   for (const reason of skipReasons) print(`  ${reason}`);
-  if (unsteady.length > 0) print(`\nunsteady, passed at the second attempt: ${unsteady.join(", ")}`);
-  if (failures.length > 0) print(`\nfailed: ${failures.join(", ")}`);
   if (passed + failed === 0) {
     failed = 1;
     print("no test matches");
   }
   print(`\n${((performance.now() - began) / 1000).toFixed(0)} s`);
-  const line = `${passed} passed, ${failed} failed`;
-  writeFileSync(`${root}/dist/tests/result`, `${line}\n`);
-  print(line);
+  const lines = endingLines({ passed, failed, failures, unsteady });
+  writeFileSync(`${root}/dist/tests/result`, `${lines.at(-1)}\n`);
+  for (const line of lines) print(line);
   process.exit(failed === 0 ? 0 : 1);
 }
 

@@ -12,4 +12,5 @@ export const KERNEL_FILES: ReadonlySet<string> = new Set([
   "packages/yard/tests/phy.test.ts",
   "packages/doors/tests/cni-ways.test.ts",
   "packages/doors/tests/ovs.test.ts",
+  "packages/doors/tests/vxlan-traffic.test.ts",
 ]);

@@ -23,11 +23,11 @@ const MODULES = [
 const MEMORY = 4096;
 const PROCESSORS = 2;
 
-export interface GuestRun {
+export interface GuestRun<T> {
   /** Seconds. */
   readonly limit: number;
-  /** Whether a line is the last one. */
-  readonly isLast: (line: string) => boolean;
+  /** What the command has come to, of the last line; undefined of others. */
+  readonly read: (line: string) => T | undefined;
   readonly print: (line: string) => void;
   /** Ends it before. */
   readonly signal: AbortSignal;
@@ -37,13 +37,10 @@ export interface GuestRun {
  * Boots a machine, runs a command in it, prints what that says, and ends the machine.
  *
  * @param words the command; none has a line break
- * @returns the last line; undefined when the machine ended without one, or its time was over: the end of what its
- *   kernel said has been printed then
+ * @returns what it came to
+ * @throws Error when the machine ended without that, or its time was over; it has the end of what its kernel said
  */
-export async function runInGuest(
-  words: readonly string[],
-  { limit, isLast, print, signal }: GuestRun,
-): Promise<string | undefined> {
+export async function runInGuest<T>(words: readonly string[], { limit, read, print, signal }: GuestRun<T>): Promise<T> {
   await using folder = await temporaryFolder("tkernel-");
   const kernel = await debianKernel("amd64");
   // modprobe(8) in the guest finds modules by these tables.
@@ -60,15 +57,15 @@ export async function runInGuest(
   try {
     for await (const line of createInterface({ input: machine.stdout, signal: time })) {
       print(line);
-      if (isLast(line)) return line;
+      const result = read(line);
+      if (result !== undefined) return result;
     }
   } finally {
     await end(machine);
   }
-  if (time.aborted) print(time.reason.message);
+  const reason = time.aborted ? time.reason.message : "the machine ended without a result";
   const said = existsSync(`${folder.path}/console`) ? readFileSync(`${folder.path}/console`, "utf8") : "";
-  for (const line of said.trim().split("\n").slice(-30)) print(line);
-  return undefined;
+  throw new Error([`${reason}; what its kernel said last:`, ...said.trim().split("\n").slice(-30)].join("\n"));
 }
 
 function machineWords(kernel: DebianKernel, folder: string, socket: string, accelerator: "kvm" | "tcg"): string[] {

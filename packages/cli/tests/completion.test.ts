@@ -2,9 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { childEnvironment, run, shellWords } from "@switchyard/base";
-import { requires, type TemporaryFolder, temporaryFolder } from "@switchyard/testing";
+import { requires, type TemporaryFolder, temporaryFolder, YARD_COMMAND } from "@switchyard/testing";
 import { completionScript } from "../src/completion/scripts.ts";
-import { selfCommand } from "../src/self.ts";
 
 let folder: TemporaryFolder;
 let env: Record<string, string>;
@@ -12,7 +11,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   folder = await temporaryFolder("tcli-complete-");
   const yard = join(folder.path, "yard");
-  writeFileSync(yard, `#!/bin/sh\nexec ${shellWords(selfCommand())} "$@"\n`);
+  writeFileSync(yard, `#!/bin/sh\nexec ${shellWords(YARD_COMMAND)} "$@"\n`);
   chmodSync(yard, 0o755);
   for (const name of ["office.yard.yaml", "other.txt"]) writeFileSync(join(folder.path, name), "");
   env = {

@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, mkdirSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { tryRun } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { selfCommand } from "../src/self.ts";
+import { expectSameMachine, type Machine, requires, snapshotMachine, YARD_COMMAND } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);
@@ -59,7 +58,7 @@ describe("wrong usage and bad files", () => {
   });
 
   test("a reader that has seen enough is no failure", async () => {
-    const [program, ...args] = selfCommand();
+    const [program, ...args] = YARD_COMMAND;
     const first = await tryRun(["bash", "-o", "pipefail", "-c", '"$@" | head -1', "bash", program, ...args, "help"]);
     expect(first).toMatchObject({ code: 0, stderr: "" });
   });
@@ -210,7 +209,7 @@ nodes: { killed: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [sl
   });
 
   test("who is not root is told the command to run", async () => {
-    const [program, ...args] = selfCommand();
+    const [program, ...args] = YARD_COMMAND;
     const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const;
     const env = { PATH: process.env.PATH ?? "", SWITCHYARD_RUN_DIR: join(dirname(site.folder), "run") };
     const plan = await tryRun([...nobody, program, ...args, "-y", yard, "pingall"], { env });

@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { childEnvironment } from "@switchyard/base";
-import { temporaryFolder } from "@switchyard/testing";
-import { selfCommand } from "../src/self.ts";
+import { temporaryFolder, YARD_COMMAND } from "@switchyard/testing";
 
 /** How a command ended, and what it printed. */
 export interface Result {
@@ -88,7 +87,7 @@ export async function createSite(): Promise<Site> {
     env: base,
     argv(name, argv) {
       names.add(name);
-      return [...selfCommand(), "-y", name, ...argv];
+      return [...YARD_COMMAND, "-y", name, ...argv];
     },
     write(name, text) {
       const file = join(work, name);
@@ -112,7 +111,7 @@ function execute(
   env: Readonly<Record<string, string>>,
   { input, onStart }: RunOptions,
 ): Promise<Result> {
-  const [program, ...args] = selfCommand();
+  const [program, ...args] = YARD_COMMAND;
   return new Promise((resolve, reject) => {
     const child = spawn(program, [...args, ...argv], { cwd, env, stdio: ["pipe", "pipe", "pipe"], timeout: 60_000 });
     let stdout = "";

@@ -5,7 +5,6 @@ import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { deleteNamespaces, listNamespaces } from "@switchyard/linux";
 import {
@@ -17,13 +16,9 @@ import {
   snapshotMachine,
   startDockerEngine,
   temporaryFolder,
+  YARD_COMMAND,
 } from "@switchyard/testing";
 import { z } from "zod";
-
-const yardCommand: readonly [string, string] = [
-  process.execPath,
-  fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url)),
-];
 
 /** An HTTP server that serves its host name, at the root: image and command. */
 export const SERVER = ["busybox", "sh", "-c", "hostname >/www/index.html; exec httpd -f -h /www"];
@@ -97,7 +92,7 @@ export class DockerSite implements AsyncDisposable {
       SWITCHYARD_STATE_DIR: join(path, "state"),
     };
     stack.defer(
-      async () => void (await run([...yardCommand, "-y", driver, "down", "--all"], { env, timeout: 60_000 })),
+      async () => void (await run([...YARD_COMMAND, "-y", driver, "down", "--all"], { env, timeout: 60_000 })),
     );
     const engine = stack.use(await startDockerEngine(options));
     const site = new DockerSite(driver, engine, path, env, stack.move());
@@ -106,7 +101,7 @@ export class DockerSite implements AsyncDisposable {
   }
 
   async startDriver(): Promise<void> {
-    const [program = "", ...argv] = yardCommand;
+    const [program, ...argv] = YARD_COMMAND;
     const child = spawn(
       program,
       [
@@ -166,7 +161,7 @@ export class DockerSite implements AsyncDisposable {
   }
 
   yard(...argv: readonly string[]): Promise<string> {
-    return run([...yardCommand, "-y", this.driver, ...argv], { env: this.env, timeout: 60_000 });
+    return run([...YARD_COMMAND, "-y", this.driver, ...argv], { env: this.env, timeout: 60_000 });
   }
 
   /** What a container on that network gets for a URL. */

@@ -1,11 +1,9 @@
 /** A Docker engine of a test's own, a yard of its own, and `ec` that works on both. */
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { childEnvironment, run, tryRun } from "@switchyard/base";
-import { type DockerEngine, startDockerEngine, temporaryFolder } from "@switchyard/testing";
+import { type DockerEngine, patience, startDockerEngine, temporaryFolder, YARD_COMMAND } from "@switchyard/testing";
 
-export const LIMIT = 60_000;
-export const main = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
+export const LIMIT = patience(60_000);
 
 export class EcSite implements AsyncDisposable {
   private constructor(
@@ -34,13 +32,13 @@ export class EcSite implements AsyncDisposable {
 
   /** Runs `ec …`; the name that a program is called by is its first argument. */
   async ec(...argv: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-    const call = ["bash", "-c", 'exec -a ec "$@"', "ec", process.execPath, main, ...argv] as const;
+    const call = ["bash", "-c", 'exec -a ec "$@"', "ec", ...YARD_COMMAND, ...argv] as const;
     const { code, stdout, stderr } = await tryRun([...call], { env: this.env, timeout: LIMIT });
     return { code, out: stdout, err: stderr };
   }
 
   yard(...argv: readonly string[]): Promise<string> {
-    return run([process.execPath, main, "-y", this.yardName, ...argv], { env: this.env, timeout: LIMIT });
+    return run([...YARD_COMMAND, "-y", this.yardName, ...argv], { env: this.env, timeout: LIMIT });
   }
 
   docker(...argv: readonly string[]): Promise<string> {

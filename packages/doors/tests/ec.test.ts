@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, tryRun } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { EcSite, LIMIT, main } from "./ec-site.ts";
+import { expectSameMachine, type Machine, requires, snapshotMachine, YARD_COMMAND } from "@switchyard/testing";
+import { EcSite, LIMIT } from "./ec-site.ts";
 
 const ready = requires("root", "openvswitch", "docker-engine", "busybox");
 describe.skipIf(!ready)("ec", () => {
@@ -41,7 +41,7 @@ describe.skipIf(!ready)("ec", () => {
       await site.docker("exec", "ovs0-s01", "ping", "-6", "-c1", "-W2", "2001:db8::a00:2");
       expect(await site.ofctl("dump-flows", "ovs0")).toContain("dl_dst=52:00:0a:00:00:01 actions=output:1");
       // With a terminal of its own, `script`, it shows what the container's shell says.
-      const attach = ["bash", "-c", 'exec -a ec "$0" "$@"', process.execPath, main, "attach", "1"];
+      const attach = ["bash", "-c", 'exec -a ec "$0" "$@"', ...YARD_COMMAND, "attach", "1"];
       const typed = { input: "echo slot $((40+2))\nexit\n", env: site.env, timeout: LIMIT };
       const { stdout } = await tryRun(["script", "-qec", attach.map(quoted).join(" "), "/dev/null"], typed);
       expect(stdout).toContain("slot 42");
@@ -145,7 +145,10 @@ describe.skipIf(!ready)("ec", () => {
       // In a mount namespace of its own, so that the host's file stays as it is.
       const at = (...argv: readonly string[]) => {
         const inside = `mount --bind ${folder} /etc/default && exec -a ec "$0" "$@"`;
-        return tryRun(["unshare", "-m", "bash", "-c", inside, process.execPath, main, ...argv], { env: site.env });
+        return tryRun(["unshare", "-m", "bash", "-c", inside, ...YARD_COMMAND, ...argv], {
+          env: site.env,
+          timeout: LIMIT,
+        });
       };
       expect((await at("--install")).stdout).toContain("docker.io openvswitch-switch");
       const file = join(folder, "ecDock");

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import fc from "fast-check";
 import { pings, type TestSwitch, testSwitch } from "./switch.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(patience(120_000));
 const failure = (work: Promise<unknown>) =>
   work.then(
     () => "no failure",
@@ -57,9 +57,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
     await expectSameMachine(before, { ours: /tdoors[_-]/ });
   });
 
-  const clear = async () => {
-    for (const { name } of sw.db.table("Bridge")) await sw.vsctl("del-br", name);
-  };
   const port = (name: string) => sw.db.table("Port").find({ name });
   const link = (name: string) => sw.db.table("Interface").find({ name });
 
@@ -117,7 +114,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
     let made = 0;
     await fc.assert(
       fc.asyncProperty(halfMade, async (state) => {
-        await clear();
+        await sw.clear();
         await put(state);
         const names = sw.names();
         const want = { master: "backplane", vlan: 10 };
@@ -160,7 +157,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   });
 
   test("after the VLAN's bridge was deleted, by this command or by ovs-vsctl, makes it anew", async () => {
-    await clear();
+    await sw.clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
     await sw.ovs("vlan-ensure", { master: "backplane", vlan: 10 });
     await sw.ovs("bridge-del", { bridge: "vlbr10" });
@@ -175,7 +172,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   });
 
   test("keeps one bridge to a VLAN, and one VLAN to a bridge", async () => {
-    await clear();
+    await sw.clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
     const ensure = (vlan: unknown, name?: string) => sw.ovs("vlan-ensure", { master: "backplane", vlan, name });
     expect(await ensure(100, "bn1")).toBe("bn1");
@@ -195,7 +192,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   });
 
   test("is one transaction", async () => {
-    await clear();
+    await sw.clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
     const seen: number[] = [];
     using _count = sw.db.subscribe((changes) => {
@@ -208,7 +205,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   });
 
   test("many at once do not disturb each other", async () => {
-    await clear();
+    await sw.clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
     const vlans = [1, 2, 3, 4, 5, 1, 2, 3];
     const all = await Promise.all(vlans.map((vlan) => sw.ovs("vlan-ensure", { master: "backplane", vlan })));
@@ -217,7 +214,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("vlan-ensu
   });
 
   test("VLAN 0 is what bears no tag, and nothing else", async () => {
-    await clear();
+    await sw.clear();
     await sw.ovs("bridge-add", { bridge: "backplane" });
     expect(await sw.ovs("vlan-ensure", { master: "backplane", vlan: 0 })).toBe("vlbr0");
     const { za, zb, zc } = await sw.hosts({ za: "10.9.3.1/24", zb: "10.9.3.2/24", zc: "10.9.3.3/24" });

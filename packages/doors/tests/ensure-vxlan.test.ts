@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { viewNamespace } from "@switchyard/linux";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { multicastGroup, tunnelBridges } from "@switchyard/vswitch";
 import fc from "fast-check";
 import { type TestSwitch, testSwitch } from "./switch.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(patience(120_000));
 const failure = (work: Promise<unknown>) =>
   work.then(
     () => "no failure",
@@ -35,9 +35,9 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("VXLAN by command"
     await expectSameMachine(before, { ours: /tdoors[_-]/ });
   });
   const clear = async () => {
-    for (const { name } of sw.db.table("Bridge")) await sw.vsctl("del-br", name);
     const { links } = viewNamespace({ name: sw.namespace });
     for (const { name } of links.values()) if (name.startsWith("vtep")) await sw.ip("link", "delete", name);
+    await sw.clear();
     sw.warnings.length = 0;
   };
   beforeEach(async () => {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { run } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { callOvs, ovsCommandOf } from "../src/ovs/mod.ts";
 import { DATAPATH, ownName, pings, type TestSwitch, testSwitch } from "./switch.ts";
 
-setDefaultTimeout(30_000);
+setDefaultTimeout(patience(30_000));
 const code = (code: string) => expect.objectContaining({ code });
 const failure = (work: Promise<unknown>) =>
   work.then(

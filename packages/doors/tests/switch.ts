@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { run, tryRun } from "@switchyard/base";
 import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@switchyard/linux";
-import { temporaryFolder } from "@switchyard/testing";
+import { patience, temporaryFolder } from "@switchyard/testing";
 import {
   openWholeSwitch,
   type Switch,
@@ -33,6 +33,8 @@ export interface TestSwitch extends AsyncDisposable {
   /** Namespaces of hosts with `eth0` at that address; the other end has the host's name, in the switch's namespace. */
   hosts(addresses: Readonly<Record<string, string>>): Promise<Record<string, string>>;
   vsctl(...argv: readonly string[]): Promise<string>;
+  /** Takes all bridges away, at once. */
+  clear(): Promise<void>;
   ip(...argv: readonly string[]): Promise<string>;
 }
 
@@ -105,7 +107,11 @@ export async function testSwitch(
         await run(["ip", "-n", node, "address", "add", addresses[name] ?? "", "dev", "eth0"]);
       return nodes;
     },
-    vsctl: (...argv) => run(["ovs-vsctl", `--db=unix:${socket}`, "--timeout=10", ...argv]),
+    vsctl: (...argv) => run(["ovs-vsctl", `--db=unix:${socket}`, `--timeout=${patience(10)}`, ...argv]),
+    async clear() {
+      const names = [...db.table("Bridge")].flatMap(({ name }) => ["--", "--if-exists", "del-br", name]);
+      if (names.length > 0) await run(["ovs-vsctl", `--db=unix:${socket}`, `--timeout=${patience(10)}`, ...names]);
+    },
     ip: (...argv) => run(["ip", "-n", namespace, ...argv]),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -115,7 +121,9 @@ export async function testSwitch(
 export async function caughtUp(db: Switch): Promise<void> {
   const [answer] = await db.execute([{ op: "select", table: "Open_vSwitch", where: [], columns: ["next_cfg"] }]);
   const next = Number(/"next_cfg":(\d+)/.exec(JSON.stringify(answer))?.[1] ?? 0);
-  await db.waitFor(() => Number(db.table("Open_vSwitch").single()?.next_cfg ?? 0) >= next, { timeout: 5_000 });
+  await db.waitFor(() => Number(db.table("Open_vSwitch").single()?.next_cfg ?? 0) >= next, {
+    timeout: patience(5_000),
+  });
 }
 
 /** Whether one ping gets an answer. */

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { spawn } from "node:child_process";
 import { childEnvironment, run } from "@switchyard/base";
 import { applyLinks } from "@switchyard/linux";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { pings, type TestSwitch, testSwitch } from "./switch.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(patience(60_000));
 
 describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "iperf3"))("between two hosts' switches", () => {
   let before: Machine;
@@ -76,11 +76,19 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "iperf3"))(
     expect(await reaches(near, "10.8.4.2")).toBe(true);
     expect(await tcp(near, far, "10.8.4.2")).toBeGreaterThan(0);
   });
+
+  test("a master bridge is deleted with a VXLAN's device over it, and the switch goes on", async () => {
+    expect(await b.ovs("vxlan-ensure", { master: "vxbackend", vxlan: 44 })).toBe("vxlbr44");
+    expect(await b.ovs("bridge-del", { bridge: "vxbackend" })).toBe("");
+    expect(await b.ip("-br", "link")).not.toMatch(/vtep4|vxbackend/);
+    expect(await b.ovs("bridge-add", { bridge: "vxbackend" })).toBeNull();
+    expect(await b.ovs("vxlan-ensure", { master: "vxbackend", vxlan: 44 })).toBe("vxlbr44");
+  });
 });
 
 /** The first packets of a tunnel wait for the address of the other end, which the switch asks for and does not keep them for. */
 async function reaches(from: string, to: string): Promise<boolean> {
-  for (let attempt = 0; attempt < 5; attempt++) if (await pings(from, to)) return true;
+  for (let attempt = 0; attempt < 10; attempt++) if (await pings(from, to)) return true;
   return false;
 }
 
@@ -97,7 +105,9 @@ async function tcp(from: string, to: string, address: string): Promise<number> {
       void ended.then(() => reject(new Error("the iperf3 server ended")));
     });
     const client = ["iperf3", "--client", address, "--bytes", "5M", "--json"] as const;
-    const said: unknown = JSON.parse(await run(["ip", "netns", "exec", from, ...client], { timeout: 20_000 }));
+    const said: unknown = JSON.parse(
+      await run(["ip", "netns", "exec", from, ...client], { timeout: patience(20_000) }),
+    );
     const rate = /"sum_received":\{[^}]*"bits_per_second":([\d.e+]+)/.exec(JSON.stringify(said))?.[1];
     return Number(rate) / 1e6;
   } finally {

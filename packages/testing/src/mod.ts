@@ -6,6 +6,8 @@ export * from "./folder.ts";
 export * from "./guest.ts";
 export * from "./machine.ts";
 export * from "./mark.ts";
+export * from "./patience.ts";
 export * from "./person.ts";
 export * from "./requires.ts";
 export * from "./router.ts";
+export * from "./yard.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { applyLinks } from "@switchyard/linux";
-import { requires } from "@switchyard/testing";
+import { patience, requires } from "@switchyard/testing";
 import {
   applySwitch,
   type BridgeState,
@@ -17,7 +17,7 @@ import { A, B, passes } from "./frames.ts";
 import { LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
 
 // A switch starts in a tenth of a second, but the machine may be busy.
-setDefaultTimeout(30_000);
+setDefaultTimeout(patience(30_000));
 
 describe.skipIf(!requires("root", "openvswitch", "iproute2"))("a switch", () => {
   let sw: TestSwitch;

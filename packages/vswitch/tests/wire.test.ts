@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { delay, run, tryRun } from "@switchyard/base";
 import { readSysctls, setSysctls } from "@switchyard/linux";
-import { requires } from "@switchyard/testing";
+import { patience, requires } from "@switchyard/testing";
 import { applySwitch, fdbShow, observeSwitch, startVswitchd, stopVswitchd } from "../src/mod.ts";
 import { A, B, KINDS, passes } from "./frames.ts";
 import { DATAPATH, LAN, OWNER, port, type TestSwitch, testSwitch, WIRE } from "./yard.ts";
 
 // A switch starts in a tenth of a second, but the machine may be busy.
-setDefaultTimeout(30_000);
+setDefaultTimeout(patience(30_000));
 
 const all = new Map([...KINDS.keys()].map((name) => [name, "passed"]));
 // The kernel's own datapath takes off a tag that says nothing, of VLAN 0 and priority 0.

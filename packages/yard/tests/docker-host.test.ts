@@ -4,7 +4,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { childEnvironment, run } from "@switchyard/base";
 import {
   type DockerEngine,
@@ -14,11 +13,11 @@ import {
   snapshotMachine,
   startDockerEngine,
   temporaryFolder,
+  YARD_COMMAND,
 } from "@switchyard/testing";
 import { HostSwitch, hostSwitchFree, hostSwitchTurn, TURN_LIMIT } from "./host-switch.ts";
 
 const ready = requires("root", "openvswitch", "docker-engine", "busybox", "nftables") && hostSwitchFree();
-const main = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
 const LIMIT = 60_000;
 const DRIVER = `tdhost${process.pid}`;
 
@@ -38,8 +37,9 @@ describe.skipIf(!ready)("Docker networks on the host's switch", () => {
     const folders = { SWITCHYARD_RUN_DIR: join(path, "run"), SWITCHYARD_STATE_DIR: join(path, "state") };
     env = { ...childEnvironment(), ...folders };
     stack.defer(async () => void (await yard("--system", "down", "--all")));
-    const argv = [main, "docker-driver", "--name", DRIVER, "--engine", engine.address, "--announce"];
-    const driver = spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "ignore"] });
+    const [program, ...first] = YARD_COMMAND;
+    const argv = [...first, "docker-driver", "--name", DRIVER, "--engine", engine.address, "--announce"];
+    const driver = spawn(program, argv, { env, stdio: ["ignore", "pipe", "ignore"] });
     const ended = once(driver, "exit");
     stack.defer(async () => {
       driver.kill();
@@ -52,7 +52,7 @@ describe.skipIf(!ready)("Docker networks on the host's switch", () => {
     await expectSameMachine(before, { ours: /tdhost|-y system|--yard system/, timeout: 10_000 });
   }, LIMIT);
 
-  const yard = (...argv: readonly string[]) => run([process.execPath, main, ...argv], { env, timeout: LIMIT });
+  const yard = (...argv: readonly string[]) => run([...YARD_COMMAND, ...argv], { env, timeout: LIMIT });
   const docker = (...argv: readonly string[]) =>
     run(["docker", "-H", engine.address, ...argv], { timeout: LIMIT }).then((text) => text.trim());
 

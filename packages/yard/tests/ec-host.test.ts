@@ -1,7 +1,6 @@
 /** ecDock's command on the host's own switch, as somebody calls it who has no yard. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { childEnvironment, run, tryRun } from "@switchyard/base";
 import {
   type DockerEngine,
@@ -11,11 +10,11 @@ import {
   snapshotMachine,
   startDockerEngine,
   temporaryFolder,
+  YARD_COMMAND,
 } from "@switchyard/testing";
 import { HostSwitch, hostSwitchFree, hostSwitchTurn, TURN_LIMIT } from "./host-switch.ts";
 
 const ready = requires("root", "openvswitch", "docker-engine", "busybox") && hostSwitchFree();
-const main = fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url));
 const LIMIT = 60_000;
 
 describe.skipIf(!ready)("ec on the host's switch", () => {
@@ -37,7 +36,7 @@ describe.skipIf(!ready)("ec on the host's switch", () => {
   afterAll(async () => {
     const left = (await docker("ps", "-aq")).split("\n").filter((id) => id !== "");
     if (left.length > 0) await docker("rm", "-f", ...left);
-    await run([process.execPath, main, "--system", "down", "--all"], { env, timeout: LIMIT });
+    await run([...YARD_COMMAND, "--system", "down", "--all"], { env, timeout: LIMIT });
     await stack.disposeAsync();
     await expectSameMachine(before, { ours: /tslots|tse0|-y system/, timeout: 10_000 });
   }, LIMIT);
@@ -45,7 +44,7 @@ describe.skipIf(!ready)("ec on the host's switch", () => {
   const docker = (...argv: readonly string[]) =>
     run(["docker", "-H", engine.address, ...argv]).then((text) => text.trim());
   const ec = (...argv: readonly string[]) =>
-    tryRun(["bash", "-c", 'exec -a ec "$@"', "ec", process.execPath, main, ...argv], { env, timeout: LIMIT });
+    tryRun(["bash", "-c", 'exec -a ec "$@"', "ec", ...YARD_COMMAND, ...argv], { env, timeout: LIMIT });
 
   test(
     "containers reach each other by TCP and the host by its address, also once restarted; others' rows stay",
@@ -60,7 +59,7 @@ describe.skipIf(!ready)("ec on the host's switch", () => {
       expect(await docker("exec", "tse0-s02", "timeout", "10", "sh", "-c", fetch)).toContain("root:");
       await docker("exec", "tse0-s02", "ping", "-c1", "-W2", "10.66.0.254");
       expect(await (await globalThis.fetch("http://10.66.0.1/group")).text()).toContain("root:");
-      const listed = await run([process.execPath, main, "--system", "ps"], { env });
+      const listed = await run([...YARD_COMMAND, "--system", "ps"], { env });
       expect(listed).toMatch(/^tse0-s01 +guest\/docker +running +tse0 +10\.66\.0\.1\/24$/m);
       for (const slot of ["1", "2"]) expect(await start("stop", slot)).toMatchObject({ code: 0, stderr: "" });
       expect(await ec("delete-vswitch", "tse0")).toMatchObject({ code: 0 });

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@switchyard/base";
 import { startTime, watchExit } from "@switchyard/linux";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { nodeNamespace } from "../src/agent/mod.ts";
 import { usesNetem } from "../src/agent/pipe-work.ts";
 import { impairSpec, type Setting, UNIMPAIRED, withSetting } from "../src/model/mod.ts";
@@ -13,7 +13,7 @@ import type { Impairment } from "../src/model/types.ts";
 import { type Impaired, setImpair } from "../src/store/mod.ts";
 import { LiveYard } from "./live.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(patience(60_000));
 
 const NAME = `timp${process.pid}`;
 const ours = { ours: new RegExp(NAME) };

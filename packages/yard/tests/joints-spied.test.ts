@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { chmodSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { tryRun } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { LiveYard } from "./live.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(patience(60_000));
 
 const NAME = `tjsp${process.pid}`;
 const ours = { ours: new RegExp(NAME) };

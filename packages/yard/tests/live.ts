@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, watch } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { deadline, delay, type run, tryRun } from "@switchyard/base";
+import { patience, YARD_COMMAND } from "@switchyard/testing";
 import {
   type Action,
   type AgentConnection,
@@ -28,14 +28,8 @@ import {
   waitApplied,
 } from "../src/store/mod.ts";
 
-/** The sources, or what was built of them: on a slow machine that starts in a fraction of the time. */
-const built = process.env.SWITCHYARD_TEST_EXECUTABLE;
-const executable = built
-  ? [built]
-  : [process.execPath, fileURLToPath(new URL("../../cli/src/main.ts", import.meta.url))];
-
 /** How long anything of a test's lab may take, in milliseconds. */
-const LIMIT = 60_000;
+const LIMIT = patience(60_000);
 
 /** How a test's yard is different. */
 export interface LiveOptions {
@@ -71,12 +65,12 @@ export class LiveYard implements AsyncDisposable {
   }
 
   agent(): Promise<AgentConnection> {
-    return ensureAgent(this.name, { executable: [...(this.options.before ?? []), ...executable] });
+    return ensureAgent(this.name, { executable: [...(this.options.before ?? []), ...YARD_COMMAND] });
   }
 
   /** Runs the command itself; the one who starts it ends it. */
   command(...argv: readonly string[]): ChildProcess {
-    const [program = "", ...args] = executable;
+    const [program, ...args] = YARD_COMMAND;
     return spawn(program, [...args, "-y", this.name, ...argv], { cwd: this.folder, stdio: "ignore" });
   }
 
@@ -140,7 +134,7 @@ export class LiveYard implements AsyncDisposable {
 
   /** The plan of `up` now. */
   plan(text: string): Promise<Action[]> {
-    return previewPlan(this.name, this.lab(text), { executable });
+    return previewPlan(this.name, this.lab(text), { executable: YARD_COMMAND });
   }
 
   /** Waits until the rows are so. */
@@ -160,7 +154,7 @@ export class LiveYard implements AsyncDisposable {
 
   /** Whether it does within ten seconds, however often it has to be tried. @throws Error with ping's last words */
   async comesToReach(from: string, to: string): Promise<boolean> {
-    using limit = deadline(10_000, "test.timeout", `${from} did not come to reach ${to}`);
+    using limit = deadline(patience(10_000), "test.timeout", `${from} did not come to reach ${to}`);
     for (;;) {
       const { code, stdout, stderr } = await this.in(from, "ping", "-c", "1", "-W", "1", to);
       if (code === 0) return true;
@@ -171,7 +165,7 @@ export class LiveYard implements AsyncDisposable {
 
   /** Links of nodes in the switch's namespace, once those of namespaces that the kernel still takes down have gone. */
   async linksLeft(): Promise<string[]> {
-    using limit = deadline(10_000, "test.timeout", "links stay");
+    using limit = deadline(patience(10_000), "test.timeout", "links stay");
     for (;;) {
       const { stdout } = await tryRun(["ip", "-n", this.paths.namespace, "-o", "link"]);
       const left = [...stdout.matchAll(/ (_k_\w+)/g)].map(([, name = ""]) => name);

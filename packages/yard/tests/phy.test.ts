@@ -3,12 +3,12 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { run, tryRun } from "@switchyard/base";
 import { startTime, watchExit } from "@switchyard/linux";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { stopYard } from "../src/agent/mod.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkTo } from "./tcp.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(patience(60_000));
 
 const NAME = `tphy${process.pid}`;
 const ours = { ours: new RegExp(NAME) };
