@@ -25,7 +25,7 @@ async function measure(kind: "oci" | "docker", address: string | undefined): Pro
   for (let run = 0; run <= RUNS; run++) {
     const floor = await startAlone(kind, address);
     await using yard = await benchYard("bench-containers", address === undefined ? {} : { DOCKER_HOST: address });
-    await yard.run("ps");
+    await yard.start();
     const lab = await yard.write("containers.yard.yaml", labOf(kind));
     const took = await yard.time("up", lab);
     await yard.run("down", lab);

@@ -13,7 +13,7 @@ export async function mininet(): Promise<Figure[]> {
   const theirs: number[] = [];
   await using yard = await benchYard("bench");
   const lab = await yard.write("hosts.yard.yaml", hostsLab("hosts", HOSTS, 1));
-  await yard.run("ps");
+  await yard.start();
   for (let i = 0; i < RUNS; i++) {
     ours.push((await yard.time("up", lab)) + (await yard.time("down", lab)));
     theirs.push(await runMininet(HOSTS));

@@ -8,6 +8,8 @@ const executable = new URL("../dist/yard", import.meta.url).pathname;
 /** A yard for measuring: state and sockets in a folder of its own, gone when disposed of. */
 export interface BenchYard extends AsyncDisposable {
   readonly name: string;
+  /** Starts its databases, its switch and its agent. @returns seconds */
+  start(): Promise<number>;
   /** Writes a lab file. @returns its path */
   write(name: string, text: string): Promise<string>;
   /** Runs `yard -y NAME …`. @returns the seconds of the whole process */
@@ -24,7 +26,7 @@ export interface BenchYard extends AsyncDisposable {
   agentMemory(): number;
 }
 
-/** Makes a yard of that name; its switch starts with the first command. @param environment of its commands, beside ours */
+/** Makes a yard of that name; it starts with {@link BenchYard.start} or the first `up`. @param environment of its commands, beside ours */
 export async function benchYard(name: string, environment: Readonly<Record<string, string>> = {}): Promise<BenchYard> {
   const folder = await temporaryFolder("sybench-");
   const env = {
@@ -52,18 +54,21 @@ export async function benchYard(name: string, environment: Readonly<Record<strin
     if (!agent) throw new Error("the yard's agent does not run");
     return agent.pid;
   };
+  const write = async (file: string, text: string) => {
+    const path = `${folder.path}/labs/${file}`;
+    await writeFile(path, text);
+    return path;
+  };
+  const time = async (...argv: readonly string[]) => {
+    const began = performance.now();
+    await call(argv);
+    return (performance.now() - began) / 1000;
+  };
   return {
     name,
-    async write(file, text) {
-      const path = `${folder.path}/labs/${file}`;
-      await writeFile(path, text);
-      return path;
-    },
-    async time(...argv) {
-      const began = performance.now();
-      await call(argv);
-      return (performance.now() - began) / 1000;
-    },
+    start: async () => time("up", await write("nothing.yard.yaml", "name: nothing\n")),
+    write,
+    time,
     run: (...argv) => call(argv),
     argv: (...argv) => [executable, "-y", name, ...argv],
     env,
