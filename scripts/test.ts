@@ -4,9 +4,9 @@
  * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
  * of its own with a time limit, the machine compared before and after. `kernel` are those that run once more under the
  * kernel of Debian, in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests with the
- * executable that was built before, which is what runs in that machine. With `--recheck` a file of system tests that fails is run once more, as Open vSwitch's own
- * tests are by RECHECK=yes: they hang on the timing of a real machine. What passes only then is listed as unsteady. The
- * last line is `N passed, N failed`.
+ * executable that was built before, which is what runs in that machine. With `--recheck` a file of system tests that
+ * fails is run once more, as Open vSwitch's own tests are by RECHECK=yes: they hang on the timing of a real machine.
+ * What passes only then is listed as unsteady. The last line is `N passed, N failed`.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

@@ -4,12 +4,19 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { childEnvironment, deadline, delay, run } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { openVmEngine } from "@switchyard/runtime";
-import { CpioArchive, type DebianKernel, debianKernel, modulePath, temporaryFolder } from "@switchyard/testing";
+import {
+  CpioArchive,
+  type DebianKernel,
+  debianKernel,
+  modulePath,
+  RUN_MARK,
+  temporaryFolder,
+} from "@switchyard/testing";
 
 const VIRTIOFSD = "/usr/lib/qemu/virtiofsd";
 
@@ -29,8 +36,6 @@ export interface GuestRun<T> {
   /** What the command has come to, of the last line; undefined of others. */
   readonly read: (line: string) => T | undefined;
   readonly print: (line: string) => void;
-  /** Ends it before. */
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -40,14 +45,15 @@ export interface GuestRun<T> {
  * @returns what it came to
  * @throws Error when the machine ended without that, or its time was over; it has the end of what its kernel said
  */
-export async function runInGuest<T>(words: readonly string[], { limit, read, print, signal }: GuestRun<T>): Promise<T> {
+export async function runInGuest<T>(words: readonly string[], { limit, read, print }: GuestRun<T>): Promise<T> {
   await using folder = await temporaryFolder("tkernel-");
+  process.once("exit", () => rmSync(folder.path, { recursive: true, force: true }));
   const kernel = await debianKernel("amd64");
   // modprobe(8) in the guest finds modules by these tables.
   if (!existsSync(`${kernel.folder}/lib/modules/${kernel.release}/modules.dep.bin`))
     await run(["depmod", "-b", kernel.folder, kernel.release], { timeout: 120_000 });
   writeFileSync(`${folder.path}/initrd`, initialDisk(kernel, words));
-  using time = deadline(limit * 1000, "guest.timeout", `the machine did not end within ${limit} s`, signal);
+  using time = deadline(limit * 1000, "guest.timeout", `the machine did not end within ${limit} s`);
   await using files = await shareRoot(`${folder.path}/files`);
   const accelerator = await accelerate(folder.path);
   print(`${kernel.release} under ${accelerator}, ${PROCESSORS} processors`);
@@ -126,7 +132,9 @@ async function accelerate(folder: string): Promise<"kvm" | "tcg"> {
 
 /** With an input that stays open: QEMU takes its end for that of whoever listens. */
 function start(program: string, words: readonly string[]) {
-  const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], env: childEnvironment() });
+  // By its mark it is found and ended where this process was killed.
+  const env = { ...childEnvironment(), [RUN_MARK]: `${process.pid}-kernel` };
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], env });
   process.once("exit", () => child.kill("SIGKILL"));
   return child;
 }

@@ -31,24 +31,15 @@ export async function runUnderKernel({ root, system, parts, recheck, print }: La
   if (parts.length === 0 && files.length < KERNEL_FILES.size)
     throw new Error("scripts/kernel/files.ts names what is not there");
   if (files.length === 0) throw new Error("no test matches");
-  const stopped = new AbortController();
-  const stop = (signal: NodeJS.Signals) => stopped.abort(new Error(`stopped by ${signal}`));
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-  for (const signal of signals) process.once(signal, stop);
   const words = [
     ...["/usr/bin/env", `--chdir=${root}`, "CI=true", `SWITCHYARD_TEST_EXECUTABLE=${root}/dist/yard`],
     `SWITCHYARD_TEST_PATIENCE=${PATIENCE}`,
     ...[process.execPath, "scripts/test.ts", "files", ...(recheck ? ["--recheck"] : []), ...files],
   ];
   const reader = new EndingReader();
-  try {
-    return await runInGuest(words, {
-      limit: parts.length === 0 ? LIMIT.own : LIMIT.other,
-      read: (line) => reader.read(line),
-      print,
-      signal: stopped.signal,
-    });
-  } finally {
-    for (const signal of signals) process.off(signal, stop);
-  }
+  return await runInGuest(words, {
+    limit: parts.length === 0 ? LIMIT.own : LIMIT.other,
+    read: (line) => reader.read(line),
+    print,
+  });
 }
