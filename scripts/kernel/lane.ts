@@ -4,8 +4,8 @@ import { runInGuest } from "./guest.ts";
 
 /** How much longer than elsewhere a test may take: processors that are emulated are ten times slower. */
 const PATIENCE = 4;
-/** Seconds for the machine and those of `files.ts`, of which a quiet machine takes a third; and for others. */
-const LIMIT = { own: 600, other: 1200 };
+/** Seconds for the machine and those of `files.ts`, of which a quiet machine takes a quarter; and for others. */
+const LIMIT = { own: 900, other: 1800 };
 
 export interface Lane {
   readonly root: string;
