@@ -38,7 +38,7 @@ const OFTEN = 1_000;
 const INTERVAL = "stats-update-interval";
 
 /**
- * Tells all counters whenever the switch has written them.
+ * Tells all counters, now and whenever the switch has written them.
  *
  * @param often whether the switch is to do that each second meanwhile, which is not to be asked of one that is others' too
  * @throws the errors of ovsdb's openDatabase
@@ -51,7 +51,9 @@ export async function watchCounters(
   const { often, ...limits } = options;
   const db = await openCounters(remote, limits);
   if (often) await setInterval(db, String(OFTEN));
-  const subscription = db.subscribe(() => listener(countersIn(db, () => true)));
+  const tell = () => listener(countersIn(db, () => true));
+  const subscription = db.subscribe(tell);
+  tell();
   return {
     async [Symbol.asyncDispose]() {
       subscription[Symbol.dispose]();

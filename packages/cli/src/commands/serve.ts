@@ -38,11 +38,11 @@ export function define(command: Command, session: Session): void {
         "root and the group yard, elsewhere who knows the password (SWITCHYARD_ZEROOS_PASSWORD).",
     )
     .option("--http [address:port]", `the HTTP API, and its page (default: ${HTTP}; unix: its socket alone)`)
-    .option("--http-socket <file>", "where that socket is (default: http.sock among the yard's)")
+    .option("--http-socket <file>", "where its socket is (default: /run/switchyard/<yard>.http.sock)")
     .option("--host <name>", "a name that the address may be called by (may be repeated)", repeated, [])
     .option("--tokens <file>", "who may come over HTTP: lines of NAME read|operate TOKEN")
     .option("--rate <requests>", "HTTP requests a second that a client may make; 0: any number", rate, RATE)
-    .option("--audit <file>", "where is told who did what over HTTP (default: audit.jsonl in the yard's state)")
+    .option("--audit <file>", "where is told who did what over HTTP (default: /var/lib/switchyard/audit/<yard>.jsonl)")
     .option(
       "--zeroos [address:port]",
       `the Python client of zero-os: containers, machines and ovs commands over Redis (default: ${REDIS})`,
@@ -62,7 +62,7 @@ export function define(command: Command, session: Session): void {
   examples(
     command,
     ["sudo yard serve --http", "prints a link to open in a browser of this host"],
-    ["curl --unix-socket /run/switchyard/main/http.sock http://yard/api/v1/yard", "as root or a member of the group"],
+    ["curl --unix-socket /run/switchyard/main.http.sock http://yard/api/v1/yard", "as root or a member of the group"],
     [
       "sudo yard serve --http 0.0.0.0:7780 --host lab.example --tokens /etc/yard.tokens --tls-cert c.pem --tls-key k.pem",
       "for others",

@@ -5,7 +5,7 @@ import { createLogger } from "@switchyard/base/log";
 import { parseTokens, serveHttp } from "@switchyard/doors/http";
 import { openPage } from "@switchyard/web";
 import { Engines, Hypervisor, keepAgent, yardGroup } from "@switchyard/yard/agent";
-import { yardPaths } from "@switchyard/yard/paths";
+import { runDirectory, stateDirectory, yardPaths } from "@switchyard/yard/paths";
 import { openYard } from "../connect.ts";
 import { selfCommand } from "../self.ts";
 import type { Session } from "../session.ts";
@@ -34,7 +34,8 @@ export async function serveHttpDoor(session: Session, yard: string, options: Htt
   const log = createLogger("http", env.SWITCHYARD_LOG);
   const [engines, hypervisor] = [stack.use(new Engines(paths, log)), stack.use(new Hypervisor(paths, log))];
   const runners = { engines, hypervisor, paths };
-  const audit = options.audit === undefined ? join(paths.state, "audit.jsonl") : resolve(cwd, options.audit);
+  const audit =
+    options.audit === undefined ? join(stateDirectory(env), "audit", `${yard}.jsonl`) : resolve(cwd, options.audit);
   const ground = {
     yard,
     paths,
@@ -50,7 +51,8 @@ export async function serveHttpDoor(session: Session, yard: string, options: Htt
   };
   const server = stack.use(
     await serveHttp(ground, {
-      socket: options.socket === undefined ? join(paths.run, "http.sock") : resolve(cwd, options.socket),
+      socket:
+        options.socket === undefined ? join(runDirectory(env), `${yard}.http.sock`) : resolve(cwd, options.socket),
       group: yardGroup(),
       ...(options.listen === undefined ? {} : { address: options.listen }),
       tls: options.tls,
