@@ -141,7 +141,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       expect(site.sw.ports().br0).toEqual([]);
     });
 
-    test("is made a port of the container's switch by the agent there, and taken away with the nic", async () => {
+    test("is made a port of the container's switch by the agent there, follows another network, and goes with the nic", async () => {
       const shared = `${site.folder}/shared`;
       const network: Conf = {
         cniVersion: "1.0.0",
@@ -159,6 +159,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       const inside = await bareSwitch(containers);
       const stop = new AbortController();
       const settled: string[] = [];
+      const onVlan = Promise.withResolvers<void>();
       const running = runContainerAgent({
         data: `${site.folder}/aaaabbbbccccdddd`,
         shared,
@@ -170,7 +171,10 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
         leave: false,
         signal: stop.signal,
         log: createLogger("cni-agent", "error"),
-        onSettled: (outcomes) => void settled.push(outcomes.map(({ order }) => order.ifname).join()),
+        onSettled: (outcomes) => {
+          settled.push(outcomes.map(({ order }) => order.ifname).join());
+          if (outcomes.some(({ order }) => order.vlan === 7)) onVlan.resolve();
+        },
       });
       try {
         expect((await site.call("ADD", network, one)).code).toBe(0);
@@ -188,6 +192,17 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
         const applied = JSON.parse(readFileSync(`${site.folder}/aaaabbbbccccdddd/applied-eth0.json`, "utf8"));
         expect(applied).toMatchObject({ ifName: "eth0", port });
         expect(settled).toContain("eth0");
+        // Another network in its place: what the nic has had is gone, with the bridge.
+        await site.call("DEL", network, one);
+        const container = { bridge: { bridgeName: "other", vlanId: 7 } };
+        const ipam = site.hostLocal("10.85.0.0/24", { routes: [{ dst: "10.86.0.0/16" }] });
+        expect((await site.call("ADD", { ...network, container, ipam }, one)).code).toBe(0);
+        await onVlan.promise;
+        await caughtUp(inside.db);
+        expect(Object.keys(inside.ports())).toEqual(["other"]);
+        expect(await inside.ip("route")).toMatch(
+          /^10\.85\.0\.0\/24 dev other .*\n10\.86\.0\.0\/16 via 10\.85\.0\.1 dev other/,
+        );
         await site.call("DEL", network, one);
         await inside.db.waitFor((db) => db.table("Interface").find({ type: "dpdk" }) === undefined, {
           timeout: 15_000,

@@ -5,7 +5,7 @@ import { expectSameMachine, type Machine, requires, sitDown, snapshotMachine } f
 import { type DpdkContainers, dpdkContainers, prepareBase } from "./dpdk-containers.ts";
 import { caughtUp } from "./switch.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(90_000);
 
 /** By which an agent says that it has attached the nic. */
 const APPLIED = "/var/lib/cni/usrspcni/data/applied-eth0.json";
@@ -53,7 +53,7 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "debootstrap",
       await using one = sit("one", "--privileged");
       // As much as is needed.
       await using two = sit("two", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_NICE", "--device", "/dev/net/tun");
-      await Promise.all([one.sees(":/# "), two.sees(":/# ")]);
+      await Promise.all([one.sees(":/# ", 40_000), two.sees(":/# ", 40_000)]);
       const [, address = ""] = /inet (10\.83\.0\.\d+)\/24/.exec(await sh("two", "ip address show br0")) ?? [];
       one.type(`ping -c 4 -i 0.2 ${address} && echo answ''ered\n`);
       await one.sees("answered");

@@ -5,8 +5,8 @@ export interface Person extends AsyncDisposable {
   readonly pid: number;
   type(text: string): void;
   resize(columns: number, rows: number): void;
-  /** Waits until the screen has shown this since the last call. */
-  sees(text: string): Promise<void>;
+  /** Waits until the screen has shown this since the last call, for 20,000 milliseconds by default. */
+  sees(text: string, timeout?: number): Promise<void>;
   readonly ended: Promise<number>;
 }
 
@@ -34,8 +34,8 @@ export function sitDown(argv: readonly string[], env: Readonly<Record<string, st
     type: (text) => void terminal.write(text),
     resize: (columns, rows) => terminal.resize(columns, rows),
     ended: child.exited,
-    async sees(text) {
-      using limit = deadline(20_000, "test.not-seen", `the screen never showed ${JSON.stringify(text)}`);
+    async sees(text, timeout = 20_000) {
+      using limit = deadline(timeout, "test.not-seen", `the screen never showed ${JSON.stringify(text)}`);
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       const look = () => {
         const at = shown.indexOf(text);

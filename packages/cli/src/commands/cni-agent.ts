@@ -22,7 +22,7 @@ export function define(command: Command, session: Session): void {
   command
     .description(
       "In a container: wait for vhost-user sockets that the host's CNI plugin hands over, and make each a port of the\n" +
-        "container's own Open vSwitch, with its VLAN and addresses. Where none runs, one with DPDK is started, which ends\n" +
+        "container's own Open vSwitch, with its VLAN, addresses and routes. Where none runs, one with DPDK is started, which ends\n" +
         "with this command. Called usrsp-app it is the same.",
     )
     .option("--data <folder>", "where the host's side writes what is for us", "/var/lib/cni/usrspcni/data")

@@ -4,7 +4,11 @@ import { readOrders } from "./orders.ts";
 
 const container = "0123456789abcdef";
 const config = { engine: "ovs-dpdk", iftype: "vhostuser", vhost: { mode: "server", socketfile: "0123456789ab-eth0" } };
-const ipResult = { cniVersion: "1.0.0", ips: [{ address: "10.1.0.2/24", gateway: "10.1.0.1" }] };
+const ipResult = {
+  cniVersion: "1.0.0",
+  ips: [{ address: "10.1.0.2/24", gateway: "10.1.0.1" }],
+  routes: [{ dst: "0.0.0.0/0" }, { dst: "10.9.0.0/16", gw: "10.1.0.9" }],
+};
 
 describe("what the host hands over", () => {
   let folder: string;
@@ -30,6 +34,10 @@ describe("what the host hands over", () => {
     bridge: undefined,
     vlan: undefined,
     addresses: ["10.1.0.2/24"],
+    routes: [
+      { to: "0.0.0.0/0", via: "10.1.0.1" },
+      { to: "10.9.0.0/16", via: "10.1.0.9" },
+    ],
   };
 
   test("is nothing while there are no files, and no folders", () => {
@@ -76,7 +84,7 @@ describe("what the host hands over", () => {
       'userspace/mapped-dir="/mapped"',
     ];
     write("podinfo/annotations", lines.join("\n"));
-    expect<unknown>(read()).toEqual([{ ...order, socket: "/mapped/s", server: false, addresses: [] }]);
+    expect<unknown>(read()).toEqual([{ ...order, socket: "/mapped/s", server: false, addresses: [], routes: [] }]);
     rmSync(`${folder}/podinfo/annotations`);
   });
 

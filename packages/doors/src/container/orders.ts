@@ -5,7 +5,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Cidr, parseCidr } from "@switchyard/base";
+import { type Cidr, family, type Ip, parseCidr, parseIp } from "@switchyard/base";
 import { z } from "zod";
 
 /** Where to look; what is not there is not there yet. */
@@ -28,6 +28,12 @@ export interface Order {
   readonly bridge: string | undefined;
   readonly vlan: number | undefined;
   readonly addresses: readonly Cidr[];
+  readonly routes: readonly OrderedRoute[];
+}
+
+export interface OrderedRoute {
+  readonly to: Cidr;
+  readonly via: Ip | undefined;
 }
 
 const Config = z.looseObject({
@@ -37,12 +43,15 @@ const Config = z.looseObject({
     .looseObject({ bridgeName: z.string().optional(), vlanId: z.number().int().min(0).max(4095).optional() })
     .optional(),
 });
-const IpResult = z.looseObject({ ips: z.array(z.looseObject({ address: z.string() })).default([]) });
+const IpResult = z.looseObject({
+  ips: z.array(z.looseObject({ address: z.string(), gateway: z.string().optional() })).default([]),
+  routes: z.array(z.looseObject({ dst: z.string(), gw: z.string().optional() })).default([]),
+});
 const ConfigData = z.looseObject({
   containerId: z.string().min(1),
   ifName: z.string().min(1),
   config: Config,
-  ipResult: IpResult.default({ ips: [] }),
+  ipResult: IpResult.default({ ips: [], routes: [] }),
 });
 const Remote = z.looseObject({ host: Config });
 const AddData = ConfigData.omit({ config: true });
@@ -65,6 +74,21 @@ export function readOrders({ data, shared, annotations }: HandoverPlaces, note: 
       take(file, () => [orderOf(ConfigData.parse(json(file)), dirname(file))]);
   if (existsSync(annotations)) take(annotations, () => readAnnotations(annotations, shared));
   return [...orders.values()];
+}
+
+const Recorded = z.object({
+  addresses: z.array(z.string().transform(parseCidr)),
+  routes: z.array(z.object({ to: z.string().transform(parseCidr), via: z.string().transform(parseIp).optional() })),
+});
+
+/** What the device of a bridge was given by an order that was recorded as JSON; nothing where that is none of ours. */
+export function parseOrder(text: string | undefined): Pick<Order, "addresses" | "routes"> {
+  try {
+    const { addresses, routes } = Recorded.parse(JSON.parse(text ?? ""));
+    return { addresses, routes: routes.map(({ to, via }) => ({ to, via })) };
+  } catch {
+    return { addresses: [], routes: [] };
+  }
 }
 
 /** Both files, or nothing yet. */
@@ -102,7 +126,17 @@ function orderOf({ containerId, ifName, config, ipResult }: z.infer<typeof Confi
     bridge: bridge?.bridgeName,
     vlan: bridge?.vlanId || undefined,
     addresses: ipResult.ips.map(({ address }) => parseCidr(address)),
+    routes: routesOf(ipResult),
   };
+}
+
+/** As the reference plugins have it: a route without a router goes by that of the addresses, if there is one. */
+function routesOf({ ips, routes }: z.infer<typeof IpResult>): OrderedRoute[] {
+  const gateways = ips.flatMap(({ gateway }) => (gateway ? [parseIp(gateway)] : []));
+  return routes.map(({ dst, gw }) => {
+    const to = parseCidr(dst);
+    return { to, via: gw ? parseIp(gw) : gateways.find((one) => family(one) === family(to)) };
+  });
 }
 
 /** The container's own folder, where all have one mount; else the mount itself is it. */
