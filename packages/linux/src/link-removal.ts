@@ -62,6 +62,11 @@ class RequestThread {
     };
   }
 
+  /** How many requests are waited for. */
+  get busy(): number {
+    return this.#waiting.size;
+  }
+
   /** Requests are done one after another. */
   request(fd: number, request: Uint8Array): Promise<Uint8Array> {
     const { promise, resolve } = Promise.withResolvers<Uint8Array>();
@@ -72,8 +77,20 @@ class RequestThread {
   }
 }
 
-/** Started with the first, and kept: that takes as long as what it saves. */
-let thread: RequestThread | undefined;
+/**
+ * Started when there is need of one, and kept: starting one takes as long as what it saves. The kernel keeps the
+ * deletions themselves apart, but not its housekeeping, so that a few threads delete more than twice as many.
+ */
+const threads: RequestThread[] = [];
+const MOST_THREADS = 4;
+
+function idleThread(): RequestThread {
+  const [least] = threads.toSorted((a, b) => a.busy - b.busy);
+  if (least !== undefined && (least.busy === 0 || threads.length === MOST_THREADS)) return least;
+  const fresh = new RequestThread();
+  threads.push(fresh);
+  return fresh;
+}
 
 /**
  * Deletes a link, with the other end of a veth. It is for processes that live on: one that ends is kept by the kernel
@@ -94,9 +111,10 @@ export async function removeLink(namespace: NamespaceRef, name: string): Promise
     if (event.what !== "link" || event.change !== "gone") return;
     if (event.peer === undefined && event.index === index) gone.resolve(undefined);
   };
+  let thread: RequestThread;
   try {
     watchNamespaces(namespace, heard, watching.signal);
-    thread ??= new RequestThread();
+    thread = idleThread();
   } catch (error) {
     socket[Symbol.dispose]();
     throw error;

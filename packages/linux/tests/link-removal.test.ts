@@ -22,7 +22,7 @@ describe.skipIf(!requires("root"))("removing a link", () => {
     }
   });
 
-  test("several at once go one after another, and others stay", async () => {
+  test("several at once all go, and others stay", async () => {
     using two = twoNamespaces();
     const home = { name: two.a };
     const ops = ["v0", "v1", "v2", "v3"].map((name) => veth(name, two.b));
