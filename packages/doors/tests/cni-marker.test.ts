@@ -142,6 +142,18 @@ describe.skipIf(!requires("root", "openvswitch", "openssl"))(
       expect(await failing(...node, "--kubeconfig", strange)).toEqual([1, "kubernetes.unreachable"]);
       const silent = other((text) => text.replace(`:${api.port}`, ":1"));
       expect(await failing(...node, "--kubeconfig", silent)).toEqual([1, "kubernetes.unreachable"]);
+      const yard = [
+        executable,
+        "-y",
+        "tdoorsnone",
+        "cni",
+        "marker",
+        "--once",
+        ...node,
+        "--kubeconfig",
+        api.kubeconfig,
+      ] as const;
+      expect((await tryRun(yard, { env })).stderr).toContain("/tdoorsnone/db.sock does not run");
       // A switch that does not run has no bridges.
       await run(marker("--once", ...node, "--kubeconfig", api.kubeconfig), { env });
       const away = ["--once", ...node, "--kubeconfig", api.kubeconfig, "--db", `unix:${sw.runDir}/none.sock`];

@@ -11,15 +11,17 @@ import {
   runMarker,
   writeKubeconfig,
 } from "@switchyard/doors/cni";
+import { switchRemote, yardPaths } from "@switchyard/yard/paths";
 import type { Command } from "commander";
 import { examples, JSON_HELP } from "../help.ts";
+import { hostYardName } from "../host-yard.ts";
 import { wholeNumber } from "../options.ts";
 import { print, printJson, type Session } from "../session.ts";
 
 interface Options {
   readonly node?: string;
   readonly kubeconfig?: string;
-  readonly db: string;
+  readonly db?: string;
   readonly prefix: string;
   readonly interval: number;
   readonly heartbeat?: string;
@@ -33,12 +35,13 @@ interface Options {
 export function defineMarker(command: Command, session: Session): void {
   command
     .description(
-      "Tell Kubernetes which bridges a node has: each is an extended resource of it, so that pods which want a nic on\n" +
-        "one are placed where it is. It follows the switch's database and runs until it is stopped; the marks stay then.",
+      "Tell Kubernetes which bridges a node has: each is an extended resource of it, so that pods which\n" +
+        "want a nic on one are placed where it is. It follows the switch's database until it is stopped;\n" +
+        "the marks stay then. Without -y it is the host's own Open vSwitch where one runs.",
     )
     .option("--node <name>", "the node's name in the cluster (NODE_NAME)")
     .option("--kubeconfig <file>", "where the API is (KUBECONFIG, else the pod's service account)")
-    .option("--db <remote>", "of the node's switch", "unix:/var/run/openvswitch/db.sock")
+    .option("--db <remote>", "of the node's switch, in place of a yard")
     .option("--prefix <domain>", "of the resources' names", RESOURCE_PREFIX)
     .option(
       "--interval <seconds>",
@@ -51,7 +54,10 @@ export function defineMarker(command: Command, session: Session): void {
     .option("--once", "mark the node once, and end")
     .option("--remove", "take all marks away, and end")
     .option("--json", JSON_HELP)
-    .action((options: Options) => mark(session, options));
+    .action(async (options: Options) => {
+      const remote = options.db ?? switchRemote(yardPaths(await hostYardName(command, session.env), session.env));
+      await mark(session, remote, options);
+    });
   examples(
     command,
     ["yard cni marker --node worker-1 --kubeconfig ~/.kube/config", "until Ctrl-C"],
@@ -60,7 +66,7 @@ export function defineMarker(command: Command, session: Session): void {
   );
 }
 
-async function mark(session: Session, options: Options): Promise<void> {
+async function mark(session: Session, remote: string, options: Options): Promise<void> {
   const { env, signal, cwd } = session;
   const node = nodeName(options.node ?? env.NODE_NAME);
   const named = options.kubeconfig ?? (env.KUBECONFIG || undefined);
@@ -71,7 +77,7 @@ async function mark(session: Session, options: Options): Promise<void> {
     await markNode(work, []);
     return told(session, options, []);
   }
-  await using db = await bridgesOf(options.db, work, signal);
+  await using db = await bridgesOf(remote, work, signal);
   if (options.once) {
     const bridges = offeredBridges(db);
     await markNode(work, bridges);

@@ -42,8 +42,9 @@ interface TryOptions extends CommonOptions {
 /** `yard cni install|uninstall|try|marker …` */
 export function define(command: Command, session: Session): void {
   command.description(
-    "The CNI plugin: containers of podman, containerd and Kubernetes on Open vSwitch. This executable is it when it\n" +
-      "is called switchyard, ovs or userspace; `install` puts the names in place, `try` does what a runtime would.",
+    "The CNI plugin: containers of podman, containerd and Kubernetes on Open vSwitch. This executable is\n" +
+      "it when it is called switchyard, ovs or userspace; `install` puts the names in place, `try` does what\n" +
+      "a runtime would.",
   );
   command.argument("[what]", "install, uninstall, try or marker").action((what?: string) => {
     throw new YardError("usage.wrong", what === undefined ? "there is nothing to do" : `cni cannot ${what}`, {
