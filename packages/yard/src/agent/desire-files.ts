@@ -45,11 +45,17 @@ export function bindsResolver(node: NodeEntry): boolean {
 
 /** hosts(5): the loopback names, then every address of every node; a node's IPv4 addresses stand before its others. */
 function hostsText(nodes: readonly NodeEntry[]): string {
-  const lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"];
-  for (const node of nodes) {
-    const all = node.nics.flatMap((nic) => nic.addresses.map(addressOf));
-    const ordered = all.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
-    for (const ip of ordered) lines.push(`${ip} ${node.name}`);
-  }
-  return `${lines.join("\n")}\n`;
+  return `127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n${nodes.map(hostsLines).join("")}`;
+}
+
+const lines = new WeakMap<NodeEntry, string>();
+
+function hostsLines(node: NodeEntry): string {
+  const known = lines.get(node);
+  if (known !== undefined) return known;
+  const all = node.nics.flatMap((nic) => nic.addresses.map(addressOf));
+  const ordered = all.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
+  const text = ordered.map((ip) => `${ip} ${node.name}\n`).join("");
+  lines.set(node, text);
+  return text;
 }

@@ -1,5 +1,6 @@
 /** The nics of namespaces, and their ends at the switch. */
 import type { Action } from "./action.ts";
+import { sameList } from "./compare.ts";
 import { planAddresses } from "./plan-addresses.ts";
 import type { Nodes } from "./plan-nodes.ts";
 import type { State, VethState } from "./state.ts";
@@ -27,6 +28,7 @@ export function planVeths(
     if (nodes.dormant.has(state.namespace)) continue;
     const present = actual.veths.get(veth);
     const fits = isInPlace(state, present, nodes);
+    if (fits && isAsWanted(state, present)) continue;
     if (!fits && actual.ports.has(veth) && desired.ports.has(veth)) {
       renewed.add(veth);
       actions.push({ do: "port-delete", port: veth, renewed: true, subject: parsePurpose(state.purpose) });
@@ -40,6 +42,17 @@ export function planVeths(
 function isInPlace(state: VethState, present: VethState | undefined, nodes: Nodes): present is VethState {
   const { namespace, name } = state;
   return present?.namespace === namespace && present.name === name && !nodes.fresh.has(namespace);
+}
+
+/** Whether nothing of one that is in its place has to be changed. */
+function isAsWanted(state: VethState, present: VethState): boolean {
+  return (
+    (state.mac === "" || state.mac === present.mac) &&
+    state.mtu === present.mtu &&
+    (present.up || !state.up) &&
+    (state.offloads || !present.offloads) &&
+    sameList(state.addresses, present.addresses)
+  );
 }
 
 /** @returns whether the kernel drops routes over this nic in the course */

@@ -3,7 +3,7 @@
  * and carrying it out gives the desired state (model.ts, and the properties that plan.test.ts checks).
  */
 import { type Action, PHASES, phaseOf } from "./action.ts";
-import { sameBridge, sameFile, sameNat, samePipe, samePipeKind, samePort, sameService } from "./compare.ts";
+import { sameBridge, sameFile, sameList, sameNat, samePipe, samePipeKind, samePort, sameService } from "./compare.ts";
 import { planBridges } from "./plan-bridges.ts";
 import { planLinks } from "./plan-links.ts";
 import { planMachines, planTaps } from "./plan-machines.ts";
@@ -36,7 +36,9 @@ export function plan(desired: State, actual: State, options: PlanOptions): Actio
   for (const [name, namespace] of desired.namespaces) {
     if (nodes.dormant.has(name)) continue;
     const present = nodes.fresh.has(name) ? undefined : actual.namespaces.get(name);
-    planRoutes(name, namespace, present, unrouted.get(name), actions);
+    const gone = unrouted.get(name);
+    if (gone !== undefined || !sameList(namespace.routes, present?.routes ?? []))
+      planRoutes(name, namespace, present, gone, actions);
     planSysctls(name, namespace, present, actions);
   }
   planMemberships(desired, actual, actions);

@@ -131,11 +131,15 @@ export function rowsOf(db: Database<SwitchyardTables>): Rows {
   const nics = db.table("Nic");
   const nameIn = (names: ReadonlyMap<Uuid, string>, uuid: Uuid | undefined) =>
     uuid === undefined ? undefined : names.get(uuid);
-  const nicOf = (uuid: Uuid): NicEntry[] => {
-    const row = nics.get(uuid);
-    if (row === undefined) return [];
-    const [network, link] = [nameIn(networks, row.network), nameIn(links, row.link)];
-    return [kept(nicEntries, row, [network, link], () => ({ ...nicPart(row), network, link }))];
+  const nicsOf = (node: NodeRow): NicEntry[] => {
+    const own: NicEntry[] = [];
+    for (const uuid of node.nics) {
+      const row = nics.get(uuid);
+      if (row === undefined) continue;
+      const [network, link] = [nameIn(networks, row.network), nameIn(links, row.link)];
+      own.push(kept(nicEntries, row, [network, link], () => ({ ...nicPart(row), network, link })));
+    }
+    return own.length > 1 ? own.sort((a, b) => a.index - b.index) : own;
   };
   return {
     yard: yard && { name: yard.name, nextCfg: yard.next_cfg },
@@ -163,8 +167,7 @@ export function rowsOf(db: Database<SwitchyardTables>): Rows {
       .map((row) => {
         const lab = nameIn(labs, row.lab);
         const host = hosts.get(row.host) ?? "";
-        const own = [...row.nics].flatMap(nicOf);
-        if (own.length > 1) own.sort((a, b) => a.index - b.index);
+        const own = nicsOf(row);
         return kept(nodeEntries, row, [lab, host, ...own], () => ({ ...nodePart(row), lab, host, nics: own }));
       })
       .sort((a, b) => a.objId - b.objId),
@@ -193,10 +196,16 @@ function kept<Row extends object, Entry>(
   make: () => Entry,
 ): Entry {
   const known = cache.get(row);
-  if (known?.parts.length === parts.length && known.parts.every((part, i) => part === parts[i])) return known.entry;
+  if (known && areSame(known.parts, parts)) return known.entry;
   const entry = make();
   cache.set(row, { parts, entry });
   return entry;
+}
+
+function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function hostEntry(row: HostRow): HostEntry {
