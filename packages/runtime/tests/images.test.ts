@@ -115,6 +115,62 @@ describe.skipIf(!requires("root"))("the image folder", () => {
     expect(read.command).toEqual(["serve"]);
   });
 
+  /** An image in the OCI layout, unpacked in a folder; its layers as they are said to be. */
+  async function layout(name: string, tamper: (files: Record<string, Buffer>) => void = () => {}): Promise<string> {
+    const plain = [await tar(lower), await tar(upper)];
+    const layers = plain.map((layer) => gzipSync(layer));
+    const ids = plain.map((layer) => `sha256:${sha(layer)}`);
+    const settings = Buffer.from(JSON.stringify({ ...config, rootfs: { type: "layers", diff_ids: ids } }));
+    const blob = (content: Buffer) => ({ digest: `sha256:${sha(content)}`, size: content.length });
+    const manifest = Buffer.from(JSON.stringify({ config: blob(settings), layers: layers.map(blob) }));
+    const files = Object.fromEntries(
+      [...layers, settings, manifest].map((each) => [`blobs/sha256/${sha(each)}`, each] as const),
+    );
+    files["oci-layout"] = Buffer.from('{"imageLayoutVersion":"1.0.0"}');
+    files["index.json"] = Buffer.from(JSON.stringify({ manifests: [blob(manifest)] }));
+    tamper(files);
+    const path = `${folder.path}/elsewhere/${name}`;
+    mkdirSync(`${path}/blobs/sha256`, { recursive: true });
+    for (const [file, content] of Object.entries(files)) writeFileSync(`${path}/${file}`, content);
+    return path;
+  }
+  const largest = (files: Record<string, Buffer>) =>
+    Object.keys(files)
+      .filter((name) => name.startsWith("blobs/"))
+      .toSorted((a, b) => (files[b]?.length ?? 0) - (files[a]?.length ?? 0))[0] ?? "";
+
+  test("takes a folder in the OCI layout by its path, once for all that name it", async () => {
+    const path = await layout("whole");
+    const [one, two] = await Promise.all([image(path), image(path)]);
+    expectLayered(one.root);
+    expect(one.config.workdir).toBe("/srv");
+    expect(two.root).toBe(one.root);
+  });
+
+  test("refuses what is not what its digests say, and leaves nothing of it", async () => {
+    const changed = await layout("changed", (files) => {
+      files[largest(files)] = Buffer.from("{}");
+    });
+    expect(await codeOf(image(changed))).toBe("runtime.image-bad");
+    const cut = await layout("cut", (files) => {
+      files[largest(files)] = files[largest(files)]?.subarray(0, -9) ?? Buffer.alloc(0);
+    });
+    expect(await codeOf(image(cut))).toBe("runtime.image-bad");
+    const absent = await layout("absent", (files) => {
+      delete files[largest(files)];
+    });
+    expect(await codeOf(image(absent))).toBe("runtime.image-bad");
+    const swapped = {
+      "manifest.json": JSON.stringify([{ Config: "c.json", Layers: ["a.tar"] }]),
+      "c.json": JSON.stringify({ rootfs: { diff_ids: [`sha256:${sha(await tar(upper))}`] } }),
+      "a.tar": await tar(lower),
+    };
+    put("swapped.tar", await tar(swapped));
+    expect(await codeOf(image("swapped"))).toBe("runtime.image-bad");
+    expect(await codeOf(image(`${folder.path}/elsewhere/none`))).toBe("runtime.image-absent");
+    expect(readdirSync(paths().images).filter((name) => name !== "digests")).toEqual([]);
+  });
+
   test("takes a packed root file system, unpacks it once, and again when it has changed", async () => {
     put("root.tar", await tar({ "./bin/": { type: "directory" }, "./bin/sh": "1" }));
     const first = await image("root:latest");

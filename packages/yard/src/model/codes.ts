@@ -22,7 +22,7 @@ export const modelCodes = {
   "env.bad-name": "An environment variable has a name with other characters than letters, digits, _, . and -.",
   "hostname.bad-name": "A host name has other characters than letters, digits and inner dashes, or is too long.",
   "image.absent":
-    "An image, kernel or other file of a vm is neither beside the lab file nor among the host's images; correct its name.",
+    "An image, kernel or other file is neither beside the lab file nor among the host's images; correct its name.",
   "image.bad-name": "The name of an image or rootfs is empty or has characters that no image's name has.",
   "image.shared":
     "A vm writes into an image that another vm has too; leave `persistent` away, or give it a copy of its own.",

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import { Given, readCommand } from "./nodes.ts";
@@ -106,10 +107,27 @@ function readRoot(
       given.path("rootfs"),
       () => new YardError("image.bad-name", "the folder of a rootfs has a name"),
     );
+  const runtime = given.get("runtime") ?? "docker";
+  const parse = (text: string) => (PATH.test(text) ? imageFile(text, runtime, reading.folder) : parseImage(text));
   return {
-    image: image === undefined ? undefined : reading.parse(given.path("image"), image, parseImage),
+    image: image === undefined ? undefined : reading.parse(given.path("image"), image, parse),
     rootfs: rootfs === undefined ? undefined : resolve(reading.folder, rootfs),
   };
+}
+
+/** How a path begins; no image is called so. */
+const PATH = /^\.{0,2}\//;
+
+/** An archive or folder that is named by its path. @throws YardError `image.absent`, `image.bad-name` */
+function imageFile(text: string, runtime: ContainerRuntime, folder: string): string {
+  if (text.includes("\0")) throw new YardError("image.bad-name", "the path of an image holds a NUL byte");
+  if (runtime !== "oci")
+    throw new YardError("image.bad-name", `"${text}" is a path, and ${runtime} knows images by names`, {
+      hint: `load it into the engine first: ${runtime} load -i ${text}; or take \`runtime: oci\``,
+    });
+  const path = resolve(folder, text);
+  if (existsSync(path)) return path;
+  throw new YardError("image.absent", `there is no image ${path}`, { hint: "a path is relative to the lab file" });
 }
 
 /** The engine is the one that the caller's own tools would talk to. */

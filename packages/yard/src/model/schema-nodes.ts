@@ -51,9 +51,13 @@ const container = {
   runtime: field(z.enum(["docker", "podman", "oci"]), "What runs it: Docker, Podman, or runc/crun directly (`oci`).", {
     default: "docker",
   }).optional(),
-  image: field(text, "Image. For `oci` a folder or archive of an image too, and `busybox` is always there.", {
-    examples: ["busybox", "docker.io/library/nginx:1.27"],
-  }).optional(),
+  image: field(
+    text,
+    "Image. For `oci` one of the host's image folder, or a path: an archive of `docker save` or in the OCI layout, a packed root file system, or a folder; and `busybox` is always there.",
+    {
+      examples: ["busybox", "docker.io/library/nginx:1.27"],
+    },
+  ).optional(),
   rootfs: field(text, "Folder to use as root file system in place of an image, relative to the lab file.", {
     examples: ["./root"],
   }).optional(),

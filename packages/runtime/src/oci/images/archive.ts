@@ -7,7 +7,7 @@ import { YardError } from "@switchyard/base";
 import { RootedFolder } from "../../files/rooted.ts";
 import { unpackTree } from "../../files/unpack.ts";
 import { readOptional, writeWhole } from "../record.ts";
-import { type ArchiveContent, archiveContent, readConfig } from "./layout.ts";
+import { type ArchiveContent, archiveContent, layerIds, readConfig } from "./layout.ts";
 import { type Image, NO_CONFIG } from "./types.ts";
 import { once } from "./unpacked.ts";
 
@@ -27,10 +27,38 @@ export async function archiveImage(images: string, path: string): Promise<Image>
       using target = new RootedFolder(outer);
       await unpackTree(target, await decompressed(path));
     }
-    await fill(draft, outer, archiveContent(outer), path);
+    const content = archiveContent(outer);
+    if (content !== undefined) await verify(content, path);
+    await fill(draft, outer, content, path);
     if (!isFolder) rmSync(outer, { recursive: true, force: true });
   });
   return { root: `${folder}/root`, config: readConfig(readOptional(`${folder}/config.json`)) };
+}
+
+/** Refuses what is not what its digests say, before any of it is unpacked. @throws YardError `runtime.image-bad` */
+async function verify({ blobs, layers, config }: ArchiveContent, path: string): Promise<void> {
+  const differs = (what: string) =>
+    new YardError("runtime.image-bad", `${what} of ${path} is not what its digest says`, {
+      hint: "it is damaged or has been changed: fetch it again",
+    });
+  for (const { file, algorithm, digest } of blobs)
+    if ((await hashOf(createReadStream(file), algorithm)) !== digest) throw differs(file.replace(/^.*\//, "blob "));
+  const ids = layerIds(config);
+  if (ids.length === 0) return;
+  if (ids.length !== layers.length)
+    throw new YardError("runtime.image-bad", `${path} has ${layers.length} layers, its configuration ${ids.length}`);
+  for (const [n, layer] of layers.entries())
+    if (`sha256:${await hashOf(await decompressed(layer), "sha256")}` !== ids[n]) throw differs(`layer ${n + 1}`);
+}
+
+async function hashOf(stream: Readable, algorithm: string): Promise<string> {
+  const hash = createHash(algorithm);
+  try {
+    await pipeline(stream, hash);
+  } catch (cause) {
+    throw new YardError("runtime.archive-bad", "a part of an image is cut short or damaged", { cause });
+  }
+  return hash.digest("hex");
 }
 
 async function fill(draft: string, outer: string, content: ArchiveContent | undefined, path: string): Promise<void> {

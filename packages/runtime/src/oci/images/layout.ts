@@ -4,7 +4,17 @@ import { arch } from "node:process";
 import { YardError } from "@switchyard/base";
 import { type ImageConfig, NO_CONFIG } from "./types.ts";
 
+/** A file that is called by its digest. */
+export interface Blob {
+  readonly file: string;
+  readonly algorithm: string;
+  /** Hexadecimal. */
+  readonly digest: string;
+}
+
 export interface ArchiveContent {
+  /** All that the image is made of, in the OCI layout. */
+  readonly blobs: readonly Blob[];
   /** Paths of the layers' archives, the lowest first. */
   readonly layers: readonly string[];
   /** The image's configuration, JSON. */
@@ -28,6 +38,7 @@ function dockerSave(folder: string): ArchiveContent {
   if (first === undefined || others.length > 0)
     throw bad(folder, `the archive holds ${others.length === 0 ? "no image" : "several images"}`);
   return {
+    blobs: [],
     layers: strings(first.Layers).map((path) => inside(folder, path)),
     config: typeof first.Config === "string" ? readFileSync(inside(folder, first.Config), "utf8") : undefined,
   };
@@ -48,16 +59,28 @@ function ociLayout(folder: string): ArchiveContent {
       .map(fields)
       .find(({ platform }) => fields(platform).architecture === ARCHITECTURES[arch]);
     if (inner === undefined) throw bad(folder, "the archive has no image for this processor");
-    return ociManifest(folder, fields(json(folder, blob(inner.digest, folder))));
+    return ociManifest(folder, fields(json(folder, blob(inner.digest, folder))), [own.digest, inner.digest]);
   }
-  return ociManifest(folder, manifest);
+  return ociManifest(folder, manifest, [own.digest]);
 }
 
-function ociManifest(folder: string, manifest: Fields): ArchiveContent {
+function ociManifest(folder: string, manifest: Fields, above: readonly unknown[]): ArchiveContent {
+  const layers = list(manifest.layers).map((layer) => fields(layer).digest);
+  const config = fields(manifest.config).digest;
+  const file = (digest: unknown) => inside(folder, blob(digest, folder));
   return {
-    layers: list(manifest.layers).map((layer) => inside(folder, blob(fields(layer).digest, folder))),
-    config: readFileSync(inside(folder, blob(fields(manifest.config).digest, folder)), "utf8"),
+    blobs: [...above, config, ...layers].map((digest) => {
+      const [, algorithm = "", hex = ""] = DIGEST.exec(String(digest)) ?? [];
+      return { file: file(digest), algorithm, digest: hex };
+    }),
+    layers: layers.map(file),
+    config: readFileSync(file(config), "utf8"),
   };
+}
+
+/** The digests of the layers as they are unpacked, the lowest first; none where the configuration does not tell. */
+export function layerIds(config: string | undefined): readonly string[] {
+  return config === undefined ? [] : strings(fields(fields(JSON.parse(config)).rootfs).diff_ids);
 }
 
 /** What an image's configuration says of running it; the same fields in Docker's and the OCI's form. */
@@ -77,9 +100,11 @@ export function readConfig(text: string | undefined): ImageConfig {
   };
 }
 
+const DIGEST = /^(sha256|sha512):([0-9a-f]{64}|[0-9a-f]{128})$/;
+
 /** `sha256:<hex>` as a path in the layout. */
 function blob(digest: unknown, folder: string): string {
-  const match = typeof digest === "string" ? /^(sha256|sha512):([0-9a-f]+)$/.exec(digest) : null;
+  const match = typeof digest === "string" ? DIGEST.exec(digest) : null;
   if (match === null) throw bad(folder, `${JSON.stringify(digest)} is no digest`);
   return `blobs/${match[1]}/${match[2]}`;
 }

@@ -11,11 +11,13 @@ const SUFFIXES = ["", ".tar", ".tar.gz", ".tgz", ".tar.zst"];
 
 /**
  * The root file system of an image: `busybox` is made from the host's static busybox; any other name is a folder or
- * an archive (of `docker save`, an OCI layout, or a plain root file system) in the image folder.
+ * an archive (of `docker save`, an OCI layout, or a plain root file system) in the image folder, or anywhere if it is an
+ * absolute path.
  *
  * @throws YardError `runtime.image-absent`, `runtime.image-bad`, `runtime.busybox-missing`
  */
 export async function ensureImage(paths: OciPaths, name: string): Promise<Image> {
+  if (name.startsWith("/")) return pathImage(paths, name);
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.:@/-]*$/.test(name) || name.split("/").includes(".."))
     throw new YardError("runtime.image-absent", `${JSON.stringify(name)} cannot be the name of an image`, {
       hint: `name busybox, or a folder or archive in ${paths.imageSource}`,
@@ -24,15 +26,19 @@ export async function ensureImage(paths: OciPaths, name: string): Promise<Image>
   const path = [plain, plain.replace(/[:/]/g, "_")]
     .flatMap((stem) => SUFFIXES.map((suffix) => `${paths.imageSource}/${stem}${suffix}`))
     .find((candidate) => existsSync(candidate));
-  if (path !== undefined) {
-    if (statSync(path).isDirectory() && !existsSync(`${path}/oci-layout`)) return { root: path, config: NO_CONFIG };
-    const { archiveImage } = await import("./archive.ts");
-    return archiveImage(paths.images, path);
-  }
+  if (path !== undefined) return pathImage(paths, path);
   if (plain === "busybox") return busyboxImage(paths.images);
   throw new YardError("runtime.image-absent", `the image ${name} is not in ${paths.imageSource}`, {
     hint: `put it there: docker save ${name} -o ${paths.imageSource}/${plain.replace(/[:/]/g, "_")}.tar, or unpack a root file system into a folder`,
   });
+}
+
+async function pathImage({ images }: OciPaths, path: string): Promise<Image> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new YardError("runtime.image-absent", `there is no image ${path}`);
+  if (stat.isDirectory() && !existsSync(`${path}/oci-layout`)) return { root: path, config: NO_CONFIG };
+  const { archiveImage } = await import("./archive.ts");
+  return archiveImage(images, path);
 }
 
 /** A folder of the user's as an image. @throws YardError `runtime.rootfs-absent` */
