@@ -58,6 +58,7 @@ export function phyFailures(rows: Rows, facts: Pick<HostFacts, "host">): Failure
 
 /** The MACs at the other side of a nic: a macvlan passes what is for its own MAC, and drops the rest (drivers/net/macvlan.c). */
 function peersOf(nic: NicEntry, rows: Rows): string[] {
+  if (nic.network === undefined && nic.link === undefined) return [];
   const network = rows.networks.find(({ name }) => name === nic.network);
   const host = network === undefined || network.gateway.length === 0 ? [] : [network.name];
   const others = rows.nodes.flatMap(({ spec, nics }) =>
