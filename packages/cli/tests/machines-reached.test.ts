@@ -116,6 +116,8 @@ nodes:
     test("have files copied through their console, whole, whatever else is said there", async () => {
       tree("small", 20_000);
       expect(await said("exec", "alone", "--", "hostname")).toBe("(none)\n");
+      const fed = await site.yard(yard, ["exec", "-i", "alone", "--", "sh", "-c", "cat; exit 3"], { input: "fed\n" });
+      expect(fed).toMatchObject({ code: 3, stdout: "fed\n" });
       await said("cp", "small", "alone:/tmp/");
       const noise = site.yard(yard, ["console", "alone"], {
         input: "(sleep 1; echo noise > /dev/kmsg; dmesg -n 8) &\n",

@@ -9,8 +9,9 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { YardError } from "@switchyard/base";
 import type { ProcessId } from "@switchyard/linux";
+import type { ExecOptions, ExecStreams } from "../types.ts";
 import { typeOnce } from "./console.ts";
-import { askConsole, beginning, ending, execOnConsole, INTERRUPT, LONGEST } from "./console-exec.ts";
+import { askConsole, beginning, ending, execOnConsole, INTERRUPT, LONGEST, refuseOnConsole } from "./console-exec.ts";
 import { failed, type GuestShell, must } from "./guest-copy.ts";
 import { draftPath } from "./guest-files.ts";
 import type { MachinePaths } from "./paths.ts";
@@ -28,6 +29,33 @@ const ATTEMPTS = 3;
 
 const PROGRAMS = ["tar", "gzip", "base64", "sha256sum", "dd"];
 
+interface ConsoleShell extends GuestShell {
+  /** Has an input in a file of the guest while `work` is done; none where it is empty. */
+  feed<R>(input: NodeJS.ReadableStream, work: (file: string | undefined) => Promise<R>): Promise<R>;
+}
+
+/**
+ * Runs a command on the console, as `execOnConsole` does, that is fed from an input. All of that is read before.
+ *
+ * @throws YardError as `execOnConsole`, and `vm.copy-failed`, `vm.copy-too-large`
+ */
+export async function execFedOnConsole(
+  machine: MachinePaths,
+  name: string,
+  process: ProcessId,
+  options: ExecOptions,
+  streams: ExecStreams,
+): Promise<number> {
+  const { stdin, ...outputs } = streams;
+  const plain = (input?: string) =>
+    execOnConsole(machine, name, process, options, { ...outputs, stdin: undefined }, input);
+  if (stdin === undefined) return plain();
+  // What cannot be done is told before anything is typed.
+  refuseOnConsole(options);
+  const guest = await consoleShell(machine, name, process, undefined, options.signal);
+  return guest.feed(stdin, plain);
+}
+
 /** A guest by its console. Its methods throw YardError `vm.console-no-shell`, `vm.copy-failed`, `vm.copy-too-large`. */
 export async function consoleShell(
   machine: MachinePaths,
@@ -35,7 +63,7 @@ export async function consoleShell(
   process: ProcessId,
   progress: CopyProgress | undefined,
   signal: AbortSignal | undefined,
-): Promise<GuestShell> {
+): Promise<ConsoleShell> {
   const run: GuestShell["run"] = async (command, signal) => {
     let said = "";
     const sink = new Writable({
@@ -71,10 +99,22 @@ export async function consoleShell(
     throw failed(`what is copied does not come through the console whole, in ${ATTEMPTS} attempts`);
   };
 
-  const withDraft = async (work: (draft: string) => Promise<void>) => {
+  const write = async (draft: string, bytes: Buffer, signal: AbortSignal | undefined) => {
+    for (let at = 0; at < bytes.length; at += PIECE_IN) {
+      const piece = bytes.subarray(at, at + PIECE_IN);
+      await insist(async () => {
+        const { code } = await ask((mark) => pieceIn(mark, draft, piece), signal);
+        return code === 0 ? true : undefined;
+      });
+      progress?.(at + piece.length, bytes.length);
+    }
+    await must({ run }, sh('[ "$(sha256sum <"$0")" = "$1  -" ]', draft, sha256(bytes)), signal);
+  };
+
+  const withDraft = async <R>(work: (draft: string) => Promise<R>): Promise<R> => {
     const draft = draftPath();
     try {
-      await work(draft);
+      return await work(draft);
     } finally {
       await run(["rm", "-f", draft, `${draft}.part`]).catch(() => undefined);
     }
@@ -82,18 +122,17 @@ export async function consoleShell(
 
   return {
     run,
+    feed: async (input, work) => {
+      const bytes = await gathered(input);
+      if (bytes.length === 0) return work(undefined);
+      return withDraft(async (draft) => {
+        await write(draft, bytes, signal);
+        return work(draft);
+      });
+    },
     unpack: (folder, archive, signal) =>
       withDraft(async (draft) => {
-        const bytes = await gathered(archive.pipe(createGzip({ level: 9 })));
-        for (let at = 0; at < bytes.length; at += PIECE_IN) {
-          const piece = bytes.subarray(at, at + PIECE_IN);
-          await insist(async () => {
-            const { code } = await ask((mark) => pieceIn(mark, draft, piece), signal);
-            return code === 0 ? true : undefined;
-          });
-          progress?.(at + piece.length, bytes.length);
-        }
-        await must({ run }, sh('[ "$(sha256sum <"$0")" = "$1  -" ]', draft, sha256(bytes)), signal);
+        await write(draft, await gathered(archive.pipe(createGzip({ level: 9 }))), signal);
         await must({ run }, sh('gzip -dc <"$0" | tar -x -f - -C "$1"', draft, folder), signal);
       }),
     pack: (folder, name, take, signal) =>
@@ -145,7 +184,7 @@ function sound(said: string): Buffer | undefined {
   return sum.startsWith(sha256(bytes)) ? bytes : undefined;
 }
 
-async function gathered(stream: Readable): Promise<Buffer> {
+async function gathered(stream: AsyncIterable<Uint8Array | string>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream) {

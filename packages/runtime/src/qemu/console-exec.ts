@@ -18,6 +18,7 @@ export const INTERRUPT = "\x03";
  * that on both streams in one.
  *
  * @param name for messages
+ * @param input what it reads, a file of the guest's
  * @returns its exit code
  * @throws YardError `vm.console-no-shell`, `vm.console-failed`, `vm.exec-unsupported`, `vm.ended`, `runtime.bad-command`, the
  * signal's reason
@@ -28,21 +29,22 @@ export async function execOnConsole(
   process: ProcessId,
   options: ExecOptions,
   streams: ExecStreams,
+  input = "/dev/null",
 ): Promise<number> {
-  const unsupported = options.tty
-    ? "a terminal"
-    : options.user !== undefined
-      ? "another user"
-      : streams.stdin === undefined
-        ? undefined
-        : "an input";
-  if (unsupported !== undefined)
-    throw new YardError("vm.exec-unsupported", `a command on the console cannot be given ${unsupported}`, {
-      hint: `sit down at it: yard console; or install the guest agent`,
-    });
-  const { said, code } = await askConsole(machine, name, process, (mark) => lineOf(mark, options), options.signal);
+  refuseOnConsole(options);
+  const typed = (mark: string) => lineOf(mark, options, input);
+  const { said, code } = await askConsole(machine, name, process, typed, options.signal);
   streams.stdout.write(said);
   return code;
+}
+
+/** @throws YardError `vm.exec-unsupported` */
+export function refuseOnConsole({ tty, user }: Pick<ExecOptions, "tty" | "user">): void {
+  if (!tty && user === undefined) return;
+  const what = tty ? "a terminal" : "another user";
+  throw new YardError("vm.exec-unsupported", `a command on the console cannot be given ${what}`, {
+    hint: `sit down at it: yard console; or install the guest agent`,
+  });
 }
 
 /**
@@ -98,13 +100,13 @@ export async function askConsole(
   }
 }
 
-function lineOf(mark: string, options: ExecOptions): string {
+function lineOf(mark: string, options: ExecOptions, input: string): string {
   const env = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`);
   const words = [...(env.length === 0 ? [] : ["env", ...env]), ...checkCommand(options.command)];
   if (words.some((word) => word.includes("\n") || word.includes("\r")))
     throw new YardError("vm.exec-unsupported", "a word of a command on the console cannot hold a line break");
   const folder = options.workdir === undefined ? "" : `cd ${quoted(options.workdir)} && `;
-  const command = `(${folder}${words.map(quoted).join(" ")}) </dev/null`;
+  const command = `(${folder}${words.map(quoted).join(" ")}) <${input}`;
   const line = ` ${beginning(mark)}; ${command}; ${ending(mark)}`;
   if (Buffer.byteLength(line) > LONGEST)
     throw new YardError("vm.exec-unsupported", `a command on the console has at most ${LONGEST} bytes`);

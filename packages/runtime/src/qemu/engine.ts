@@ -8,8 +8,7 @@ import type { ExecStreams } from "../types.ts";
 import { probeAccelerator, qemuVersion } from "./accelerator.ts";
 import { checkConfig, roomForNics } from "./command.ts";
 import { attachConsole, writeConsole } from "./console.ts";
-import { consoleShell } from "./console-copy.ts";
-import { execOnConsole } from "./console-exec.ts";
+import { consoleShell, execFedOnConsole } from "./console-copy.ts";
 import { createMachine } from "./create.ts";
 import { call, execByAgent } from "./guest-agent.ts";
 import { copyIntoGuest, copyOutOfGuest } from "./guest-copy.ts";
@@ -245,7 +244,7 @@ class Qemu implements VmEngine {
   async exec(name: string, options: VmExecOptions, streams: ExecStreams): Promise<number> {
     const { process } = this.#running(name);
     if (options.onConsole === true || !this.#config(name).guestAgent)
-      return execOnConsole(this.#machine(name), name, process, options, streams);
+      return execFedOnConsole(this.#machine(name), name, process, options, streams);
     return execByAgent(this.#agent(name), options, streams);
   }
 
