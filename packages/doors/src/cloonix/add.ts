@@ -186,12 +186,13 @@ function container(item: keyof typeof RUNTIMES, words: Words, cwd: string): File
   const list = nics(sorted.values.get("eth") ?? "", words);
   const runtime = RUNTIMES[item];
   const folder = runtime === "oci" ? folderOf(image, cwd) : undefined;
+  const archive = runtime === "oci" && folder === undefined && existsSync(resolve(cwd, image));
   const node: Record<string, unknown> = {
     kind: "container",
     runtime,
     nics: list,
     cap_add: CAPABILITIES,
-    ...(folder === undefined ? { image } : { rootfs: folder, command: IDLE }),
+    ...(folder === undefined ? { image: archive ? resolve(cwd, image) : image } : { rootfs: folder, command: IDLE }),
   };
   for (const [name, value = ""] of sorted.options)
     switch (name) {
@@ -220,10 +221,10 @@ function container(item: keyof typeof RUNTIMES, words: Words, cwd: string): File
   return node;
 }
 
-/** A root file system in the caller's folder. */
+/** A root file system in the caller's folder; an OCI layout is none, but an image. */
 function folderOf(image: string, cwd: string): string | undefined {
   const path = resolve(cwd, image);
-  return existsSync(path) && statSync(path).isDirectory() ? path : undefined;
+  return existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}/oci-layout`) ? path : undefined;
 }
 
 function blanked(text: string): string[] {
