@@ -27,7 +27,7 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
   const container = containerNamespace(request, place.namespace);
   await using undo = new AsyncDisposableStack();
   // What takes others time is begun first.
-  const opening = call.open(place);
+  const opening = call.openAsIs(place);
   opening.catch(() => {});
   undo.defer(async () => (await opening.catch(() => undefined))?.[Symbol.asyncDispose]());
   if (previous === undefined) refuseExisting(container, request.ifname);
@@ -36,6 +36,7 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
   given.catch(() => {});
   try {
     const opened = await opening;
+    if (!isEnough(opened.db, request, config)) await opened.catchUp();
     const made = await attach({ call, request, config, place, db: opened.db, undo, given });
     call.step("result");
     // All is well: nothing is undone, and only the database is to be given back.
@@ -47,6 +48,15 @@ export async function add(call: Call, request: Request, config: NetworkConfig): 
     await given.catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Whether the database as it is will do: what is written is guarded, so that only what is missing, or in the way, may
+ * have come or gone meanwhile. A socket or device is nobody else's for sure only by what there is now.
+ */
+function isEnough(db: Switch, request: Request, { attachment }: NetworkConfig): boolean {
+  const isOwn = attachment.way.kind === "veth" || attachment.way.kind === "internal";
+  return isOwn && db.table("Bridge").find({ name: attachment.bridge }) !== undefined && !findPort(db, request);
 }
 
 async function attach(work: Work): Promise<Result> {

@@ -12,7 +12,9 @@ export interface Call {
   readonly limits: SwitchLimits;
   /** Where the switch is that a configuration names. */
   readonly placeOf: (choice: SwitchChoice) => SwitchPlace;
-  /** @throws YardError `cni.switch-away` */
+  /** It need not have caught up. @throws YardError `cni.switch-away` */
+  readonly openAsIs: (place: SwitchPlace) => Promise<OpenedSwitch>;
+  /** The same, caught up. */
   readonly open: (place: SwitchPlace) => Promise<OpenedSwitch>;
   /** Deletes a link, as removeLink of the room linux does. */
   readonly removeLink: (namespace: NamespaceRef, name: string) => Promise<LinkFailure | undefined>;

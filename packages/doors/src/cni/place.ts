@@ -11,6 +11,8 @@ import type { SwitchChoice } from "./attachment.ts";
 /** The database of a switch while one call needs it. Disposing gives it back. */
 export interface OpenedSwitch extends AsyncDisposable {
   readonly db: Switch;
+  /** Resolves when the database has all that others had committed before this call. @throws YardError `cni.switch-away` */
+  readonly catchUp: () => Promise<void>;
 }
 
 export interface SwitchPlace {
@@ -83,7 +85,7 @@ export async function openPlace(place: SwitchPlace, signal: AbortSignal | undefi
 /** The same for one call, closed with it. */
 export async function openForCall(place: SwitchPlace, signal: AbortSignal | undefined): Promise<OpenedSwitch> {
   const db = await openPlace(place, signal);
-  return { db, [Symbol.asyncDispose]: () => db.close() };
+  return { db, catchUp: async () => {}, [Symbol.asyncDispose]: () => db.close() };
 }
 
 /** Whether ovs-vswitchd runs; undefined where its pid file is not to be seen from here. */

@@ -26,7 +26,7 @@ export interface PluginCall {
   readonly signal?: AbortSignal;
   /** In place of what a host has. @throws Elsewhere */
   readonly placeOf?: (choice: SwitchChoice) => SwitchPlace;
-  /** A database that is open already, in place of one for this call. */
+  /** A database that is open already, in place of one for this call. It need not have caught up. */
   readonly open?: (place: SwitchPlace) => Promise<OpenedSwitch>;
   /** For a process that lives on: deletes a link in a shorter time. */
   readonly removeLink?: Call["removeLink"];
@@ -72,13 +72,19 @@ async function answer(options: PluginCall, input: string): Promise<string> {
   const config = readConfig(input, type, request, { note: warn, forgiving: command === "DEL" });
   checkCommandVersion(command, config.version);
   const limits = { ...(signal === undefined ? {} : { signal }), ...(timeout === undefined ? {} : { timeout }) };
+  const openAsIs = open ?? ((at: SwitchPlace) => openForCall(at, signal));
   const call: Call = {
     env,
     warn,
     signal,
     limits,
     placeOf: options.placeOf ?? ((choice) => placeOf(choice, env)),
-    open: open ?? ((at) => openForCall(at, signal)),
+    openAsIs,
+    open: async (place) => {
+      const opened = await openAsIs(place);
+      await opened.catchUp();
+      return opened;
+    },
     removeLink:
       removeLink ?? (async (namespace, name) => applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0]),
     sysfs: options.sysfs ?? "/sys",

@@ -75,6 +75,7 @@ class Server implements CniServer {
   async collectDead(): Promise<void> {
     try {
       await using opened = await this.#open(placeOf({ yard: "system" }, {}));
+      await opened.catchUp();
       await sweep(opened.db, "self", {});
     } catch (error) {
       this.log.debug({ error: asYardError(error).message }, "ports of an earlier boot were not looked for");
@@ -95,18 +96,20 @@ class Server implements CniServer {
     }
   }
 
-  /** The database as it is now: what others have committed before this call is in it. */
   async #open(place: SwitchPlace): Promise<OpenedSwitch> {
     this.#opened ??= openPlace(place, undefined).catch((error) => {
       this.#opened = undefined;
       throw error;
     });
     const db = await this.#opened;
-    // RFC 7047, 4.1.6: the updates of all that came before reach us before the answer does.
-    await db.execute([], { timeout: 5_000 }).catch((cause) => {
-      throw new YardError("cni.switch-away", `${place.title} does not answer`, { cause, where: place.remote });
-    });
-    return { db, [Symbol.asyncDispose]: async () => {} };
+    const catchUp = async () => {
+      // RFC 7047, 4.1.6: the updates of all that came before reach us before the answer does.
+      await db.execute([], { timeout: 5_000 }).catch((cause) => {
+        throw new YardError("cni.switch-away", `${place.title} does not answer`, { cause, where: place.remote });
+      });
+    };
+    if (!db.connected) await catchUp();
+    return { db, catchUp, [Symbol.asyncDispose]: async () => {} };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
