@@ -95,6 +95,11 @@ export interface ContainerEngine extends AsyncDisposable {
   /** Every container that carries all these labels. */
   list(labels: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<ContainerState[]>;
   create(config: ContainerConfig, signal?: AbortSignal): Promise<void>;
+  /**
+   * Does of a start what comes before the first process runs, where the engine can: most of the work. The network need
+   * not be ready for it; {@link start} does the rest.
+   */
+  prepare?(name: string, signal?: AbortSignal): Promise<void>;
   start(name: string, signal?: AbortSignal): Promise<ContainerState>;
   /** Stops (SIGTERM, SIGKILL after `grace` milliseconds, 0 kills at once) and removes. */
   remove(name: string, grace: number, signal?: AbortSignal): Promise<void>;

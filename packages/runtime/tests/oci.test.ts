@@ -104,6 +104,27 @@ describe.skipIf(!requires("root", "runc", "conmon", "busybox"))("the oci engine"
     expect(traces()).toEqual([]);
   });
 
+  test("runs nothing of a container that is prepared until it is started, by whom it may be", async () => {
+    const { engine } = world;
+    const ran = `${world.folder}/state/oci/containers/${name}/upper/ran`;
+    for (const starter of [engine, await world.open()]) {
+      await engine.create(world.config({ command: ["sh", "-c", "touch /ran; exec sleep 600"] }));
+      await engine.prepare?.(name);
+      await engine.prepare?.(name);
+      expect(await engine.list(LABELS)).toMatchObject([{ name, status: "created", pid: undefined }]);
+      expect(existsSync(ran)).toBe(false);
+      expect(await starter.start(name)).toMatchObject({ status: "running" });
+      const wait = ["timeout", "20", "sh", "-c", "until [ -e /ran ]; do sleep 0.02; done"];
+      expect(await starter.exec(name, { command: wait, tty: false }, new Captured())).toBe(0);
+      await starter.remove(name, 0);
+      expect(traces()).toEqual([]);
+    }
+    await engine.create(world.config());
+    await engine.prepare?.(name);
+    await engine.remove(name, 0);
+    expect(traces()).toEqual([]);
+  });
+
   test("starts and removes twenty side by side", async () => {
     const names = Array.from({ length: 20 }, (_, n) => `${name}-${n}`);
     await Promise.all(

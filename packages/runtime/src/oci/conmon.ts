@@ -22,9 +22,9 @@ export function runc(program: string, paths: OciPaths, ...args: string[]): reado
 }
 
 /**
- * Makes a container and starts it. Its root must be mounted and nothing of an earlier life be left.
+ * Makes a container. Its root must be mounted and nothing of an earlier life be left.
  *
- * @returns its first process
+ * @returns its first process, which waits for {@link release}
  * @throws YardError `runtime.start-failed`
  */
 export async function launch(
@@ -36,14 +36,17 @@ export async function launch(
 ): Promise<ProcessId> {
   for (const folder of [paths.runc, paths.exits]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   const pid = await create(program, paths, bundle, name, signal);
-  const id = identify(pid);
+  // It was ours while runc waited for it; that it has ended by now is told by its exit code.
+  return identify(pid) ?? { pid, startTime: 0n };
+}
+
+/** Lets the first process run that was made by {@link launch}. @throws YardError `runtime.start-failed` */
+export async function release(program: string, paths: OciPaths, name: string, signal?: AbortSignal): Promise<void> {
   try {
     await run(runc(program, paths, "start", name), signal === undefined ? {} : { signal });
   } catch (cause) {
     throw failure(name, cause instanceof Error ? cause.message : String(cause), cause);
   }
-  // It was ours while `runc start` knew it; that it has ended by now is told by its exit code.
-  return id ?? { pid, startTime: 0n };
 }
 
 function create(program: string, paths: OciPaths, bundle: Bundle, name: string, signal?: AbortSignal): Promise<number> {

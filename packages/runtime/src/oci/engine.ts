@@ -24,7 +24,7 @@ import type {
   ExecStreams,
 } from "../types.ts";
 import { ociConfig } from "./config.ts";
-import { clear, conmonOf, launch } from "./conmon.ts";
+import { clear, conmonOf, launch, release } from "./conmon.ts";
 import { execInContainer } from "./exec.ts";
 import { ensureImage, folderImage } from "./images/mod.ts";
 import { writeLog } from "./logs.ts";
@@ -48,6 +48,8 @@ export class OciEngine implements ContainerEngine {
   readonly #turns = new Turns(AT_ONCE);
   /** Containers made by us just now that nobody has tried to start. */
   readonly #untouched = new Set<string>();
+  /** First processes made by us that wait until they may run. */
+  readonly #waiting = new Map<string, ProcessId>();
   /** runc, which every distribution has; crun where it is the only one. Both have one command line. */
   readonly #runtime = Bun.which("runc") === null && Bun.which("crun") !== null ? "crun" : "runc";
 
@@ -109,6 +111,12 @@ export class OciEngine implements ContainerEngine {
     }
   }
 
+  async prepare(name: string, signal?: AbortSignal): Promise<void> {
+    await this.#turns.take(async () => {
+      if (this.#state(name).status !== "running") await this.#prepare(name, signal);
+    }, signal);
+  }
+
   start(name: string, signal?: AbortSignal): Promise<ContainerState> {
     return this.#turns.take(() => this.#start(name, signal), signal);
   }
@@ -116,6 +124,22 @@ export class OciEngine implements ContainerEngine {
   async #start(name: string, signal?: AbortSignal): Promise<ContainerState> {
     const before = this.#state(name);
     if (before.status === "running") return before;
+    const id = await this.#prepare(name, signal);
+    this.#waiting.delete(name);
+    try {
+      await release(this.#runtimePath(), this.#paths, name, signal);
+    } catch (error) {
+      await clear(this.#runtime, this.#paths, this.#bundle(name), name, true);
+      throw error;
+    }
+    writeLive(this.#paths, name, id);
+    return this.#state(name);
+  }
+
+  /** @returns the first process, which waits */
+  async #prepare(name: string, signal?: AbortSignal): Promise<ProcessId> {
+    const waiting = this.#waiting.get(name);
+    if (waiting !== undefined && isAlive(waiting)) return waiting;
     const bundle = this.#bundle(name);
     this.#checkNamespace(bundle);
     const thorough = this.#mayBeHalfMade(name);
@@ -124,8 +148,9 @@ export class OciEngine implements ContainerEngine {
     rmSync(`${this.#paths.live}/${name}`, { force: true });
     rmSync(`${this.#paths.exits}/${name}`, { force: true });
     if (existsSync(bundle.lower)) mountRoot(bundle);
-    writeLive(this.#paths, name, await this.#launch(bundle, name, signal));
-    return this.#state(name);
+    const id = await this.#launch(bundle, name, signal);
+    this.#waiting.set(name, id);
+    return id;
   }
 
   async #launch(bundle: Bundle, name: string, signal?: AbortSignal): Promise<ProcessId> {
@@ -147,6 +172,7 @@ export class OciEngine implements ContainerEngine {
     if (live !== undefined && isAlive(live)) await this.#stop(bundle, live, grace);
     const thorough = this.#mayBeHalfMade(name);
     this.#untouched.delete(name);
+    this.#waiting.delete(name);
     await this.#turns.take(() => clear(this.#runtime, this.#paths, bundle, name, thorough));
     unmountRoot(bundle);
     for (const file of [`${this.#paths.live}/${name}`, `${this.#paths.exits}/${name}`]) rmSync(file, { force: true });

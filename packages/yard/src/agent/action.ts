@@ -198,8 +198,8 @@ export const PHASES = [
   "delete links",
   "files",
   "namespaces",
-  "create containers",
   /** Those whose runtime makes the namespace: it is there only once they run. */
+  "create containers with a namespace of their own",
   "start containers with a namespace of their own",
   "adopt namespaces",
   /** The kernel's own, before what becomes a member of them. */
@@ -212,12 +212,14 @@ export const PHASES = [
   "switch",
   /** Kernel parameters, source NAT, addresses, routes. */
   "configure",
+  /** Those that live in a namespace made by us, and virtual machines. */
+  "create containers",
   /** The kernel's own VXLAN devices, which send by a bridge, and then their ports. */
   "tunnels",
   "ports of tunnels",
   /** Nics that virtual machines are to have more. */
   "plug nics in",
-  /** Those that live in a namespace made by us, and so find their nics and addresses ready. */
+  /** They find their nics and addresses ready. */
   "start containers",
   "services",
   "memberships",
@@ -259,6 +261,7 @@ export function phaseOf(action: Action): Phase {
     case "namespace-create":
       return "namespaces";
     case "container-create":
+      return ownsNamespace(action.container) ? "create containers with a namespace of their own" : "create containers";
     case "machine-create":
       return "create containers";
     case "container-start":

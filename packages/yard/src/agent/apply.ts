@@ -62,8 +62,8 @@ export async function apply(
     site.log.debug({ phase, actions: due.length, milliseconds: Math.round(performance.now() - began) }, "phase done");
   };
 
-  // Only containers need the files before they are made; otherwise they are written while the switch works.
-  let rest: readonly Phase[] = phases.has("create containers")
+  // Containers need the files before they are made. Most are made while the switch is at work: so are the files then.
+  let rest: readonly Phase[] = phases.has("create containers with a namespace of their own")
     ? PHASES
     : PHASES.toSpliced(PHASES.indexOf("files"), 1).toSpliced(PHASES.indexOf("switch"), 0, "files");
   const doomed = [
@@ -91,7 +91,8 @@ export async function apply(
   const portsFirst = arePortsFirst(phases);
   let switching: Promise<void> | undefined;
   for (const phase of rest) {
-    // The daemon takes its transaction while we configure the namespaces: it is the longest step of a large plan.
+    // The daemon takes its transaction while we configure the namespaces and make what lives in them: it is the longest
+    // step of a large plan.
     if (phase === "links" && portsFirst) {
       const made = Promise.withResolvers<void>();
       const devices = () => run("links").then(made.resolve);
@@ -101,8 +102,9 @@ export async function apply(
     } else if (phase === "switch") {
       switching ??= run(phase);
       switching.catch(() => {});
-    } else if (phase === "configure") {
+    } else if (phase === "create containers") {
       await run(phase);
+      await work.prepare((phases.get("start containers") ?? []).filter(({ subject }) => !work.blame.blocks(subject)));
       await switching;
     } else await run(phase);
   }

@@ -84,6 +84,7 @@ export class Work {
         return this.files(actions);
       case "namespaces":
         return await this.createNamespaces(only(actions, "namespace-create"));
+      case "create containers with a namespace of their own":
       case "create containers":
         return await both(
           this.each(actions, "container-create", "node.container-failed", (action) => this.create(action)),
@@ -130,6 +131,14 @@ export class Work {
       case "exec":
         return await this.each(actions, "exec", "node.exec-failed", (action) => this.exec(action));
     }
+  }
+
+  /** Does of the starts what need not wait for the switch. */
+  async prepare(starts: readonly Action[]): Promise<void> {
+    await this.each(starts, "container-start", "node.container-failed", async ({ node, container }) => {
+      const engine = await this.site.engines.get(container);
+      await engine.prepare?.(this.containerName(node), this.site.signal);
+    });
   }
 
   private async startService(id: string, state: ServiceState): Promise<void> {
