@@ -25,8 +25,14 @@ export interface Stage extends AsyncDisposable {
 
 let count = 0;
 
+export interface StageOptions {
+  readonly dark?: boolean;
+  /** Whether part of the lab cannot be had, which `up` then says. */
+  readonly mayFail?: boolean;
+}
+
 /** @param lab the text of a lab file, which is up when the page is opened */
-export async function openStage(lab: string, options: { readonly dark?: boolean } = {}): Promise<Stage> {
+export async function openStage(lab: string, options: StageOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryFolder("tpage-"));
   const name = `tpage${process.pid}-${count++}`;
@@ -43,7 +49,8 @@ export async function openStage(lab: string, options: { readonly dark?: boolean 
   const labFile = join(folder.path, "lab.yard.yaml");
   writeFileSync(labFile, lab);
   stack.defer(async () => void (await yard("down", "--all")));
-  await yard("up", labFile);
+  const up = yard("up", labFile);
+  await (options.mayFail ? up.catch(() => {}) : up);
 
   const server = start(["serve", "--http", "127.0.0.1:0"]);
   stack.defer(() => ended(server));
@@ -55,10 +62,11 @@ export async function openStage(lab: string, options: { readonly dark?: boolean 
     env: { PATH: process.env.PATH ?? "", HOME: folder.path },
   });
   stack.defer(() => browser.close());
-  const page = await browser.newPage({
+  const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     colorScheme: options.dark ? "dark" : "light",
   });
+  const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));

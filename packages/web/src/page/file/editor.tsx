@@ -6,10 +6,11 @@ import {
 } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
-import { defaultHighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
+import { HighlightStyle, indentOnInput, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, linter, lintGutter, lintKeymap } from "@codemirror/lint";
 import { EditorState, type Text } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import type { ApiError, Problem } from "../api/problem.ts";
 import { placeAt, type Schema, suggest } from "./completion.ts";
@@ -64,6 +65,31 @@ export function Editor({ text, onText, check, schema }: Props) {
   return <div className="editor" ref={element} />;
 }
 
+/** Readable by day and in the dark. */
+const COLORS = HighlightStyle.define([
+  { tag: tags.comment, color: "var(--quiet)", fontStyle: "italic" },
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: "var(--accent)" },
+  { tag: [tags.string, tags.content], color: "var(--text)" },
+  { tag: [tags.punctuation, tags.separator], color: "var(--quiet)" },
+]);
+
+const THEME = EditorView.theme({
+  "&": { fontSize: "13px", backgroundColor: "var(--surface)", color: "var(--text)" },
+  ".cm-scroller": { fontFamily: "var(--mono)" },
+  ".cm-content": { caretColor: "var(--text)" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--quiet)", borderRight: "1px solid var(--line)" },
+  ".cm-activeLine": { backgroundColor: "var(--ground)" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    backgroundColor: "var(--accent-ground)",
+  },
+  ".cm-tooltip": { backgroundColor: "var(--raised)", color: "var(--text)", border: "1px solid var(--line)" },
+  ".cm-tooltip-autocomplete > ul > li[aria-selected]": {
+    backgroundColor: "var(--accent-ground)",
+    color: "var(--text)",
+  },
+});
+
 const EXTENSIONS = [
   lineNumbers(),
   history(),
@@ -72,11 +98,11 @@ const EXTENSIONS = [
   highlightActiveLine(),
   lintGutter(),
   yaml(),
-  syntaxHighlighting(defaultHighlightStyle),
+  syntaxHighlighting(COLORS),
   // Tab leaves the editor, as it does every field: the keyboard is for all of the page.
   keymap.of([...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
-  EditorView.contentAttributes.of({ "aria-label": "Lab file" }),
-  EditorView.theme({ "&": { fontSize: "13px" }, ".cm-scroller": { fontFamily: "var(--mono)" } }),
+  EditorView.contentAttributes.of({ "aria-label": "Lab file", tabindex: "0" }),
+  THEME,
 ];
 
 /** What has to be replaced, so that the cursor stays where it is. */

@@ -29,7 +29,8 @@ function isOf({ data }: FlowNode, box: Box): boolean {
 
 function flowNode(box: Box, position: { readonly x: number; readonly y: number }): FlowNode {
   const { id, size } = box;
-  const common = { id, position: { ...position }, ...size };
+  // The canvas would else measure what is seen, and know nothing of what is not.
+  const common = { id, position: { ...position }, ...size, measured: size };
   if (box.kind === "network") {
     const { network } = box;
     const target: NodeHandle = { id: "network", type: "target", position: Position.Bottom, x: 0, y: 0, ...size };

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { createServer } from "node:http";
+import { requires } from "@switchyard/testing";
+import { OFFICE, openStage, type Stage } from "./stage.ts";
+
+setDefaultTimeout(60_000);
+
+const able = requires("root", "openvswitch", "iproute2", "chromium");
+
+describe.skipIf(!able)("who may use the page, and how", () => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await openStage(OFFICE);
+  });
+  afterAll(async () => stage?.[Symbol.asyncDispose]());
+
+  test("all can be done without a mouse", async () => {
+    const { page } = stage;
+    await page.getByRole("button", { name: "List" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("complementary").getByRole("button", { name: "vault", exact: true }).focus();
+    await page.keyboard.press("Enter");
+    expect(await focused(stage)).toBe("Terminal");
+    await page.keyboard.press("End");
+    expect(await focused(stage)).toBe("Remove…");
+    await page.keyboard.press("Escape");
+    expect(await focused(stage)).toBe("vault");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Give vault a nic" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("heading", { name: "Give vault a nic" }).waitFor({ state: "detached" });
+  });
+
+  test("a page of a stranger's in the same browser gets nothing", async () => {
+    const { browser, link } = stage;
+    const [context] = browser.contexts();
+    const strangers = await context?.newPage();
+    const { origin } = new URL(link);
+    const server = createServer((_, response) => response.setHeader("content-type", "text/html").end("<p>hello"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    await strangers?.goto(`http://127.0.0.1:${port}/`);
+    const seen = await strangers?.evaluate(async (yard) => {
+      const said = (promise: Promise<Response>) =>
+        promise.then(async (it) => `${it.status} ${await it.text()}`, String);
+      const socket = await new Promise((resolve) => {
+        const tried = new WebSocket(`${yard.replace("http", "ws")}/api/v1/nodes/web/shell`);
+        tried.onopen = () => resolve("open");
+        tried.onerror = () => resolve("refused");
+      });
+      const read = await said(fetch(`${yard}/api/v1/yard`, { credentials: "include" }));
+      const simple = { method: "POST", mode: "no-cors", credentials: "include", body: "{}" } as const;
+      const posted = await said(fetch(`${yard}/api/v1/nodes`, simple));
+      return { socket, read, posted };
+    }, origin);
+    server.close();
+    await strangers?.close();
+    expect(seen?.socket).toBe("refused");
+    expect(seen?.read).toMatch(/^TypeError/);
+    // What answers a request without CORS is hidden from the page; that nothing was done is seen in the yard.
+    expect(seen?.posted).not.toContain("web");
+    expect(await stage.yard("ps", "-q")).toBe("web\npc\nvault\nleft\nright\n");
+  });
+
+  test("a wrong token and a wrong Host header get nothing", async () => {
+    const { origin } = new URL(stage.link);
+    const asked = async (headers: Record<string, string>, path = "/api/v1/yard") =>
+      (await fetch(`${origin}${path}`, { headers })).status;
+    expect(await asked({ authorization: "Bearer wrong-wrong-wrong-wrong" })).toBe(401);
+    expect(await asked({}, "/")).toBe(401);
+    expect(await asked({ host: "evil.example" })).toBe(421);
+    const token = new URL(stage.link).searchParams.get("token") ?? "";
+    expect(await asked({ authorization: `Bearer ${token}`, host: "evil.example" })).toBe(421);
+    expect(await asked({ authorization: `Bearer ${token}` })).toBe(200);
+  });
+});
+
+async function focused({ page }: Stage): Promise<string | null> {
+  return page.evaluate(() => document.activeElement?.textContent ?? null);
+}
