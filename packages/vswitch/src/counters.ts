@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { type Database, openDatabase, type WaitOptions } from "@switchyard/ovsdb";
 import { type InterfaceRow, type OpenVSwitchTables, schema } from "../schema/open_vswitch.gen.ts";
+import { runningDaemon } from "./daemon.ts";
 
 /** What has passed a port since it was made, as the switch sees it: `rx` is what it was sent. */
 export interface Counters {
@@ -33,53 +35,72 @@ export async function readCounters(
 /** Counters that are being watched; disposed of, they are no longer. */
 export type CountersWatch = AsyncDisposable;
 
-/** Milliseconds between two readings of a switch that we may tell how often it is to count. */
+/** Milliseconds between two readings of the kernel's counters. */
 const OFTEN = 1_000;
-const INTERVAL = "stats-update-interval";
 
 /**
- * Tells all counters, now and whenever the switch has written them.
+ * Tells all counters, now and each second. The switch writes them to its database every five seconds at most
+ * (`other_config:stats-update-interval`, ovs-vswitchd.conf.db(5)), so those of ports that are devices of the kernel's are
+ * read where the kernel has them. It offers no event; one small file of its tells all of them.
  *
- * @param often whether the switch is to do that each second meanwhile, which is not to be asked of one that is others' too
+ * @param runDir of the switch
  * @throws the errors of ovsdb's openDatabase
  */
 export async function watchCounters(
   remote: string,
+  runDir: string,
   listener: (counters: ReadonlyMap<string, Counters>) => void,
-  options: { readonly often: boolean; readonly signal?: AbortSignal },
+  options: WaitOptions = {},
 ): Promise<CountersWatch> {
-  const { often, ...limits } = options;
-  const db = await openCounters(remote, limits);
-  if (often) await setInterval(db, String(OFTEN));
-  const tell = () => listener(countersIn(db, () => true));
-  const subscription = db.subscribe(tell);
+  const db = await openCounters(remote, options);
+  const tell = () => {
+    const counters = countersIn(db, () => true);
+    for (const [device, counted] of deviceCounters(runDir)) if (counters.has(device)) counters.set(device, counted);
+    listener(counters);
+  };
+  const timer = setInterval(tell, OFTEN);
   tell();
   return {
     async [Symbol.asyncDispose]() {
-      subscription[Symbol.dispose]();
-      // A switch that has gone has nothing to be told.
-      if (often && db.connected) await setInterval(db, undefined).catch(() => {});
+      clearInterval(timer);
       await db.close();
     },
   };
 }
 
+/** Those of the devices in the switch's network namespace, by name: proc_pid_net(5). None when no switch runs. */
+function deviceCounters(runDir: string): Map<string, Counters> {
+  const switchId = runningDaemon(runDir, "ovs-vswitchd");
+  if (switchId === undefined) return new Map();
+  try {
+    return parseNetDev(readFileSync(`/proc/${switchId.pid}/net/dev`, "utf8"));
+  } catch {
+    // It has just ended.
+    return new Map();
+  }
+}
+
+/** The lines of `/proc/net/dev` that are of a device: its name, eight counters of what it was sent, eight of what it sent. */
+export function parseNetDev(text: string): Map<string, Counters> {
+  return new Map(
+    text.split("\n").flatMap((line): [string, Counters][] => {
+      const [, device, counted = ""] = /^\s*(\S+):\s*(\d[\d\s]*)$/.exec(line) ?? [];
+      if (device === undefined) return [];
+      const [rxBytes = 0, rxPackets = 0, rxErrors = 0, rxDropped = 0, , , , , txBytes = 0, ...rest] = counted
+        .trim()
+        .split(/\s+/)
+        .map(Number);
+      const [txPackets = 0, txErrors = 0, txDropped = 0] = rest;
+      return [[device, { rxPackets, rxBytes, rxDropped, rxErrors, txPackets, txBytes, txDropped, txErrors }]];
+    }),
+  );
+}
+
 type CountersDatabase = Database<OpenVSwitchTables>;
 
 function openCounters(remote: string, options: WaitOptions): Promise<CountersDatabase> {
-  const monitor = { Interface: ["name", "statistics"], Open_vSwitch: ["other_config"] } as const;
+  const monitor = { Interface: ["name", "statistics"] } as const;
   return openDatabase({ remote, schema, ...options, monitor });
-}
-
-async function setInterval(db: CountersDatabase, value: string | undefined): Promise<void> {
-  await db.transact((tx) => {
-    const row = tx.single("Open_vSwitch");
-    if (row === undefined) return;
-    const other_config = new Map(row.other_config);
-    if (value === undefined) other_config.delete(INTERVAL);
-    else other_config.set(INTERVAL, value);
-    tx.update("Open_vSwitch", row._uuid, { other_config });
-  });
 }
 
 function countersIn(db: CountersDatabase, wanted: (row: InterfaceRow) => boolean): Map<string, Counters> {

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { YardError } from "@switchyard/base";
 import { appctl, fdbShow, openSwitch, readCounters, type Switch, watchCounters } from "@switchyard/vswitch";
 import { Inside } from "@switchyard/yard/inside";
-import { SYSTEM_YARD, switchRemote, switchRunDir } from "@switchyard/yard/paths";
+import { switchRemote, switchRunDir } from "@switchyard/yard/paths";
 import { rowsOf } from "@switchyard/yard/store";
 import { currentView } from "@switchyard/yard/view/store";
 import type { Server } from "bun";
@@ -145,12 +145,11 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const figures = new Figures();
   mkdirSync(dirname(audit), { recursive: true });
   const log = stack.use(new AuditLog(audit));
-  const often = yard !== SYSTEM_YARD;
   const traffic = stack.use(
     new Traffic(
-      (listener) => watchCounters(remote, listener, { often, signal: ground.signal }).catch(() => undefined),
+      (listener) =>
+        watchCounters(remote, switchRunDir(paths), listener, { signal: ground.signal }).catch(() => undefined),
       () => currentView(yard, store).nodes,
-      often ? 1_000 : 5_000,
     ),
   );
   const feed = stack.use(new Feed(yard, store, (listener) => traffic.listen(listener)));

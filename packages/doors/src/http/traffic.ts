@@ -1,4 +1,4 @@
-/** How much passes nics, as it does: from the counters that the switch writes to its database. */
+/** How much passes nics, as it does: from the counters of the switch's ports. */
 import type { Counters, CountersWatch } from "@switchyard/vswitch";
 import type { NodeView } from "@switchyard/yard/view";
 
@@ -20,10 +20,6 @@ export interface NicRates {
 
 const NONE: NicRates = { outBits: 0, inBits: 0, outFrames: 0, inFrames: 0, dropped: 0 };
 
-/** Milliseconds that what the switch writes is collected; two readings are further apart than `APART`. */
-const SETTLE = 100;
-const APART = 500;
-
 /** Watches counters while somebody listens. */
 export class Traffic {
   readonly #listeners = new Set<(rates: Rates) => void>();
@@ -31,25 +27,21 @@ export class Traffic {
   #before: { readonly at: number; readonly counters: ReadonlyMap<string, Counters> } | undefined;
   /** What is told to have traffic. */
   #busy: ReadonlySet<string> = new Set();
-  #settling: Timer | undefined;
-  #quiet: Timer | undefined;
 
   /**
-   * @param open begins to watch; told of all counters whenever the switch has written any
+   * @param open begins to watch; told of all counters each second
    * @param nodes whose ports they are
-   * @param every milliseconds between two of the switch's own readings
    */
   constructor(
     private readonly open: (
       listener: (counters: ReadonlyMap<string, Counters>) => void,
     ) => Promise<CountersWatch | undefined>,
     private readonly nodes: () => readonly NodeView[],
-    private readonly every: number,
   ) {}
 
   listen(listener: (rates: Rates) => void): Disposable {
     this.#listeners.add(listener);
-    this.#watch ??= this.open((counters) => this.#written(counters));
+    this.#watch ??= this.open((counters) => this.#read(counters));
     return {
       [Symbol.dispose]: () => {
         this.#listeners.delete(listener);
@@ -58,21 +50,12 @@ export class Traffic {
     };
   }
 
-  /** What the switch writes at one time may come in parts; what does not change it does not write at all. */
-  #written(counters: ReadonlyMap<string, Counters>): void {
-    clearTimeout(this.#settling);
-    this.#settling = setTimeout(() => this.#read(counters), SETTLE);
-  }
-
   #read(counters: ReadonlyMap<string, Counters>): void {
     const at = Date.now();
     const before = this.#before;
     const seconds = before === undefined ? 0 : (at - before.at) / 1_000;
-    if (before !== undefined && seconds * 1_000 < APART) return;
     this.#before = { at, counters };
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#read(counters), this.every * 2.5);
-    if (before === undefined) return;
+    if (before === undefined || seconds <= 0) return;
     const nics: Record<string, NicRates> = {};
     const busy = new Set<string>();
     for (const node of this.nodes())
@@ -91,8 +74,6 @@ export class Traffic {
     const watch = this.#watch;
     this.#watch = undefined;
     this.#before = undefined;
-    clearTimeout(this.#settling);
-    clearTimeout(this.#quiet);
     await (await watch)?.[Symbol.asyncDispose]();
   }
 }
