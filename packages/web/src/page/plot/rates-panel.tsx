@@ -33,11 +33,12 @@ export default function RatesPanel({ node, nic }: { node: string; nic: string })
 
 function options(place: HTMLElement): uPlot.Options {
   const color = (name: string) => getComputedStyle(place).getPropertyValue(name);
-  const [text, line] = [color("--quiet"), color("--line")];
+  const [text, rule] = [color("--quiet"), color("--line")];
+  const line = { width: 2, points: { show: false } };
   const axis = {
     stroke: () => getComputedStyle(place).color,
-    grid: { stroke: line, width: 1 },
-    ticks: { stroke: line },
+    grid: { stroke: rule, width: 1 },
+    ticks: { stroke: rule },
   };
   return {
     width: Math.max(200, place.clientWidth),
@@ -48,9 +49,9 @@ function options(place: HTMLElement): uPlot.Options {
     },
     series: [
       {},
-      { label: "out", scale: "bits", stroke: "#3b82f6", width: 2, value: (_, value) => bitsText(value ?? 0) },
-      { label: "in", scale: "bits", stroke: "#22a06b", width: 2, value: (_, value) => bitsText(value ?? 0) },
-      { label: "dropped/s", scale: "drops", stroke: "#dc2626", width: 2, value: (_, value) => (value ?? 0).toFixed(0) },
+      { ...line, label: "out", scale: "bits", stroke: "#3b82f6", value: (_, value) => bitsText(value ?? 0) },
+      { ...line, label: "in", scale: "bits", stroke: "#22a06b", value: (_, value) => bitsText(value ?? 0) },
+      { ...line, label: "dropped/s", scale: "drops", stroke: "#dc2626", value: (_, value) => (value ?? 0).toFixed(0) },
     ],
     axes: [
       axis,

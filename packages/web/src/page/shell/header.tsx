@@ -1,7 +1,7 @@
 import { PaletteButton } from "../edit/palette.tsx";
 import { usePage } from "../state/page.ts";
 import { useStore } from "../state/store.ts";
-import { isSettled } from "./progress.ts";
+import { countNodes, progressText } from "./progress.ts";
 
 /** The bar above: which yard, how it is, and what can be done with all of it. */
 export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => void }) {
@@ -52,13 +52,12 @@ function YardStatus() {
   if (view === undefined) return <span className="status">connecting</span>;
   if (view.error !== null) return <span className="status bad">{view.error.message}</span>;
   if (view.agent === null) return <span className="status bad">no agent runs</span>;
-  const left = view.nodes.filter((node) => !isSettled(node)).length;
-  const busy = wanted > applied || left > 0;
+  const count = countNodes(view.nodes);
+  const isBusy = wanted > applied || count.left > 0;
+  const text = isBusy && count.left === 0 ? "being made so" : progressText(view.nodes.length, count);
   return (
-    <span className={`status ${busy ? "busy" : ""}`} data-busy={busy}>
-      {busy
-        ? `being made so${left > 0 ? `: ${left} of ${view.nodes.length} nodes to go` : ""}`
-        : `${view.nodes.length} nodes, all as declared`}
+    <span className={`status ${isBusy ? "busy" : count.failed > 0 ? "bad" : ""}`} data-busy={isBusy}>
+      {text}
     </span>
   );
 }

@@ -26,7 +26,7 @@ export interface Line {
 /** Pixels. */
 export const NETWORK_SIZE: Size = { width: 190, height: 58 };
 const NODE_HEIGHT = 62;
-const NODE_WIDTH_MIN = 128;
+const NODE_WIDTH_MIN = 152;
 /** From dot to dot. */
 export const NIC_PITCH = 26;
 const CHARACTER = 8;
