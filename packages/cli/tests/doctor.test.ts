@@ -40,6 +40,7 @@ describe("doctor", () => {
       "tun",
       "netem",
       "openvswitch",
+      "wireguard",
       "oci",
       "docker",
       "podman",

@@ -1,5 +1,5 @@
 /** What a network of type nat needs beside its bridge and gateway, and what may stand in the way of gateways. */
-import { type Cidr, overlaps, YardError } from "@switchyard/base";
+import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
@@ -98,7 +98,8 @@ export function servedFailures(
     const hint = "give it another cidr; it is not on the host until then";
     return [{ subject, error: new YardError("network.overlaps-host", message, { hint }) }];
   }
-  return type === "nat" ? notForwarding(subject, facts) : [];
+  // What forwards IPv6 is switched on with it.
+  return type === "nat" && subnets.some((cidr) => family(cidr) === 4) ? notForwarding(subject, facts) : [];
 }
 
 /** What keeps source NAT for a network or a bridge from being of use. */

@@ -150,6 +150,8 @@ export class Services implements Disposable {
 const HINTS: Readonly<Record<string, string>> = {
   dnsmasq: "install it: apt-get install dnsmasq-base",
   busybox: "install it: apt-get install busybox-static",
+  "wireguard-go": "install it: apt-get install wireguard-go wireguard-tools",
+  wg: "install it: apt-get install wireguard-tools",
   "zerotier-one": "Debian has no package of it: see https://www.zerotier.com/download",
 };
 

@@ -1,4 +1,6 @@
 import { tryRun, YardError } from "@switchyard/base";
+import { isRoot } from "@switchyard/linux";
+import { wireguardBy } from "../agent/tunnel.ts";
 import type { Examination, Outcome } from "./finding.ts";
 
 /** A program that must be there, with the Debian package that brings it. */
@@ -76,6 +78,20 @@ export const programExaminations: readonly Examination[] = [
         { argv: ["qemu-system-x86_64", "--version"], package: "qemu-system-x86" },
         { argv: ["qemu-img", "--version"], package: "qemu-utils" },
       ),
+  },
+  {
+    name: "ssh",
+    purpose: "virtual machines without guest agent",
+    examine: () => versionsOf({ argv: ["ssh", "-V"], package: "openssh-client" }),
+  },
+  {
+    name: "wireguard",
+    purpose: "encrypted links to other hosts",
+    examine: async () => {
+      const tools = { argv: ["wg", "--version"], package: "wireguard-tools" } as const;
+      if (isRoot() && wireguardBy() === "kernel") return versionsOf(tools);
+      return versionsOf(tools, { argv: ["wireguard-go", "--version"], package: "wireguard-go" });
+    },
   },
   {
     name: "genisoimage",
