@@ -6,7 +6,7 @@ export const codes = {
     "ovsdb-server or ovs-vswitchd did not start; the message has its own words, and its log file more.",
   "switch.not-running": "Nobody listens on the switch's control socket: it was stopped, or has died. Start it again.",
   "switch.not-answering":
-    "The switch runs but did not answer, or did not take a change, in time. A change stays in its database and is taken when it goes on; look whether ovs-vswitchd is stopped or overloaded.",
+    "The switch runs but did not answer, or did not take a change, in time. A change stays in its database and is taken when it goes on; look whether ovs-vswitchd is stopped or overloaded. Where it is only slow, SWITCHYARD_SWITCH_PATIENCE in the environment of the agent gives it more seconds than 30.",
   "switch.command-refused": "The switch refused a command on its control socket; the message has its reason.",
   "switch.path-too-long": "A unix socket's path must be absolute and have 107 bytes at most. Choose a shorter folder.",
   "switch.no-group": "The group that shall use the database socket does not exist on this host. Make it with groupadd.",

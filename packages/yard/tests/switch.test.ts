@@ -25,7 +25,7 @@ describe.skipIf(!requires("root", "openvswitch", "ping"))("a switch that has a b
 
   beforeAll(async () => {
     before = await snapshotMachine();
-    yard = await LiveYard.create(NAME);
+    yard = await LiveYard.create(NAME, { before: ["env", "SWITCHYARD_SWITCH_PATIENCE=5"] });
     expect((await yard.up(LAB)).failures).toEqual([]);
     await yard.in("a", "ip", "address", "add", "10.81.9.1/24", "dev", "wire");
     await yard.in("b", "ip", "address", "add", "10.81.9.2/24", "dev", "wire");

@@ -9,6 +9,7 @@ import { formatAlias } from "./mark.ts";
 import { APART, acceptRaSysctl, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { SPY_END } from "./observe.ts";
 import { FAR_END } from "./observe-veths.ts";
+import { switchPatience } from "./patience.ts";
 import { parseRoute, routeDevice } from "./route.ts";
 import { ELSEWHERE, type NatState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
@@ -100,6 +101,7 @@ export async function applyToSwitch(
     const result = await applySwitch(site.vswitch, change, {
       owner: site.paths.yard,
       signal: site.signal,
+      timeout: switchPatience(),
       ...how,
     });
     for (const { name, code, message } of result.failures)

@@ -2,11 +2,9 @@ import { YardError } from "@switchyard/base";
 import { checkPorts } from "@switchyard/vswitch";
 import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
+import { switchPatience } from "./patience.ts";
 import type { State } from "./state.ts";
 import { parsePurpose } from "./subject.ts";
-
-/** Milliseconds that the switch may take for what it was asked for and for devices that were made anew. */
-const PATIENCE = 30_000;
 
 /**
  * Blames the ports that the switch has not got, though its database has them: also those that an agent before this one
@@ -29,7 +27,7 @@ export async function checkSwitch(
   };
   const hopeless = blame.failures().some(({ error }) => error.code.startsWith("switch."));
   const { taken, failures } = await checkPorts(site.vswitch, desired.ports.keys(), {
-    ...{ signal: site.signal, timeout: patient && !hopeless ? PATIENCE : 0, concerns },
+    ...{ signal: site.signal, timeout: patient && !hopeless ? switchPatience() : 0, concerns },
   });
   const error = (code: string, message: string) =>
     taken
