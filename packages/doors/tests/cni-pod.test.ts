@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { readOrders } from "../src/container/mod.ts";
 import { type CniSite, type Conf, cniSite } from "./cni-site.ts";
@@ -73,7 +73,15 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "cni-plugins", "dpd
         if (name === "port added")
           api.meanwhile(() => api.annotate("default/told", { "k8s.v1.cni.cncf.io/network-status": "[]" }));
       };
-      const added = await site.call("ADD", network(), { ...one, step });
+      const info = `${site.folder}/device-info.json`;
+      const wish = network({ runtimeConfig: { CNIDeviceInfoFile: info } });
+      const added = await site.call("ADD", wish, { ...one, step });
+      // What Multus adds to its own annotation.
+      expect(JSON.parse(readFileSync(info, "utf8"))).toEqual({
+        type: "vhost-user",
+        version: "1.1.0",
+        "vhost-user": { mode: "server", path: "/sockets/0123456789ab-net1" },
+      });
       expect(api.asked.filter((line) => line.startsWith("PATCH"))).toHaveLength(2);
       expect(added.json).toMatchObject({ interfaces: [{ name: "net1" }], ips: [{ address: "10.83.0.2/24" }] });
       const { [CONFIGURATION]: data = "", ...rest } = api.annotations("default/told");
@@ -110,14 +118,12 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "cni-plugins", "dpd
       );
       writeFileSync(annotations, lines.join("\n"));
       const orders = readOrders({ data: "/nowhere", shared: "/nowhere", annotations }, () => {});
-      expect<unknown>(orders).toEqual([
+      expect<unknown>(orders).toMatchObject([
         {
           containerId: "0123456789abcdef",
           ifname: "net1",
           socket: "/sockets/0123456789ab-net1",
           server: true,
-          bridge: undefined,
-          vlan: undefined,
           addresses: ["10.83.0.2/24"],
         },
       ]);
@@ -129,7 +135,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "cni-plugins", "dpd
         JSON.parse(api.annotations("default/told")[CONFIGURATION] ?? "[]").map((it: { ifName: string }) => it.ifName);
       expect(names()).toEqual(["net1", "net2"]);
       expect(await site.call("DEL", network(), { ...one, args: "" })).toMatchObject({ code: 0, log: [] });
-      expect(names()).toEqual(["net2"]);
+      expect([names(), existsSync(info)]).toEqual([["net2"], false]);
       expect((await site.call("DEL", network(), two)).code).toBe(0);
       expect(api.annotations("default/told")[CONFIGURATION]).toBeUndefined();
       expect([ports(), readdirSync(site.folder).includes("volume-told")]).toEqual([[], true]);

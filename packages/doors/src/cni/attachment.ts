@@ -30,6 +30,8 @@ export interface VhostUser {
   readonly group: string | undefined;
   /** Of the folder; of a socket that the switch makes the same without the right to enter. */
   readonly permissions: number;
+  /** Where the runtime wants to be told of the device (Network Plumbing Group's device information specification). */
+  readonly deviceInfo: string | undefined;
   /** What files tell the container's side; undefined: nothing does. */
   readonly handover: Handover | undefined;
 }

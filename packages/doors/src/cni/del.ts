@@ -1,11 +1,12 @@
 /** DEL and GC: what the database says that we made, and nothing else. */
+import { rmSync } from "node:fs";
 import { YardError } from "@switchyard/base";
 import { type Switch, waitTaken } from "@switchyard/vswitch";
 import type { Call } from "./call.ts";
 import type { NetworkConfig } from "./config.ts";
 import { forward } from "./delegate.ts";
 import { returnDevice } from "./device.ts";
-import { findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
+import { DEVICE_INFO, findPort, type OwnedPort, ownedPorts, portName } from "./marks.ts";
 import { refuseStanding } from "./nic.ts";
 import type { OpenedSwitch, SwitchPlace } from "./place.ts";
 import { takeBack } from "./pod.ts";
@@ -65,6 +66,8 @@ async function remove(call: Call, place: SwitchPlace, db: Switch, ports: readonl
   for (const port of ports) {
     returnDevice(place.namespace, port);
     const socket = socketOf(port);
+    const told = port.row.external_ids.get(DEVICE_INFO);
+    if (told !== undefined) rmSync(told, { force: true });
     if (socket !== undefined) await removeSocket(call, port.row.name, { ...port, socket });
     await takeBack(call, port);
   }

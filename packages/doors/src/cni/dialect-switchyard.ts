@@ -2,7 +2,7 @@
 import type { Wishes } from "./arguments.ts";
 import type { Attachment, SwitchChoice, Way } from "./attachment.ts";
 import { readBandwidth } from "./bandwidth.ts";
-import { readBridge, readDevice, readSwitch, unknownFields } from "./dialect.ts";
+import { readBridge, readDevice, readDeviceInfo, readSwitch, unknownFields } from "./dialect.ts";
 import type { Fields } from "./fields.ts";
 import { readVlan } from "./vlan.ts";
 
@@ -25,6 +25,7 @@ export function readSwitchyard(config: Fields, wishes: Wishes): Attachment {
           mode: type === "dpdkvhostuser" ? "server" : "client",
           name: undefined,
           handover: undefined,
+          deviceInfo: readDeviceInfo(config),
           ...socket,
         };
   const device = readDevice(config);

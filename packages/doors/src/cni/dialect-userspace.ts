@@ -1,7 +1,7 @@
 /** `"type": "userspace"`: the configurations of the userspace CNI, as far as they are for Open vSwitch. */
 import type { Wishes } from "./arguments.ts";
 import type { Attachment } from "./attachment.ts";
-import { readBridge, unknownFields } from "./dialect.ts";
+import { readBridge, readDeviceInfo, unknownFields } from "./dialect.ts";
 import { type Fields, isRecord } from "./fields.ts";
 
 /** Where sockets lie by default: what containers mount. */
@@ -42,6 +42,7 @@ export function readUserspace(config: Fields, wishes: Wishes, note: (line: strin
       name,
       group: vhost?.string("group"),
       permissions: 0o750,
+      deviceInfo: readDeviceInfo(config),
       handover: { network: config.written, container: isRecord(container) ? container : {}, kubeconfig },
     },
     // 0 is how it is left out.

@@ -51,6 +51,14 @@ export function readDevice(config: Fields): Way | undefined {
   return { kind: "device", id: id.toLowerCase(), vdpa: vdpa?.string("path") };
 }
 
+/** `runtimeConfig.CNIDeviceInfoFile`, for a plugin that itself knows the device. */
+export function readDeviceInfo(config: Fields): string | undefined {
+  const file = config.object("runtimeConfig")?.string("CNIDeviceInfoFile");
+  if (file !== undefined && !file.startsWith("/"))
+    config.wrong("runtimeConfig.CNIDeviceInfoFile", "is not an absolute path");
+  return file;
+}
+
 function readJson({ problems }: Fields, file: string): Fields | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(file, "utf8"));

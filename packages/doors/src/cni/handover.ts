@@ -64,6 +64,18 @@ export function writeHandover(
   write(files.remote, { ...rest, host: config, ipam: { type: "" } });
 }
 
+/**
+ * Tells the runtime of a socket, which tells the pod's annotations (Multus).
+ *
+ * @param path of the socket, where the container sees it if that is known
+ * @param hostMode of the switch: the device is what that is not
+ * @throws YardError `cni.io`
+ */
+export function writeDeviceInfo(file: string, path: string, hostMode: "client" | "server"): void {
+  const mode = hostMode === "client" ? "server" : "client";
+  write(file, { type: "vhost-user", version: "1.1.0", "vhost-user": { mode, path } });
+}
+
 /** What is gone already is no failure. */
 export function removeHandover(owner: SocketOwner): void {
   const { configData, addData, remote, applied } = filesOf(owner);

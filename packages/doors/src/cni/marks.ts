@@ -26,6 +26,8 @@ export const DEVICE = "cni-device";
 export const DEVICE_LINK = "cni-device-link";
 /** The path of a vhost-user socket. */
 export const SOCKET = "cni-socket";
+/** The file by which the runtime was told of the device. */
+export const DEVICE_INFO = "cni-device-info";
 /** How the API is reached by which the pod was told of its socket: a kubeconfig's path; empty: the service account. */
 export const KUBECONFIG = "cni-kubeconfig";
 

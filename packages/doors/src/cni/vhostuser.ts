@@ -19,8 +19,8 @@ import type { Switch } from "@switchyard/vswitch";
 import { runDirectory } from "@switchyard/yard/paths";
 import type { VhostUser } from "./attachment.ts";
 import type { Call } from "./call.ts";
-import { configurationData, removeHandover, type SocketOwner, writeHandover } from "./handover.ts";
-import { KUBECONFIG, type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
+import { configurationData, removeHandover, type SocketOwner, writeDeviceInfo, writeHandover } from "./handover.ts";
+import { DEVICE_INFO, KUBECONFIG, type OwnedPort, portIds, portName, SOCKET } from "./marks.ts";
 import { podOfCall, tellPod, untellPod } from "./pod.ts";
 import type { Result } from "./result.ts";
 import { addPort, removePorts } from "./rows.ts";
@@ -60,6 +60,7 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
   const marks = {
     ...portIds(request, config, "vhostuser"),
     [SOCKET]: path,
+    ...(way.deviceInfo === undefined ? {} : { [DEVICE_INFO]: way.deviceInfo }),
     ...(pod === undefined ? {} : { [KUBECONFIG]: way.handover?.kubeconfig ?? "" }),
   };
   await addPort(db, config.attachment, link, marks, call.limits);
@@ -85,6 +86,11 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
     routes: given?.routes ?? [],
     dns: given?.dns ?? {},
   };
+  const { deviceInfo } = way;
+  if (deviceInfo !== undefined) {
+    later(undo, call, () => rmSync(deviceInfo, { force: true }));
+    writeDeviceInfo(deviceInfo, pod?.volume === undefined ? path : join(pod.volume.mapped, basename(path)), way.mode);
+  }
   if (way.handover !== undefined) {
     const data = configurationData(way.handover, owner, way.mode, result);
     if (pod?.volume === undefined) writeHandover(way.handover, owner, data);
