@@ -30,6 +30,7 @@ const prototypes = {
   inotify_add_watch: { args: ["i32", "buffer", "u32"], returns: "i32" },
   inotify_rm_watch: { args: ["i32", "i32"], returns: "i32" },
   read: { args: ["i32", "buffer", "u64"], returns: "i32" },
+  poll: { args: ["buffer", "u64", "i32"], returns: "i32" },
   flock: { args: ["i32", "i32"], returns: "i32" },
   epoll_create1: { args: ["i32"], returns: "i32" },
   epoll_ctl: { args: ["i32", "i32", "i32", "buffer"], returns: "i32" },

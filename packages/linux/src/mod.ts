@@ -18,6 +18,7 @@ export { removeLink } from "./link-removal.ts";
 export { lockFile } from "./lock.ts";
 export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
+export { MountWatch } from "./mount-watch.ts";
 export { checkLinkName, checkNamespaceName } from "./names.ts";
 export { adoptNamespace, listNamespaces, namespaceId } from "./namespaces.ts";
 export { hasNetem, netemDevices, setNetem } from "./netem.ts";

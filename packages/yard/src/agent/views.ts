@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import {
+  MountWatch,
   type NamespaceRef,
   type NamespaceView,
   namespaceId,
@@ -18,6 +19,8 @@ interface Held {
   readonly view: NamespaceView;
   /** The inode of the namespace: one of the same name may be made anew. */
   readonly id: number | undefined;
+  /** The count of changes of mounts by which that was so: with none since, the name stands for the same one. */
+  mounts: number;
 }
 
 /**
@@ -29,6 +32,9 @@ export class NamespaceViews {
   /** By the number that the watched namespace has for its peer: only those that have one are told of. */
   readonly #names = new Map<number, string>();
   readonly #catchUp: () => void;
+  readonly #watch = new MountWatch();
+  /** How often mounts were found changed. */
+  #mounts = 0;
 
   constructor(
     /** The namespace of the switch: every nic has its other end there. */
@@ -52,7 +58,14 @@ export class NamespaceViews {
     const watch = watchFolder(NETNS_DIR, (names) => {
       if (names === undefined || [...names].some((name) => name.startsWith(prefix))) onChange();
     });
-    signal.addEventListener("abort", () => watch[Symbol.dispose](), { once: true });
+    signal.addEventListener(
+      "abort",
+      () => {
+        watch[Symbol.dispose]();
+        this.#watch[Symbol.dispose]();
+      },
+      { once: true },
+    );
   }
 
   /** Forgets what has changed. @returns whether any of it is of concern */
@@ -74,21 +87,25 @@ export class NamespaceViews {
    */
   async read(refs: readonly NamespaceRef[], host = false): Promise<Map<string, NamespaceView>> {
     this.#catchUp();
+    if (this.#watch.changed()) this.#mounts++;
+    const mounts = this.#mounts;
     const found = new Map<string, NamespaceView>();
     const unknown = new Map<string, { readonly ref: NamespaceRef; readonly id: number | undefined }>();
     for (const ref of refs) {
       const key = namespaceKey(ref);
       const held = this.#held.get(key);
-      const id = namespaceId(ref);
-      if (held && held.id === id) found.set(key, held.view);
-      else unknown.set(key, { ref, id });
+      const id = held?.mounts === mounts ? held.id : namespaceId(ref);
+      if (held && held.id === id) {
+        held.mounts = mounts;
+        found.set(key, held.view);
+      } else unknown.set(key, { ref, id });
     }
     const unread = Array.from(unknown.values(), ({ ref }) => ref);
     // Numbered before they are read, so that no change after the reading goes unnoticed.
     const watched = this.#number(unread, host).add(namespaceKey(this.home));
     for (const [key, view] of await viewNamespacesInSlices(unread)) {
       found.set(key, view);
-      if (watched.has(key)) this.#held.set(key, { view, id: unknown.get(key)?.id });
+      if (watched.has(key)) this.#held.set(key, { view, id: unknown.get(key)?.id, mounts });
     }
     return found;
   }
