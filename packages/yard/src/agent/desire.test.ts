@@ -2,11 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { type Ip, parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { storeRows, uuid } from "../../tests/arbitrary-rows.ts";
+import { rowsFrom } from "../../tests/rows-from.ts";
 import { container, hostFacts, ips, netns, network, nic } from "../../tests/specs.ts";
-import type { NetworkSpec, NodeSpec } from "../model/types.ts";
-import { derivedMacs } from "../store/addresses.ts";
-import type { LinkEntry, Rows } from "../store/rows.ts";
-import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
+import type { Rows } from "../store/rows.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { KnownNodes } from "./desire-plain.ts";
@@ -16,40 +14,6 @@ import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
 
 const facts = { ...hostFacts, tunnels: new Set(["others-tunnel"]) };
 const revive = { revive: true };
-
-/** The rows of one lab, as the store would hold them with these numbers. */
-function rowsFrom(
-  networks: readonly NetworkSpec[],
-  nodes: readonly NodeSpec[],
-  links: readonly LinkEntry[] = [],
-): Rows {
-  const mac = derivedMacs("t");
-  return {
-    yard: { name: "t", nextCfg: 1 },
-    hosts: [],
-    labs: [],
-    links,
-    bridges: [],
-    networks: networks.map((it, i) => ({ ...it, uuid: uuid(i), lab: "one", status: networkStatus(new Map()) })),
-    nodes: nodes.map(({ nics, ...spec }, i) => ({
-      uuid: uuid(100 + i),
-      name: spec.name,
-      objId: i + 1,
-      lab: "one",
-      host: "h1",
-      spec,
-      nics: nics.map((it, n) => ({
-        ...it,
-        uuid: uuid(200 + 10 * i + n),
-        index: n,
-        mac: it.mac ?? mac(i + 1, n),
-        addresses: it.ip ?? [],
-        status: nicStatus(new Map()),
-      })),
-      status: nodeStatus(new Map()),
-    })),
-  };
-}
 
 /** Rows of which two of the nodes hang on nothing but their networks. */
 function withPlainNodes(rows: Rows): Rows {
