@@ -9,6 +9,7 @@ import { z } from "zod";
 import { cni } from "./case-cni.ts";
 import { containers } from "./case-containers.ts";
 import { docker } from "./case-docker.ts";
+import { http } from "./case-http.ts";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
 import { ovs } from "./case-ovs.ts";
@@ -32,6 +33,7 @@ const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
   docker,
   containers,
   cni,
+  http,
   vhostuser,
 };
 const file = new URL("results.json", import.meta.url).pathname;

@@ -78,6 +78,9 @@ export class HttpSite implements AsyncDisposable {
     server.stderr.on("data", (chunk: Buffer) => {
       this.#said += chunk.toString("utf8");
     });
+    server.once("close", (code) => {
+      if (this.#server === server) process.stderr.write(`the server ended by itself with ${code}: ${this.#said}\n`);
+    });
     this.#link = await new Promise<string>((resolve, reject) => {
       const lines = createInterface({ input: server.stdout });
       lines.on("line", (line) => {

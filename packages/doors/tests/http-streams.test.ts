@@ -41,8 +41,10 @@ describe.skipIf(!requires(...needs))("streams of a yard over HTTP", () => {
     await events.find(({ event, data }) => event === "config" && data.applied >= planned.cfg);
     await site.done("DELETE", "/nodes/more");
     await events.find(({ event, data }) => event === "node" && data.name === "more" && data.value === null);
-    await site.done("PUT", "/labs/streams", { text: LAB });
-    await events.find(({ event, data }) => event === "text" && data.lab === "streams");
+    const { file } = await site.done("GET", "/labs/streams");
+    writeFileSync(file, `${LAB}# by an editor\n`);
+    const { data: text } = await events.find(({ event, data }) => event === "text" && data.lab === "streams");
+    expect(await site.done("GET", "/labs/streams")).toMatchObject({ etag: text.etag, text: `${LAB}# by an editor\n` });
   });
 
   test("a client that comes back gets what it has missed, once and in order; one that cannot is told so", async () => {
@@ -153,17 +155,15 @@ describe.skipIf(!requires(...needs))("streams of a yard over HTTP", () => {
     const talk = site.open("/nodes/web/nics/eth0/capture?filter=icmp&count=6");
     await talk.until(({ texts }) => texts.some(({ listening }) => listening === true));
     expect(await site.done("GET", "/captures")).toEqual([expect.objectContaining({ node: "web", nic: "eth0" })]);
-    const file = site
-      .fetch("/api/v1/nodes/pc/nics/0/capture.pcapng?filter=icmp&count=6")
-      .then((answer) => answer.arrayBuffer());
-    const captured = async () => (await site.done("GET", "/captures")).length === 2;
-    while (!(await captured())) await Bun.sleep(50);
+    // Its answer begins once frames are seen.
+    const file = await site.fetch("/api/v1/nodes/pc/nics/0/capture.pcapng?filter=icmp&count=6");
+    expect(await site.done("GET", "/captures")).toHaveLength(2);
     await site.done("POST", "/nodes/pc/exec", { command: ["ping", "-c", "3", "-i", "0.1", "10.1.0.1"] });
     await talk.until(({ closed }) => closed !== undefined);
     expect(talk.texts).toEqual([{ listening: true }, { captured: 6, received: 6, dropped: 0 }]);
     for (const [name, bytes] of [
       ["ws", Buffer.concat(talk.binary)],
-      ["get", Buffer.from(await file)],
+      ["get", Buffer.from(await file.arrayBuffer())],
     ] as const) {
       const path = join(site.folder, `${name}.pcapng`);
       writeFileSync(path, bytes);

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import type { Work } from "@switchyard/yard/client";
 import { rowsOf, type Store } from "@switchyard/yard/store";
 import type { YardView } from "@switchyard/yard/view";
-import { currentView } from "@switchyard/yard/view/store";
+import { LabTexts } from "./lab-texts.ts";
+import type { Present } from "./present.ts";
 import type { Rates } from "./traffic.ts";
 
 /** Milliseconds that changes are collected: a lab that comes up changes a thousand rows. */
@@ -34,6 +35,7 @@ export class Feed implements Disposable {
   /** What was told of each thing, by its kind and name. */
   #told = new Map<string, string>();
   #subscription: Disposable | undefined;
+  readonly #texts = new LabTexts((lab, etag) => this.tellText(lab, etag));
   #settling: Timer | undefined;
   #leaving: Timer | undefined;
 
@@ -41,7 +43,7 @@ export class Feed implements Disposable {
    * @param traffic told of rates while the returned thing lives
    */
   constructor(
-    private readonly yard: string,
+    private readonly present: Present,
     private readonly store: Store,
     private readonly traffic: (listener: (rates: Rates) => void) => Disposable,
   ) {}
@@ -103,8 +105,9 @@ export class Feed implements Disposable {
     this.#tell("agent", { running });
   }
 
-  /** A lab's text has changed. */
+  /** A lab's text has changed, by this interface or in an editor. */
   tellText(lab: string, etag: string | null): void {
+    this.#texts.know(lab, etag);
     this.#tell("text", { lab, etag });
   }
 
@@ -121,19 +124,20 @@ export class Feed implements Disposable {
   /** What a client has missed; `reset` when that is not known any more. */
   #since(after: string | undefined): string[] {
     const here = `id: ${this.#epoch}-${this.#last}\n`;
-    if (after === undefined) return [`${here}${event("hello", { yard: this.yard })}`];
+    if (after === undefined) return [`${here}${event("hello", { yard: this.present.view.yard })}`];
     const [epoch, number] = after.split("-");
     const id = Number(number);
     const first = this.#kept[0]?.id ?? this.#last + 1;
     if (epoch !== this.#epoch || !Number.isInteger(id) || id < first - 1 || id > this.#last)
-      return [`${here}${event("reset", { yard: this.yard })}`];
+      return [`${here}${event("reset", { yard: this.present.view.yard })}`];
     return this.#kept.filter((kept) => kept.id > id).map(({ text }) => text);
   }
 
   #start(): void {
     clearTimeout(this.#leaving);
     if (this.#subscription !== undefined) return;
-    this.#told = new Map(thingsOf(currentView(this.yard, this.store), this.store).map(({ key, text }) => [key, text]));
+    this.#told = new Map(thingsOf(this.present.view, this.store).map(({ key, text }) => [key, text]));
+    this.#texts.follow(this.present.view.labs);
     this.#subscription = this.store.db.subscribe(() => {
       this.#settling ??= setTimeout(() => this.#compare(), SETTLE);
     });
@@ -149,7 +153,7 @@ export class Feed implements Disposable {
   #compare(): void {
     this.#settling = undefined;
     const now = new Map<string, string>();
-    for (const { key, name, text, data } of thingsOf(currentView(this.yard, this.store), this.store)) {
+    for (const { key, name, text, data } of thingsOf(this.present.view, this.store)) {
       now.set(key, text);
       if (this.#told.get(key) !== text) this.#tell(name, data);
     }
@@ -159,6 +163,7 @@ export class Feed implements Disposable {
       this.#tell(key.slice(0, at), { name: key.slice(at + 1), value: null });
     }
     this.#told = now;
+    this.#texts.follow(this.present.view.labs);
   }
 
   [Symbol.dispose](): void {
@@ -167,6 +172,7 @@ export class Feed implements Disposable {
     this.#settling = undefined;
     this.#subscription?.[Symbol.dispose]();
     this.#subscription = undefined;
+    this.#texts.follow([]);
     // Whoever comes back later has missed something.
     this.#kept = [];
     this.#last++;

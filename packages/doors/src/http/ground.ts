@@ -3,6 +3,7 @@ import type { FdbEntry, Switch } from "@switchyard/vswitch";
 import type { Inside, Runners } from "@switchyard/yard/inside";
 import type { YardPaths } from "@switchyard/yard/paths";
 import type { Store } from "@switchyard/yard/store";
+import type { YardView } from "@switchyard/yard/view";
 import type { Feed } from "./feed.ts";
 
 /** What the interface stands on. */
@@ -40,6 +41,8 @@ export interface PageFile {
 
 /** What an operation works with, beside what it is asked. */
 export interface Site extends Ground {
+  /** The yard as it is now. */
+  view(): YardView;
   /** A way into the nodes as they are now. */
   inside(): Inside;
   readonly feed: Feed;

@@ -7,7 +7,6 @@ import { appctl, fdbShow, openSwitch, readCounters, type Switch, watchCounters }
 import { Inside } from "@switchyard/yard/inside";
 import { switchRemote, switchRunDir } from "@switchyard/yard/paths";
 import { rowsOf } from "@switchyard/yard/store";
-import { currentView } from "@switchyard/yard/view/store";
 import type { Server } from "bun";
 import { newToken, type Principal, Tokens } from "./access.ts";
 import { AgentLink } from "./agent-link.ts";
@@ -17,6 +16,7 @@ import { Feed } from "./feed.ts";
 import type { Ground, Site } from "./ground.ts";
 import { Figures, metricsText } from "./metrics.ts";
 import { MOST_FILE } from "./operations/inside.ts";
+import { Present } from "./present.ts";
 import { RateLimit } from "./rate.ts";
 import { handlers, type Peer, type SocketData } from "./socket.ts";
 import { Traffic } from "./traffic.ts";
@@ -145,14 +145,15 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const figures = new Figures();
   mkdirSync(dirname(audit), { recursive: true });
   const log = stack.use(new AuditLog(audit));
+  const present = stack.use(new Present(yard, store));
   const traffic = stack.use(
     new Traffic(
       (listener) =>
         watchCounters(remote, switchRunDir(paths), listener, { signal: ground.signal }).catch(() => undefined),
-      () => currentView(yard, store).nodes,
+      () => present.view.nodes,
     ),
   );
-  const feed = stack.use(new Feed(yard, store, (listener) => traffic.listen(listener)));
+  const feed = stack.use(new Feed(present, store, (listener) => traffic.listen(listener)));
   const agent = stack.use(
     new AgentLink(
       ground,
@@ -168,6 +169,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const site: Site = {
     ...ground,
     feed,
+    view: () => present.view,
     captureDefaults: { application: `Switchyard ${version}`, buffer: CAPTURE_BUFFER },
     inside: () => new Inside(yard, rowsOf(store.db), ground.runners),
     vswitch() {
@@ -192,7 +194,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
         timed(figures, "Switchyard", store.db),
         timed(figures, "Open_vSwitch", await site.vswitch().catch(() => undefined)),
       ]);
-      const view = currentView(yard, store);
+      const { view } = present;
       const ports = new Set(view.nodes.flatMap(({ nics }) => nics.map(({ port }) => port)));
       const counters = await readCounters(remote, ports, { timeout: 5_000 }).catch(() => new Map());
       const rows = rowsOf(store.db);

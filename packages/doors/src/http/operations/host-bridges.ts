@@ -1,7 +1,6 @@
 import { parseIp, parseMac } from "@switchyard/base";
 import { readBridge } from "@switchyard/yard/model";
 import { addBridgeHost, addBridgeNic, createBridge, deleteBridge, removeBridgeNic } from "@switchyard/yard/store";
-import { currentView } from "@switchyard/yard/view/store";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
@@ -19,7 +18,7 @@ export const hostBridges: readonly Operation[] = [
     tag,
     summary: "List the bridges of the kernel's own that the yard has made.",
     reply: z.array(shapes.hostBridge),
-    handle: ({ site }) => writable(currentView(site.yard, site.store).bridges),
+    handle: ({ site }) => writable(site.view().bridges),
   }),
   json({
     id: "createHostBridge",

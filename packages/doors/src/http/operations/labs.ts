@@ -11,7 +11,6 @@ import {
   withdrawLabs,
 } from "@switchyard/yard/store";
 import { findLab } from "@switchyard/yard/view";
-import { currentView } from "@switchyard/yard/view/store";
 import { labJsonSchema } from "@switchyard/yard/written";
 import { z } from "zod";
 import { changeQuery, placeOf, preview, withAgent } from "../change.ts";
@@ -51,7 +50,7 @@ export const labs: readonly Operation[] = [
     tag,
     summary: "List the labs that are up.",
     reply: z.array(shapes.lab),
-    handle: ({ site }) => [...currentView(site.yard, site.store).labs],
+    handle: ({ site }) => [...site.view().labs],
   }),
   json({
     id: "getLab",
@@ -62,7 +61,7 @@ export const labs: readonly Operation[] = [
     summary: "Show a lab, its text, and the text before.",
     reply: textReply,
     handle: ({ site, params: { lab = "" } }) => {
-      const view = findLab(currentView(site.yard, site.store), lab);
+      const view = findLab(site.view(), lab);
       const row = rowsOf(site.store.db).labs.find(({ name }) => name === lab);
       const now = view.file === "" ? undefined : readText(view.file);
       return {
@@ -83,7 +82,7 @@ export const labs: readonly Operation[] = [
     summary: "Get the lab's file as it is.",
     gives: "application/yaml",
     handle: ({ site, params: { lab = "" } }) => {
-      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const { file } = findLab(site.view(), lab);
       const now = readText(file);
       if (now === undefined)
         throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
@@ -117,7 +116,7 @@ export const labs: readonly Operation[] = [
     query,
     reply: shapes.labReply,
     handle: ({ site, params: { lab = "" }, query }) => {
-      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const { file } = findLab(site.view(), lab);
       const now = readText(file);
       if (now === undefined)
         throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
@@ -134,7 +133,7 @@ export const labs: readonly Operation[] = [
     query,
     reply: shapes.labReply,
     handle: async ({ site, params: { lab = "" }, query }) => {
-      const { file } = findLab(currentView(site.yard, site.store), lab);
+      const { file } = findLab(site.view(), lab);
       const before = file === "" ? undefined : readText(file);
       const write = (store: Store) => withdrawLabs(store, [lab], query.dry_run ? {} : { signal: site.signal });
       const reply = await declare(site, lab, write, query);

@@ -1,7 +1,6 @@
 import { networkSpec } from "@switchyard/yard/model";
 import { addNetwork, removeNetwork } from "@switchyard/yard/store";
 import { findNetwork } from "@switchyard/yard/view";
-import { currentView } from "@switchyard/yard/view/store";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
@@ -20,7 +19,7 @@ export const networks: readonly Operation[] = [
     tag,
     summary: "List the networks.",
     reply: z.array(shapes.network),
-    handle: ({ site }) => writable(currentView(site.yard, site.store).networks),
+    handle: ({ site }) => writable(site.view().networks),
   }),
   json({
     id: "getNetwork",
@@ -30,7 +29,7 @@ export const networks: readonly Operation[] = [
     tag,
     summary: "Show a network.",
     reply: shapes.network,
-    handle: ({ site, params: { network = "" } }) => writable(findNetwork(currentView(site.yard, site.store), network)),
+    handle: ({ site, params: { network = "" } }) => writable(findNetwork(site.view(), network)),
   }),
   json({
     id: "addNetwork",
@@ -58,7 +57,7 @@ export const networks: readonly Operation[] = [
     query: changeQuery,
     reply: shapes.changeReply,
     handle: ({ site, params: { network = "" }, query }) => {
-      findNetwork(currentView(site.yard, site.store), network);
+      findNetwork(site.view(), network);
       const scope = { networks: [network] };
       return change(site, query, (store, _place, options) => removeNetwork(store, network, options), scope);
     },

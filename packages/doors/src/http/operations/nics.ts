@@ -4,7 +4,7 @@ import { changedImpair, type ImpairSettings } from "@switchyard/yard/impair-chan
 import { nicSpec } from "@switchyard/yard/model";
 import { attachNic, detachNic, type Impaired, newNicName, rowsOf, setImpair, spyNic } from "@switchyard/yard/store";
 import { findLink, findNicAt, findNode } from "@switchyard/yard/view";
-import { currentView, withCounters } from "@switchyard/yard/view/store";
+import { withCounters } from "@switchyard/yard/view/store";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
 import type { Site } from "../ground.ts";
@@ -53,7 +53,7 @@ export const nics: readonly Operation[] = [
     body: labPart("nic"),
     reply: shapes.changeReply,
     handle: ({ site, params: { node = "" }, query, body }) => {
-      findNode(currentView(site.yard, site.store), node);
+      findNode(site.view(), node);
       const rows = rowsOf(site.store.db);
       const row = rows.nodes.find(({ name }) => name === node) ?? { name: node, nics: [] };
       const name = newNicName(row, typeof body.name === "string" ? body.name : undefined);
@@ -136,7 +136,7 @@ export const nics: readonly Operation[] = [
     body: impairBody(LINK_WAYS),
     reply: shapes.changeReply,
     handle: ({ site, params: { node = "" }, query, body }) => {
-      findNode(currentView(site.yard, site.store), node);
+      findNode(site.view(), node);
       return impair(site, query, { node }, body, [node]);
     },
   }),
@@ -148,7 +148,7 @@ export const nics: readonly Operation[] = [
     tag: "links",
     summary: "List the wires between two nics.",
     reply: z.array(shapes.link),
-    handle: ({ site }) => writable(currentView(site.yard, site.store).links),
+    handle: ({ site }) => writable(site.view().links),
   }),
   json({
     id: "impairLink",
@@ -161,7 +161,7 @@ export const nics: readonly Operation[] = [
     body: impairBody(LINK_WAYS),
     reply: shapes.changeReply,
     handle: ({ site, params: { link = "" }, query, body }) => {
-      const view = currentView(site.yard, site.store);
+      const view = site.view();
       const { name } = findLink(view, link);
       const ends = view.nodes.filter((node) => node.nics.some((nic) => nic.link === name));
       return impair(
@@ -191,17 +191,19 @@ export const nics: readonly Operation[] = [
       }),
     ),
     handle: ({ site }) =>
-      currentView(site.yard, site.store).nodes.flatMap((node) =>
-        node.nics.map(({ name, network, mac, addresses, lease }) =>
-          writable({ node: node.name, nic: name, network, mac, addresses, lease }),
+      site
+        .view()
+        .nodes.flatMap((node) =>
+          node.nics.map(({ name, network, mac, addresses, lease }) =>
+            writable({ node: node.name, nic: name, network, mac, addresses, lease }),
+          ),
         ),
-      ),
   }),
 ];
 
 /** @throws YardError `node.unknown`, `nic.unknown` */
 export function nicAt(site: Site, { node = "", nic = "" }: At) {
-  return findNicAt(currentView(site.yard, site.store), { node, nic });
+  return findNicAt(site.view(), { node, nic });
 }
 
 type Way = z.infer<typeof settings> | undefined;

@@ -1,7 +1,7 @@
 import { nodeSpec } from "@switchyard/yard/model";
 import { addNode, removeNode, rowsOf } from "@switchyard/yard/store";
 import { findNode } from "@switchyard/yard/view";
-import { currentView, withCounters, withLeased } from "@switchyard/yard/view/store";
+import { withCounters, withLeased } from "@switchyard/yard/view/store";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
@@ -19,7 +19,7 @@ export const nodes: readonly Operation[] = [
     tag: "yard",
     summary: "All that the yard has: labs, networks, nodes with their nics, links, bridges of the host.",
     reply: shapes.yard,
-    handle: ({ site }) => writable(currentView(site.yard, site.store)),
+    handle: ({ site }) => writable(site.view()),
   }),
   json({
     id: "listNodes",
@@ -31,7 +31,7 @@ export const nodes: readonly Operation[] = [
     query: z.strictObject({ lab: z.string().optional().describe("Only those of this lab.") }),
     reply: z.array(shapes.node),
     handle: ({ site, query: { lab } }) =>
-      writable(currentView(site.yard, site.store).nodes.filter((node) => lab === undefined || node.lab === lab)),
+      writable(site.view().nodes.filter((node) => lab === undefined || node.lab === lab)),
   }),
   json({
     id: "getNode",
@@ -42,7 +42,7 @@ export const nodes: readonly Operation[] = [
     summary: "Show all there is to know about a node, as `yard inspect` does.",
     reply: shapes.node,
     handle: async ({ site, params: { node = "" }, gone }) => {
-      const view = currentView(site.yard, site.store);
+      const view = site.view();
       const found = findNode(view, node);
       const [counted = found] = await withCounters(site.paths, await withLeased(site.paths, view, [found]), gone);
       return writable(counted);
@@ -74,7 +74,7 @@ export const nodes: readonly Operation[] = [
     query: changeQuery,
     reply: shapes.changeReply,
     handle: ({ site, params: { node = "" }, query }) => {
-      findNode(currentView(site.yard, site.store), node);
+      findNode(site.view(), node);
       return change(site, query, (store, _place, options) => removeNode(store, node, options), { nodes: [node] });
     },
   }),
