@@ -21,7 +21,7 @@ CLOONIX = cloonix_net cloonix_cli cloonix_ovs cloonix_ssh cloonix_scp cloonix_ws
 # Where Wireshark looks for capture programs; empty where there is none.
 EXTCAPDIR ?= $(firstword $(wildcard /usr/lib/*/wireshark/extcap /usr/lib64/wireshark/extcap /usr/lib/wireshark/extcap))
 
-.PHONY: help demo demo-down guest frr build test test-unit test-system test-kernel check types lint format docs bench install uninstall clean
+.PHONY: help demo demo-down guest frr build test test-unit test-system test-kernel check types lint format docs bench screenshots install uninstall clean
 
 help:
 	@echo 'make demo          install what is missing, build, bring up examples/hello.yard.yaml and check it'
@@ -39,6 +39,7 @@ help:
 	@echo 'make format        put the sources into format'
 	@echo 'make docs          generate the generated pages of docs/ and schemas/'
 	@echo 'make bench         measure, and write bench/results.json                  (CASE=name)'
+	@echo 'make screenshots  take the pictures of the page in docs/images'
 	@echo 'make clean         remove what was built'
 
 demo:
@@ -116,6 +117,11 @@ bench:
 	@sh scripts/prepare.sh bench
 	@$(MAKE) --no-print-directory dist/yard
 	@$(BUN) bench/bench.ts $(CASE)
+
+screenshots:
+	@sh scripts/prepare.sh test
+	@$(MAKE) --no-print-directory dist/yard
+	@$(BUN) packages/web/screenshots.ts docs/images
 
 # What is installed is what was built: `make build` first, as yourself; then `sudo make install`.
 install:

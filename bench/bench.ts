@@ -13,6 +13,7 @@ import { http } from "./case-http.ts";
 import { mininet } from "./case-mininet.ts";
 import { nodes } from "./case-nodes.ts";
 import { ovs } from "./case-ovs.ts";
+import { page } from "./case-page.ts";
 import { plug } from "./case-plug.ts";
 import { ps } from "./case-ps.ts";
 import { replica } from "./case-replica.ts";
@@ -35,6 +36,7 @@ const cases: Readonly<Record<string, () => Promise<Figure[]>>> = {
   cni,
   http,
   vhostuser,
+  page,
 };
 const file = new URL("results.json", import.meta.url).pathname;
 const Results = z.object({ figures: z.array(z.looseObject({ case: z.string() })) });

@@ -27,6 +27,8 @@ let count = 0;
 
 export interface StageOptions {
   readonly dark?: boolean;
+  /** Of the yard. */
+  readonly name?: string;
   /** Whether part of the lab cannot be had, which `up` then says. */
   readonly mayFail?: boolean;
 }
@@ -35,7 +37,7 @@ export interface StageOptions {
 export async function openStage(lab: string, options: StageOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await temporaryFolder("tpage-"));
-  const name = `tpage${process.pid}-${count++}`;
+  const name = options.name ?? `tpage${process.pid}-${count++}`;
   const env = {
     PATH: process.env.PATH,
     HOME: folder.path,

@@ -1,6 +1,6 @@
 /** Where the boxes of a picture stand. */
 import { layout as dagre, Graph } from "@dagrejs/dagre";
-import type { Box, Line, Scene, Size } from "./scene.ts";
+import { type Box, type Line, NETWORK_SIZE, type Scene, type Size } from "./scene.ts";
 
 /** Of a box's upper left corner, in pixels. */
 export interface Point {
@@ -13,7 +13,7 @@ const GAP = 28;
 /** Between a network and the nodes that are on it alone. */
 const DROP = 46;
 /** Of a block of nodes below their network, width to height. */
-const ASPECT = 2.2;
+const ASPECT = 1.3;
 
 /** A box of the skeleton with those that hang on it alone, which are laid out as one. */
 interface Block extends Size {
@@ -43,7 +43,19 @@ export function layout({ boxes, lines }: Scene): Map<string, Point> {
     ({ id }) => leafOf.get(id),
   );
   const blocks = boxes.filter(({ id }) => !leafOf.has(id)).map((head) => blockOf(head, leaves.get(head.id) ?? []));
-  return positionsOf(placeBlocks(blocks, lines), blocks);
+  const tries = (["TB", "LR"] as const).map((direction) => positionsOf(placeBlocks(blocks, lines, direction), blocks));
+  const [best = new Map()] = tries.toSorted((a, b) => oddness(a) - oddness(b));
+  return best;
+}
+
+/** Width to height of what a picture is looked at in. */
+const SCREEN = 1.8;
+
+/** How far a layout is from the shape of a screen. */
+function oddness(positions: Positions): number {
+  const extent = (values: readonly number[]) => Math.max(...values, 0) - Math.min(...values, 0) + NETWORK_SIZE.width;
+  const points = [...positions.values()];
+  return Math.abs(Math.log(extent(points.map(({ x }) => x)) / extent(points.map(({ y }) => y)) / SCREEN));
 }
 
 /**
@@ -140,9 +152,9 @@ function blockOf(head: Box, leaves: readonly Box[]): Block {
 }
 
 /** The upper left corner of each block, by its head. */
-function placeBlocks(blocks: readonly Block[], lines: readonly Line[]): Map<string, Point> {
+function placeBlocks(blocks: readonly Block[], lines: readonly Line[], rankdir: "TB" | "LR"): Map<string, Point> {
   const graph = new Graph({ multigraph: true });
-  graph.setGraph({ rankdir: "TB", nodesep: 2 * GAP, ranksep: 3 * GAP });
+  graph.setGraph({ rankdir, nodesep: 2 * GAP, ranksep: 3 * GAP });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const { head, width, height } of blocks) graph.setNode(head.id, { width, height });
   // Networks stand above nodes, whose dots are below: a line reads from the network down.
