@@ -184,6 +184,10 @@ nodes:
       // Without nodes behind a nat that speak IPv6 there is nothing to forward.
       expect((await yard.up("name: six\nnodes: {}\n")).failures).toEqual([]);
       expect(hostState()).toEqual(asFound);
+      // So it is, too, when all of the yard is taken away at once, and its agent was killed before: see what comes after.
+      expect((await yard.up(lab)).failures).toEqual([]);
+      expect(hostState()["all.forwarding"]).toBe("1");
+      process.kill(await yard.agentPid(), "SIGKILL");
     });
   },
 );
