@@ -10,6 +10,7 @@ export const KERNEL_FILES: ReadonlySet<string> = new Set([
   "packages/yard/tests/impair.test.ts",
   "packages/yard/tests/joints-spied.test.ts",
   "packages/yard/tests/phy.test.ts",
+  "packages/yard/tests/tunnel.test.ts",
   "packages/doors/tests/cni-ways.test.ts",
   "packages/doors/tests/ovs.test.ts",
   "packages/doors/tests/vxlan-traffic.test.ts",

@@ -4,13 +4,13 @@ import { once } from "node:events";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { delay, run, tryRun } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { ensureTunnelKey, publicKeyOf, tunnelKeyFile } from "../src/agent/mod.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween } from "./tcp.ts";
 import { joinUnderlays } from "./underlays.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(patience(60_000));
 
 const NAME = `tsecret${process.pid}`;
 /** What the nodes send each other, in hexadecimal as ping(8) takes it. */
@@ -116,7 +116,7 @@ nodes:
     test("lets nobody in whose key is not the one declared", async () => {
       const strange = publicKeyOf(ensureTunnelKey(join(a.folder, "strange.key")));
       expect((await b.up(lab(2, 1, `, encrypt: ${JSON.stringify(strange)}`))).failures).toEqual([]);
-      await delay(500);
+      await delay(patience(500));
       expect(await a.reaches("n", "10.99.7.2")).toBe(false);
       await both(() => "");
       expect(await a.comesToReach("n", "10.99.7.2")).toBe(true);

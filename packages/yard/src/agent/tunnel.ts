@@ -64,13 +64,17 @@ async function makeDevice(device: string, signal: AbortSignal): Promise<Device> 
   await tryRun(["ip", "link", "delete", "dev", device]);
   const stopped = signal.aborted ? Promise.resolve() : once(signal, "abort").then(() => undefined);
   const { code } = await tryRun(["ip", "link", "add", "dev", device, "type", "wireguard"]);
-  if (code === 0)
+  if (code === 0) {
+    // A promise alone would not keep the process.
+    const alive = setInterval(() => {}, 60_000);
     return {
       ended: stopped,
       async [Symbol.asyncDispose]() {
+        clearInterval(alive);
         await tryRun(["ip", "link", "delete", "dev", device]);
       },
     };
+  }
   const child = await startUserspace(device, signal);
   return {
     ended: Promise.race([stopped, gone(child)]),
@@ -99,7 +103,8 @@ async function startUserspace(device: string, signal: AbortSignal): Promise<Chil
   // It ends with us, however we end; and its device with it.
   const child = spawn("setpriv", ["--pdeathsig", "KILL", "wireguard-go", "--foreground", device], {
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...childEnvironment(), LOG_LEVEL: "error" },
+    // It would else advise the kernel's own, which we have tried.
+    env: { ...childEnvironment(), LOG_LEVEL: "error", WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: "1" },
   });
   const ended = gone(child);
   ended.catch(() => {});
