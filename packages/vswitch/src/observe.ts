@@ -13,6 +13,7 @@ export function observeSwitch(db: Switch, owner: string, foreign?: ReadonlyMap<s
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, ObservedPort>();
   const mirrors = new Map<string, MirrorState>();
+  const rows = db.table("Port");
   for (const bridge of db.table("Bridge")) {
     const hub = isHub(bridge);
     if (bridge.external_ids.get(OWNER) === owner) bridges.set(bridge.name, bridgeState(bridge, hub));
@@ -21,7 +22,7 @@ export function observeSwitch(db: Switch, owner: string, foreign?: ReadonlyMap<s
       if (mirror?.external_ids.get(OWNER) === owner) mirrors.set(mirror.name, mirrorState(db, mirror, bridge));
     }
     for (const uuid of bridge.ports) {
-      const port = db.table("Port").get(uuid);
+      const port = rows.get(uuid);
       if (port === undefined || port.name === bridge.name) continue;
       if (port.external_ids.get(OWNER) !== owner) {
         if (foreign?.has(port.name)) ports.set(port.name, { ...portState(db, port, bridge.name, hub), foreign: true });
@@ -62,17 +63,24 @@ function bridgeState(bridge: BridgeRow, hub: boolean): BridgeState {
   };
 }
 
-/** By port: what was made of its row, and of what else. Rows are frozen and replaced whole. */
-const known = new WeakMap<PortRow, { readonly of: readonly unknown[]; readonly state: ObservedPort }>();
+/** What was made of a port's row, and of what else. Rows are frozen and replaced whole. */
+interface Known {
+  readonly link: InterfaceRow;
+  readonly bridge: string;
+  readonly hub: boolean;
+  readonly state: ObservedPort;
+}
+const known = new WeakMap<PortRow, Known>();
 
 function portState(db: Switch, port: PortRow, bridge: string, hub: boolean): ObservedPort {
+  const before = known.get(port);
+  const stays = before?.bridge === bridge && before.hub === hub;
+  if (stays && db.table("Interface").get(before.link._uuid) === before.link) return before.state;
   const link = interfaceOf(db, port);
   const queue = port.qos === undefined ? undefined : db.table("QoS").get(port.qos)?.type;
-  const of = [link, queue, bridge, hub];
-  const before = known.get(port);
-  if (before?.of.every((it, i) => it === of[i])) return before.state;
   const state = portStateOf(port, link, queue, bridge, hub);
-  known.set(port, { of, state });
+  // A QoS is a row of its own, that few have.
+  if (link && port.qos === undefined) known.set(port, { link, bridge, hub, state });
   return state;
 }
 

@@ -60,6 +60,26 @@ describe.skipIf(!requires("openvswitch"))("the store", () => {
       (error: { code?: string }) => error.code,
     );
 
+  onEmptyYard("what of the content has not changed is the same object as before, and the rest is new", async () => {
+    const hosts = ["a", "b"].map((name) => netns(name, [nic("eth0", "lan01")]));
+    await declareLab(store, lab("office", [network("lan01", ["10.1.0.0/24"])], hosts), place);
+    const [a, b] = [node("a"), node("b")];
+    expect([node("a"), node("b")]).toEqual([a, b]);
+    expect(node("a")).toBe(a);
+    await attachNic(store, "a", nic("eth1", "lan01"));
+    expect(node("a").nics.map(({ name }) => name)).toEqual(["eth0", "eth1"]);
+    expect(node("b")).toBe(b);
+    const told = { state: "up", failure: undefined, port: "p", ofport: 7, mac: undefined, assigned: [] } as const;
+    await writeStatus(store.db, {
+      nics: new Map([[nicOf("b").uuid, { ...told, lease: undefined, impairedBy: undefined }]]),
+    });
+    expect(nicOf("b").status.ofport).toBe(7);
+    await addNetwork(store, network("lan02", ["10.2.0.0/24"]), place);
+    await attachNic(store, "b", nic("eth0", "lan02", { ip: ips("10.2.0.1/24") }));
+    expect(nicOf("b")).toMatchObject({ network: "lan02", addresses: ["10.2.0.1/24"] });
+    expect(nicOf("a").network).toBe("lan01");
+  });
+
   onEmptyYard("a lab is stored whole, its nodes numbered in file order", async () => {
     const office: Lab = lab(
       "office",

@@ -2,32 +2,14 @@
  * All that a yard's database says, as plain immutable data: references are names, sets are sorted lists, the JSON of
  * the `config` columns is parsed. What is pure works on this and knows nothing of databases.
  */
-import { type Cidr, type Ip, type Mac, parseCidr, parseIp, parseMac, YardError } from "@switchyard/base";
+import type { Cidr, Ip, Mac } from "@switchyard/base";
 import type { Database, Uuid } from "@switchyard/ovsdb";
 import type { CheckSpec, ImpairSpec, NetworkMaking, RouteSpec } from "../model/types.ts";
 import { type BridgeEntry, bridgeEntry } from "./bridge-rows.ts";
-import { type NodeConfig, parseChecks, parseLinkConfig, parseNicConfig, parseNodeConfig } from "./config.ts";
-import { parseMaking } from "./making.ts";
-import {
-  type HostStatus,
-  hostStatus,
-  type NetworkStatus,
-  type NicStatus,
-  type NodeStatus,
-  networkStatus,
-  nicStatus,
-  nodeStatus,
-} from "./status.ts";
-import type {
-  BridgeRow,
-  HostRow,
-  LabRow,
-  LinkRow,
-  NetworkRow,
-  NicRow,
-  NodeRow,
-  SwitchyardTables,
-} from "./switchyard.gen.ts";
+import type { NodeConfig } from "./config.ts";
+import { hostEntry, labEntry, linkPart, networkPart, nicPart, nodePart } from "./row-parts.ts";
+import type { HostStatus, NetworkStatus, NicStatus, NodeStatus } from "./status.ts";
+import type { BridgeRow, LabRow, LinkRow, NetworkRow, NicRow, NodeRow, SwitchyardTables } from "./switchyard.gen.ts";
 
 export interface Rows {
   /** Undefined in a database that nobody has written to. */
@@ -124,60 +106,69 @@ export interface LinkEntry {
  */
 export function rowsOf(db: Database<SwitchyardTables>): Rows {
   const [yard] = db.table("Yard");
-  const labs = new Map([...db.table("Lab")].map((row) => [row._uuid, row.name]));
-  const networks = new Map([...db.table("Network")].map((row) => [row._uuid, row.name]));
-  const links = new Map([...db.table("Link")].map((row) => [row._uuid, row.name]));
-  const hosts = new Map([...db.table("Host")].map((row) => [row._uuid, row.name]));
-  const nics = db.table("Nic");
-  const nameIn = (names: ReadonlyMap<Uuid, string>, uuid: Uuid | undefined) =>
-    uuid === undefined ? undefined : names.get(uuid);
-  const nicsOf = (node: NodeRow): NicEntry[] => {
-    const own: NicEntry[] = [];
-    for (const uuid of node.nics) {
-      const row = nics.get(uuid);
-      if (row === undefined) continue;
-      const [network, link] = [nameIn(networks, row.network), nameIn(links, row.link)];
-      own.push(kept(nicEntries, row, [network, link], () => ({ ...nicPart(row), network, link })));
-    }
-    return own.length > 1 ? own.sort((a, b) => a.index - b.index) : own;
-  };
+  const names = namesOf(db);
+  const { labs, hosts } = names;
   return {
     yard: yard && { name: yard.name, nextCfg: yard.next_cfg },
     hosts: byName([...db.table("Host")].map(hostEntry)),
-    labs: byName([...db.table("Lab")].map((row) => kept(labEntries, row, [], () => labEntry(row)))),
+    labs: byName([...db.table("Lab")].map((row) => kept(labEntries, row, "", () => labEntry(row)))),
     networks: byName(
       [...db.table("Network")].map((row) => {
         const lab = nameIn(labs, row.lab);
-        return kept(networkEntries, row, [lab], () => ({ ...networkPart(row), lab }));
+        return kept(networkEntries, row, lab, () => ({ ...networkPart(row), lab }));
       }),
     ),
     bridges: byName(
       [...db.table("Bridge")].map((row) => {
         const host = hosts.get(row.host) ?? "";
-        return kept(bridgeEntries, row, [host], () => bridgeEntry(row, host));
+        return kept(bridgeEntries, row, host, () => bridgeEntry(row, host));
       }),
     ),
     links: byName(
       [...db.table("Link")].map((row) => {
         const lab = nameIn(labs, row.lab);
-        return kept(linkEntries, row, [lab], () => ({ ...linkPart(row), lab }));
+        return kept(linkEntries, row, lab, () => ({ ...linkPart(row), lab }));
       }),
     ),
-    nodes: [...db.table("Node")]
-      .map((row) => {
-        const lab = nameIn(labs, row.lab);
-        const host = hosts.get(row.host) ?? "";
-        const own = nicsOf(row);
-        return kept(nodeEntries, row, [lab, host, ...own], () => ({ ...nodePart(row), lab, host, nics: own }));
-      })
-      .sort((a, b) => a.objId - b.objId),
+    nodes: nodesOf(db, names),
   };
+}
+
+/** The names that references stand for. */
+interface Names {
+  readonly labs: ReadonlyMap<Uuid, string>;
+  readonly networks: ReadonlyMap<Uuid, string>;
+  readonly links: ReadonlyMap<Uuid, string>;
+  readonly hosts: ReadonlyMap<Uuid, string>;
+}
+
+const namesKept = new WeakMap<Database<SwitchyardTables>, Names>();
+
+/** The same object as before while all of them are as before. */
+function namesOf(db: Database<SwitchyardTables>): Names {
+  const of = (table: "Lab" | "Network" | "Link" | "Host") =>
+    new Map([...db.table(table)].map((row) => [row._uuid, row.name]));
+  const names: Names = { labs: of("Lab"), networks: of("Network"), links: of("Link"), hosts: of("Host") };
+  const before = namesKept.get(db);
+  const same = (part: keyof Names) =>
+    before?.[part].size === names[part].size &&
+    [...names[part]].every(([uuid, name]) => before[part].get(uuid) === name);
+  if (before && same("labs") && same("networks") && same("links") && same("hosts")) return before;
+  namesKept.set(db, names);
+  return names;
+}
+
+function nameIn(names: ReadonlyMap<Uuid, string>, uuid: Uuid | undefined): string | undefined {
+  return uuid === undefined ? undefined : names.get(uuid);
 }
 
 /** An entry, and what it was made of beside its row. */
 interface Kept<Entry> {
-  readonly parts: readonly unknown[];
+  readonly by: unknown;
   readonly entry: Entry;
+}
+interface KeptNode extends Kept<NodeEntry> {
+  readonly nics: readonly NicRow[];
 }
 
 // Rows are frozen and shared by the replica, so what was made of one holds for as long as it does.
@@ -185,103 +176,52 @@ const labEntries = new WeakMap<LabRow, Kept<LabEntry>>();
 const networkEntries = new WeakMap<NetworkRow, Kept<NetworkEntry>>();
 const bridgeEntries = new WeakMap<BridgeRow, Kept<BridgeEntry>>();
 const linkEntries = new WeakMap<LinkRow, Kept<LinkEntry>>();
-const nodeEntries = new WeakMap<NodeRow, Kept<NodeEntry>>();
+const nodeEntries = new WeakMap<NodeRow, KeptNode>();
 const nicEntries = new WeakMap<NicRow, Kept<NicEntry>>();
 
-/** What was made of a row, or is made of it anew when one of `parts` is another than then. */
+/** What was made of a row, or is made of it anew when `by` is another than then. */
 function kept<Row extends object, Entry>(
   cache: WeakMap<Row, Kept<Entry>>,
   row: Row,
-  parts: readonly unknown[],
+  by: unknown,
   make: () => Entry,
 ): Entry {
   const known = cache.get(row);
-  if (known && areSame(known.parts, parts)) return known.entry;
+  if (known && known.by === by) return known.entry;
   const entry = make();
-  cache.set(row, { parts, entry });
+  cache.set(row, { by, entry });
   return entry;
 }
 
-function areSame(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-function hostEntry(row: HostRow): HostEntry {
-  return {
-    uuid: row._uuid,
-    name: row.name,
-    curCfg: row.cur_cfg,
-    agentPid: row.agent_pid,
-    datapath: row.datapath,
-    status: hostStatus(row.status),
-  };
-}
-
-function labEntry(row: LabRow): LabEntry {
-  return { uuid: row._uuid, name: row.name, file: row.file, checks: parseChecks(row.checks, `Lab ${row.name}`) };
-}
-
-function networkPart(row: NetworkRow) {
-  const where = `Network ${row.name}`;
-  return {
-    uuid: row._uuid,
-    name: row.name,
-    ...parseMaking(row),
-    cidr: sortAddresses([...row.cidr].map((text) => read(parseCidr, text, where))),
-    gateway: sortAddresses([...row.gateway].map((text) => read(parseIp, text, where))),
-    mtu: row.mtu,
-    status: networkStatus(row.status),
-  };
-}
-
-function nodePart(row: NodeRow) {
-  return {
-    uuid: row._uuid,
-    name: row.name,
-    objId: row.obj_id,
-    spec: parseNodeConfig(row),
-    status: nodeStatus(row.status),
-  };
-}
-
-function nicPart(row: NicRow) {
-  const where = `Nic ${row.name} ${row._uuid}`;
-  return {
-    uuid: row._uuid,
-    index: row.index,
-    name: row.name,
-    mac: read(parseMac, row.mac, where),
-    addresses: sortAddresses([...row.addresses].map((text) => read(parseCidr, text, where))),
-    slot: row.slot,
-    mtu: row.mtu,
-    vlan: row.tag,
-    trunks: [...row.trunks].toSorted((a, b) => a - b),
-    spy: row.spy,
-    ...parseNicConfig(row.config, where),
-    status: nicStatus(row.status),
-  };
-}
-
-function linkPart(row: LinkRow) {
-  return { uuid: row._uuid, name: row.name, mtu: row.mtu, ...parseLinkConfig(row.config, `Link ${row.name}`) };
-}
-
-function read<T>(parser: (text: string) => T, text: string, where: string): T {
-  try {
-    return parser(text);
-  } catch (cause) {
-    throw new YardError("store.bad-row", `${where}: ${cause instanceof Error ? cause.message : text}`, {
-      cause,
-      where,
-    });
+function nodesOf(db: Database<SwitchyardTables>, names: Names): NodeEntry[] {
+  const present = db.table("Nic");
+  const nodes: NodeEntry[] = [];
+  for (const row of db.table("Node")) {
+    const known = nodeEntries.get(row);
+    if (known?.by === names && known.nics.every((nic) => present.get(nic._uuid) === nic)) {
+      nodes.push(known.entry);
+      continue;
+    }
+    const nics = [...row.nics].flatMap((uuid) => present.get(uuid) ?? []);
+    const entry: NodeEntry = {
+      ...nodePart(row),
+      lab: nameIn(names.labs, row.lab),
+      host: names.hosts.get(row.host) ?? "",
+      nics: nics.map((nic) => nicEntry(nic, names)).sort((a, b) => a.index - b.index),
+    };
+    // All of them are there once the replica has them, unless a row is bad.
+    if (nics.length === row.nics.size) nodeEntries.set(row, { by: names, nics, entry });
+    nodes.push(entry);
   }
+  return nodes.sort((a, b) => a.objId - b.objId);
 }
 
-/** IPv4 first, each family in the order of the text: a set has no order of its own. */
-export function sortAddresses<T extends Cidr | Ip>(list: readonly T[]): readonly T[] {
-  return list.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")) || (a < b ? -1 : 1));
+function nicEntry(row: NicRow, names: Names): NicEntry {
+  return kept(nicEntries, row, names, () => ({
+    ...nicPart(row),
+    network: nameIn(names.networks, row.network),
+    link: nameIn(names.links, row.link),
+  }));
 }
 
 function byName<T extends { readonly name: string }>(list: readonly T[]): readonly T[] {
