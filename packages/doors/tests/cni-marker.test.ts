@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, watch, writeFileSync } f
 import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
 import { openBridges, openKubernetes, RESOURCE_PREFIX, runMarker } from "../src/cni/mod.ts";
 import { kubernetesStandIn, type StandIn } from "./kubernetes-api.ts";
 import { type TestSwitch, testSwitch } from "./switch.ts";
@@ -109,6 +110,44 @@ describe.skipIf(!requires("root", "openvswitch", "openssl"))(
         },
       });
       await enough.promise;
+      stop.abort();
+      await running;
+      await removeBridge("br1");
+    });
+
+    test("offers no bridges while the switch is away, and all of them when it is there again", async () => {
+      await addBridge("br1");
+      api.addNode("away", { cpu: "2" });
+      const stop = new AbortController();
+      let expected: { readonly bridges: string; readonly resolve: () => void } | undefined;
+      const until = (...bridges: readonly string[]) =>
+        new Promise<void>((resolve) => {
+          expected = { bridges: bridges.join(), resolve };
+        });
+      await using db = await openBridges(sw.place.remote, stop.signal);
+      let seen = until("br1");
+      const running = runMarker({
+        kubernetes: await openKubernetes({ kubeconfig: api.kubeconfig, env }),
+        node: "away",
+        db,
+        prefix: RESOURCE_PREFIX,
+        interval: 200,
+        signal: stop.signal,
+        log: createLogger("marker", "fatal"),
+        onMarked: (bridges) => {
+          if (bridges.join() === expected?.bridges) expected.resolve();
+        },
+      });
+      await seen;
+      seen = until();
+      await stopDatabaseServer(sw.runDir);
+      await seen;
+      expect(api.capacity("away")).toEqual({ cpu: "2" });
+      seen = until("br1");
+      const databases = [{ file: `${sw.runDir}/conf.db`, schema: "/usr/share/openvswitch/vswitch.ovsschema" }];
+      await startDatabaseServer({ socket: `${sw.runDir}/db.sock`, runDir: sw.runDir, databases });
+      await seen;
+      expect(api.capacity("away")).toEqual({ cpu: "2", [br("br1")]: "1k" });
       stop.abort();
       await running;
       await removeBridge("br1");

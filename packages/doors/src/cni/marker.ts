@@ -62,6 +62,7 @@ export async function runMarker(options: MarkerOptions): Promise<void> {
     // Most changes of a switch are of ports.
     if (now !== names) changed();
   });
+  using _again = db.on("reconnected", changed);
   let retries = backoff(...RETRY);
   const refused = new Set<string>();
   while (!signal.aborted) {
