@@ -31,6 +31,8 @@ interface Options {
   /** Beyond `serve --http ADDRESS`. */
   readonly argv?: readonly string[];
   readonly address?: string;
+  /** What serves: `serve`, or the agent. */
+  readonly verb?: "serve" | "agent";
 }
 
 /** A host's worth of yards for one test, with one of them served. */
@@ -69,17 +71,18 @@ export class HttpSite implements AsyncDisposable {
   }
 
   /** Serves, in place of what has served until now. */
-  async serve({ argv = [], address = "127.0.0.1:0" }: Options = {}): Promise<void> {
+  async serve({ argv = [], address = "127.0.0.1:0", verb = "serve" }: Options = {}): Promise<void> {
     await this.stop();
-    const [program, ...args] = [...command, "-y", this.yard, "serve", "--http", address, ...argv];
+    const [program, ...args] = [...command, "-y", this.yard, verb, "--http", address, ...argv];
     const server = spawn(program, args, { env: this.env, cwd: this.folder, stdio: ["ignore", "pipe", "pipe"] });
     this.#server = server;
     this.#said = "";
     server.stderr.on("data", (chunk: Buffer) => {
       this.#said += chunk.toString("utf8");
     });
+    let served = false;
     server.once("close", (code) => {
-      if (this.#server === server) process.stderr.write(`the server ended by itself with ${code}: ${this.#said}\n`);
+      if (served && this.#server === server) process.stderr.write(`the server ended by itself with ${code}: ${this.#said}\n`);
     });
     this.#link = await new Promise<string>((resolve, reject) => {
       const lines = createInterface({ input: server.stdout });
@@ -91,6 +94,16 @@ export class HttpSite implements AsyncDisposable {
       });
       server.once("close", (code) => reject(new Error(`the server ended with ${code}: ${this.#said}`)));
     });
+    served = true;
+  }
+
+  /** Waits until it ends by itself. @returns its exit code */
+  async ended(): Promise<number | null> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined || server.exitCode !== null) return server?.exitCode ?? null;
+    const [code] = await once(server, "close");
+    return typeof code === "number" ? code : null;
   }
 
   /** Ends the server as a service manager would. @returns its exit code */

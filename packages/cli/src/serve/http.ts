@@ -10,18 +10,8 @@ import { openYard } from "../connect.ts";
 import { selfCommand } from "../self.ts";
 import type { Session } from "../session.ts";
 import { version } from "../version.ts";
-import { type Listen, readText, type Served, type TlsFiles } from "./options.ts";
-
-export interface HttpDoorOptions {
-  /** Undefined: only the socket. */
-  readonly listen: Listen | undefined;
-  readonly socket: string | undefined;
-  readonly tls: TlsFiles | undefined;
-  readonly names: readonly string[];
-  readonly tokens: string | undefined;
-  readonly rate: number;
-  readonly audit: string | undefined;
-}
+import type { HttpDoorOptions } from "./http-options.ts";
+import { readText, type Served } from "./options.ts";
 
 /** Serves until it is disposed of. The agent is started; one that dies is started again by the next change. */
 export async function serveHttpDoor(session: Session, yard: string, options: HttpDoorOptions): Promise<Served> {

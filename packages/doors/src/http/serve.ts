@@ -1,8 +1,8 @@
 /** The server: its ways in, and what all of them stand on. */
 import { chmodSync, chownSync, mkdirSync, rmSync } from "node:fs";
-import { isIP } from "node:net";
+import { connect, isIP } from "node:net";
 import { dirname } from "node:path";
-import { YardError } from "@switchyard/base";
+import { delay, YardError } from "@switchyard/base";
 import { appctl, fdbShow, openSwitch, readCounters, type Switch, watchCounters } from "@switchyard/vswitch";
 import { Inside } from "@switchyard/yard/inside";
 import { switchRemote, switchRunDir } from "@switchyard/yard/paths";
@@ -51,6 +51,8 @@ export interface HttpServer extends AsyncDisposable {
 const CAPTURE_BUFFER = 32 << 20;
 /** Of what is asked without a token that is known: a second each, ten at once. */
 const GUESSES = { perSecond: 1 / 6, burst: 10 } as const;
+/** Milliseconds that answers may take to arrive when the server ends. */
+const GRACE = 1_000;
 /** Seconds for which a connection may say nothing before it is known who it is. */
 const IDLE = 30;
 
@@ -67,7 +69,8 @@ export async function serveHttp(ground: Ground, options: HttpOptions): Promise<H
       hint: "give --tls-cert, --tls-key and --tokens; or serve on the loopback: --http 127.0.0.1:7780",
     });
   await using stack = new AsyncDisposableStack();
-  const house = openHouse(ground, options, stack);
+  const ending = new AbortController();
+  const house = openHouse({ ...ground, signal: AbortSignal.any([ground.signal, ending.signal]) }, options, stack);
   const listen = {
     websocket: handlers,
     maxRequestBodySize: MOST_FILE,
@@ -80,6 +83,10 @@ export async function serveHttp(ground: Ground, options: HttpOptions): Promise<H
     names,
     everybody: { name: "unix", role: "operate" },
   } as const satisfies Way;
+  if (await answers(socket))
+    throw new YardError("http.bad-address", `another server of yard "${ground.yard}" listens on ${socket}`, {
+      hint: "stop it, or give this one a socket of its own: --http-socket FILE",
+    });
   rmSync(socket, { force: true });
   const before = process.umask(0o117);
   try {
@@ -117,6 +124,7 @@ export async function serveHttp(ground: Ground, options: HttpOptions): Promise<H
   }
   // What is open is told that the server ends, before the server does.
   stack.defer(() => {
+    ending.abort();
     for (const peer of house.peers) peer.close(1001);
   });
   const open = stack.move();
@@ -131,7 +139,22 @@ function bind<T>({ host, port }: { readonly host: string; readonly port: number 
   }
 }
 
+/** Whether somebody listens: what a server that was killed has left does not. */
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once("error", () => resolve(false));
+  });
+}
+
+/** Lets answers that are on their way arrive: streams have been told to end. */
 async function stop(server: Server<SocketData>): Promise<void> {
+  const arrived = server.stop();
+  await Promise.race([arrived, delay(GRACE)]);
   await server.stop(true);
 }
 
@@ -143,7 +166,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const { yard, store, paths, version } = ground;
   const remote = switchRemote(paths);
   const figures = new Figures();
-  mkdirSync(dirname(audit), { recursive: true });
+  mkdirSync(dirname(audit), { recursive: true, mode: 0o750 });
   const log = stack.use(new AuditLog(audit));
   const present = stack.use(new Present(yard, store));
   const traffic = stack.use(

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { run, YardError } from "@switchyard/base";
-import type { VmExecOptions } from "@switchyard/runtime";
+import type { InsideOptions } from "@switchyard/yard/inside";
 import { findRunningNode } from "@switchyard/yard/view";
 import { z } from "zod";
 import { readBytes } from "../body.ts";
@@ -27,9 +27,14 @@ const STDERR = 2;
 const words = z
   .union([z.string(), z.array(z.string())])
   .transform((given) => (typeof given === "string" ? [given] : given));
+const path = z.string().startsWith("/", "an absolute path is expected");
+/** Which way into a virtual machine; without either, the one that there is. */
+const ways = {
+  ssh: z.string().max(64).optional().describe("Into a virtual machine by ssh, as this user."),
+  key: path.optional().describe("The private key for that, a file of the host."),
+};
 const env = z.record(z.string().regex(/^[^=\0]+$/), z.string());
 const size = z.coerce.number().int().min(1).max(10_000);
-const path = z.string().startsWith("/", "an absolute path is expected");
 
 export const inside: readonly Operation[] = [
   socket({
@@ -47,20 +52,24 @@ export const inside: readonly Operation[] = [
       rows: size.default(24),
       user: z.string().optional(),
       workdir: z.string().optional(),
+      console: flag().describe("In a virtual machine: by the shell that is logged in at its console."),
+      ...ways,
       term: z.string().max(64).default("xterm-256color").describe("TERM of a terminal."),
     }),
     handle: ({ site, params: { node = "" }, query, note }) => {
-      const { command, tty, columns, rows, term, user, workdir } = query;
+      const { command, tty, columns, rows, term, user, workdir, console, ...by } = query;
       note(`exec ${basename(command[0] ?? "")}`);
       const way = site.inside();
       findRunningNode(way.view, node);
       return {
         run: async (peer) => {
-          const options: VmExecOptions = {
+          const options: InsideOptions = {
             command,
             tty,
             ...(tty ? { env: { TERM: term } } : {}),
             ...some({ user, workdir }),
+            ...sshOf(by),
+            ...(console ? { onConsole: true } : {}),
           };
           return {
             exitCode: await way.exec(node, { ...options, signal: peer.gone }, terminal(peer, tty, { columns, rows })),
@@ -129,6 +138,8 @@ export const inside: readonly Operation[] = [
       env: env.default({}),
       user: z.string().optional(),
       workdir: z.string().optional(),
+      console: z.boolean().default(false).describe("In a virtual machine: by the shell at its console."),
+      ...ways,
       input: z.string().optional(),
       timeout: z.number().positive().max(3_600).default(60).describe("Seconds, after which it is ended."),
     }),
@@ -139,15 +150,17 @@ export const inside: readonly Operation[] = [
       truncated: z.boolean(),
     }),
     handle: async ({ site, params: { node = "" }, body, note, gone }) => {
-      const { command, env, input, timeout, user, workdir } = body;
+      const { command, env, input, timeout, user, workdir, console, ...by } = body;
       note(`exec ${basename(command[0] ?? "")}`);
       const over = AbortSignal.timeout(timeout * 1_000);
       const [out, err] = [collector(), collector()];
-      const options: VmExecOptions = {
+      const options: InsideOptions = {
         command,
         tty: false,
         env,
         ...some({ user, workdir }),
+        ...sshOf(by),
+        ...(console ? { onConsole: true } : {}),
         signal: AbortSignal.any([gone, over]),
       };
       const stdin = input === undefined ? undefined : Readable.from([Buffer.from(input)]);
@@ -248,6 +261,11 @@ export const inside: readonly Operation[] = [
     },
   }),
 ];
+
+/** How ssh gets in, where that is asked for. */
+function sshOf({ ssh, key }: { readonly ssh?: string | undefined; readonly key?: string | undefined }) {
+  return ssh === undefined ? {} : { ssh: { user: ssh, key } };
+}
 
 /** The client as a command in a node has it. */
 function terminal(peer: Peer, tty: boolean, size: { readonly columns: number; readonly rows: number }) {

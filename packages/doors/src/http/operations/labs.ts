@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { parseLab } from "@switchyard/yard/model";
+import { initialLab, parseLab } from "@switchyard/yard/model";
 import {
   changesBetween,
   type Declared,
@@ -164,6 +164,17 @@ export const labs: readonly Operation[] = [
         return { name: null, nodes: 0, networks: 0, links: 0, problem: problemOf(error) };
       }
     },
+  }),
+  raw({
+    id: "getLabTemplate",
+    method: "GET",
+    path: "/labs/{lab}/template",
+    role: "read",
+    tag,
+    summary: "A commented lab to begin with, as `yard init` writes it.",
+    gives: "application/yaml",
+    handle: ({ params: { lab = "" } }) =>
+      new Response(initialLab(lab), { headers: { "content-type": "application/yaml; charset=utf-8" } }),
   }),
   json({
     id: "getLabSchema",
