@@ -82,7 +82,8 @@ export class HttpSite implements AsyncDisposable {
     });
     let served = false;
     server.once("close", (code) => {
-      if (served && this.#server === server) process.stderr.write(`the server ended by itself with ${code}: ${this.#said}\n`);
+      if (served && this.#server === server)
+        process.stderr.write(`the server ended by itself with ${code}: ${this.#said}\n`);
     });
     this.#link = await new Promise<string>((resolve, reject) => {
       const lines = createInterface({ input: server.stdout });

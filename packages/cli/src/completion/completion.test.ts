@@ -30,7 +30,7 @@ describe("completion", () => {
 
   test("offers options once a dash is typed", async () => {
     expect(await values("up", "--")).toEqual(["--check", "--json", "--yard", "--system"]);
-    expect(await values("agent", "--a")).toEqual([]);
+    expect(await values("agent", "--an")).toEqual([]);
   });
 
   test("offers what an argument is", async () => {
