@@ -51,4 +51,8 @@ test("a link to another host is encrypted to a public key, which is none of a sh
   for (const bad of ["true", `"${key.slice(1)}"`, '"-----"']) expect(told(link(`, encrypt: ${bad}`))).not.toEqual([]);
   expect(told(link(`, encrypt: "${key}", port: 7`))).toEqual(["c2c.bad-target"]);
   expect(told(`kind: c2c, yard: other, encrypt: "${key}"`)).toEqual(["c2c.bad-target"]);
+  const two = (port: number) =>
+    `${link(`, encrypt: "${key}"`)} }\n  k: { ${link(`, encrypt: { key: "${key}", port: ${port} }`)}`;
+  expect(told(two(51_820))).toEqual(["c2c.port-taken"]);
+  expect(told(two(51_821))).toEqual([]);
 });

@@ -202,6 +202,26 @@ function readTarget(
   };
 }
 
+/**
+ * Each encrypted link has a port of its own, as it has a device.
+ *
+ * @param known the nodes that have one, by UDP port
+ */
+export function checkTunnel(spec: JointSpec, known: Map<number, string>, reading: Reading): void {
+  if (spec.kind !== "c2c" || spec.to.type !== "vxlan" || spec.to.encrypt === undefined) return;
+  const { port } = spec.to.encrypt;
+  const other = known.get(port);
+  if (other !== undefined)
+    reading.places.reportKey(
+      ["nodes", spec.name, "encrypt"],
+      () =>
+        new YardError("c2c.port-taken", `"${spec.name}" and "${other}" have one UDP port for WireGuard, ${port}`, {
+          hint: "give one of them another, here and at its other end: encrypt: { key: …, port: … }",
+        }),
+    );
+  known.set(port, spec.name);
+}
+
 /** 32 bytes in base64, as wg(8) writes keys. */
 const KEY = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 /** What WireGuard is used by where nobody says otherwise. */

@@ -1,6 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { readContainer } from "./containers.ts";
-import { isJointFile, readJoint } from "./joints.ts";
+import { checkTunnel, isJointFile, readJoint } from "./joints.ts";
 import { checkWay, readMachine, Writers } from "./machines.ts";
 import { nicDenial } from "./making.ts";
 import { nearest } from "./nearest.ts";
@@ -74,7 +74,7 @@ export class Nodes {
 /** Reads and expands the nodes in file order. */
 export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading): Nodes {
   const nodes = new Nodes(reading);
-  const seen: Seen = { published: new Map(), writers: new Writers(reading) };
+  const seen: Seen = { published: new Map(), writers: new Writers(reading), tunnels: new Map() };
   let room = MOST_NODES;
   for (const name of reading.places.keys(["nodes"])) {
     const files = reading.data.nodes;
@@ -90,7 +90,9 @@ export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading):
       break;
     }
     if (isJointFile(file)) {
-      nodes.byName.set(name, { ...readJoint(name, file, networks, seen.published, reading), first: true });
+      const joint = readJoint(name, file, networks, seen.published, reading);
+      checkTunnel(joint.spec, seen.tunnels, reading);
+      nodes.byName.set(name, { ...joint, first: true });
       continue;
     }
     readNode(name, file, networks, nodes, seen, reading);
@@ -102,6 +104,7 @@ export function readNodes(networks: Map<string, NetworkSpec>, reading: Reading):
 interface Seen {
   readonly published: PublishedPorts;
   readonly writers: Writers;
+  readonly tunnels: Map<number, string>;
 }
 
 function readNode(
