@@ -151,6 +151,34 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       expect(readFileSync(await download.path(), "utf8")).toBe(OFFICE);
     });
 
+    test("a lab is imported from a file", async () => {
+      const { page } = stage;
+      await page.getByRole("button", { name: "+ Lab" }).click();
+      const text = "name: annex # imported\nnodes:\n  shed: { kind: netns }\n";
+      const annex = { name: "annex.yard.yaml", mimeType: "application/yaml", buffer: Buffer.from(text) };
+      await page.locator('input[type="file"]').setInputFiles(annex);
+      await page.locator('dialog input[name="name"][value="annex"]').waitFor();
+      await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
+      await plan().getByText("shed").first().waitFor();
+      await make("Change the lab annex");
+      await page.locator('[data-node="shed"][data-state="running"]').waitFor();
+      await page.getByRole("textbox", { name: "Lab file" }).getByText("# imported").waitFor();
+      await undo("Change the lab annex");
+      await page.locator('[data-node="shed"]').waitFor({ state: "detached" });
+    });
+
+    test("nics are joined by a wire, which is cut again", async () => {
+      const { page, yard } = stage;
+      await menu('[data-nic="vault:eth0"]', "Join to another nic by a wire…");
+      await page.locator('select[name="to"]').selectOption("left:wire0");
+      await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
+      await make("Join vault:eth0 and left:wire0 by a wire");
+      expect(await yard("inspect", "left", "--json")).toContain("vault:eth0--left:wire0");
+      expect(file()).toContain("{ endpoints: [ vault:eth0, left:wire0 ] }");
+      await undo("Join vault:eth0 and left:wire0 by a wire");
+      expect(file()).toBe(OFFICE);
+    });
+
     test("a change that cannot be had says why, and nothing is changed", async () => {
       const { page } = stage;
       await page.getByRole("button", { name: "+ Node" }).click();

@@ -80,6 +80,7 @@ function network(name: string): NetworkView {
     lab: "office",
     type: "lan",
     id: null,
+    master: null,
     cidr: ["10.1.0.0/24"],
     gateway: [],
     mtu: null,

@@ -121,6 +121,7 @@ export const network = z
     lab: orNull(text),
     type: text,
     id: orNull(count).describe("The number of a vlan or vxlan."),
+    master: orNull(text).describe("Of a vlan: the network, or the bridge of the switch, that it is one VLAN of."),
     cidr: texts,
     gateway: texts,
     mtu: orNull(count),

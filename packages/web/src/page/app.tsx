@@ -1,5 +1,12 @@
 import { lazy, Suspense, useEffect, useState } from "react";
-import { AddLabDialog, AddNetworkDialog, AddNicDialog, AddNodeDialog, AttachDialog } from "./edit/add-dialogs.tsx";
+import {
+  AddLabDialog,
+  AddNetworkDialog,
+  AddNicDialog,
+  AddNodeDialog,
+  AttachDialog,
+  WireDialog,
+} from "./edit/add-dialogs.tsx";
 import { PlanDialog } from "./edit/plan-dialog.tsx";
 import { Dock } from "./shell/dock.tsx";
 import { Header, type Side } from "./shell/header.tsx";
@@ -77,6 +84,8 @@ function OpenDialog() {
       return <AddNicDialog node={open.node} />;
     case "attach":
       return <AttachDialog node={open.node} nic={open.nic} />;
+    case "wire":
+      return <WireDialog node={open.node} nic={open.nic} />;
     case "impair":
       return (
         <Suspense fallback={null}>

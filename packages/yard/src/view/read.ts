@@ -29,6 +29,7 @@ export function viewOf(yard: string, rows: Rows, began: Began): YardView {
       lab: row.lab ?? null,
       type: row.type,
       id: row.type === "vlan" || row.type === "vxlan" ? row.id : null,
+      master: row.type === "vlan" ? row.master : null,
       cidr: row.cidr,
       gateway: row.gateway,
       mtu: row.mtu ?? null,

@@ -74,6 +74,8 @@ export interface NetworkView {
   readonly type: string;
   /** The number of a vlan or vxlan. */
   readonly id: number | null;
+  /** Of a vlan: the network, or the bridge of the switch, that it is one VLAN of. */
+  readonly master: string | null;
   readonly cidr: readonly string[];
   readonly gateway: readonly string[];
   readonly mtu: number | null;

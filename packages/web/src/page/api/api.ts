@@ -43,12 +43,27 @@ export type YardEvent =
   /** The stream has begun, or has lost what came between: read the yard again. */
   | { readonly event: "begun" }
   | { readonly event: "config"; readonly data: Progress }
+  /** The agent begins: how many steps, and the first of them. */
+  | { readonly event: "planned"; readonly data: { readonly steps: number; readonly first: readonly string[] } }
+  | { readonly event: "converged"; readonly data: object }
   | { readonly event: "text"; readonly data: { readonly lab: string } }
   | { readonly event: "traffic"; readonly data: Traffic }
   | { readonly event: "lost" };
 
 /** Events that are told with data of their own. */
-const TOLD = ["node", "network", "link", "bridge", "lab", "yard", "config", "text", "traffic"] as const;
+const TOLD = [
+  "node",
+  "network",
+  "link",
+  "bridge",
+  "lab",
+  "yard",
+  "config",
+  "planned",
+  "converged",
+  "text",
+  "traffic",
+] as const;
 
 const ROOT = "/api/v1";
 

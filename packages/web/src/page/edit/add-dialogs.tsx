@@ -164,7 +164,6 @@ export function AddLabDialog() {
       onSubmit={(form) => {
         const name = text(form, "name");
         work.declare(name, kept === "" ? `name: ${name}\n` : kept, undefined);
-        work.lab.set(name);
       }}
     >
       <Field
@@ -209,6 +208,31 @@ export function AttachDialog({ node, nic }: { node: string; nic: string }) {
       onSubmit={(form) => work.attach(node, nic, text(form, "network") || "none")}
     >
       <NetworkChoice label="Network" name="network" />
+    </AddForm>
+  );
+}
+
+export function WireDialog({ node, nic }: { node: string; nic: string }) {
+  const { work, yard } = usePage();
+  const own = `${node}:${nic}`;
+  const nodes = useStore(yard, (view) => view?.nodes) ?? [];
+  const others = nodes.flatMap(({ name, nics }) => nics.map((other) => `${name}:${other.name}`));
+  return (
+    <AddForm
+      title={`Join ${own} by a wire to`}
+      submit="See the plan"
+      onSubmit={(form) => work.wire(own, text(form, "to"))}
+    >
+      <label>
+        Nic
+        <select name="to">
+          {others
+            .filter((other) => other !== own)
+            .map((other) => (
+              <option key={other}>{other}</option>
+            ))}
+        </select>
+      </label>
     </AddForm>
   );
 }

@@ -4,6 +4,7 @@ export type Dialog =
   | { readonly kind: "add-network" }
   | { readonly kind: "add-lab" }
   | { readonly kind: "add-nic"; readonly node: string }
+  | { readonly kind: "wire"; readonly node: string; readonly nic: string }
   | { readonly kind: "attach"; readonly node: string; readonly nic: string }
   /** Of a nic, `node:nic`, or a link by its name. */
   | { readonly kind: "impair"; readonly target: string }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parseLab } from "@switchyard/yard/model";
 import { parse } from "yaml";
 import {
   addLink,
@@ -15,6 +16,7 @@ import {
   setLinkImpair,
   setSpy,
 } from "./lab-edit.ts";
+import { KINDS, networkSpec, nodeSpec, TYPES } from "./specs.ts";
 
 const office = `# An office.
 name: office
@@ -141,6 +143,52 @@ describe("a gesture changes of the file what it means", () => {
     expect(after).toContain('endpoints: ["web:up0", "probe:wire0"]');
   });
 });
+
+test("what a gesture leaves is a lab that can be had", () => {
+  const [web, probe] = [
+    { node: "web", nic: "eth0" },
+    { node: "probe", nic: "wire0" },
+  ];
+  const texts = [
+    removeLink(office, "web:up0--probe:wire0"),
+    addLink(office, web, probe),
+    addLink(addLink(office, web, probe), { node: "web", nic: "eth1" }, web),
+    attachNic(office, probe, "desk"),
+    removeNetwork(office, "cellar"),
+    removeNetwork(removeNetwork(office, "cellar"), "desk"),
+    removeNode(office, "web"),
+    removeNic(office, web),
+    removeNic(office, probe),
+    addNic(office, "probe", undefined),
+    setSpy(office, { node: "web", nic: "up0" }, true),
+    // The image of a machine is looked at, and none is here.
+    ...KINDS.filter(({ kind }) => kind !== "vm").map(({ kind }) => addNode(office, "new", nodeSpec(kind, answer))),
+    ...TYPES.map(({ type }) => addNetwork(office, "new", networkSpec(type, answer))),
+  ];
+  for (const text of texts) {
+    const { lab } = parseLab(text, { file: "/lab.yard.yaml", shown: "lab", environment: {} });
+    expect(lab.name).toBe("office");
+  }
+});
+
+/** What somebody writes into the forms. */
+function answer(name: string): string {
+  const answers: Record<string, string> = {
+    network: "desk",
+    network2: "cellar",
+    image: "busybox",
+    command: "sleep 10",
+    runtime: "oci",
+    cidr: "10.7.0.0/24",
+    yard: "other",
+    id: "30",
+    master: "desk",
+    peers: "192.0.2.7 192.0.2.8",
+    bridge: "br0",
+    parent: "eth9",
+  };
+  return answers[name] ?? "";
+}
 
 test("a gesture that has no place in the file is refused in words", () => {
   expect(() => attachNic(office, { node: "vault-1", nic: "eth0" }, "desk")).toThrow(

@@ -99,13 +99,13 @@ export function removeNic(text: string, { node, nic }: NicPlace): string {
 /** Joins two nics by a wire; they leave what they were on. */
 export function addLink(text: string, one: NicPlace, other: NicPlace): string {
   return edited(text, (doc) => {
+    const endpoints = [one, other].map(({ node, nic }) => `${node}:${nic}`);
+    removeLinks(doc, (ends) => ends.some((end) => endpoints.includes(end)));
     for (const { node, nic } of [one, other]) {
       const entry = nodeOf(doc, node);
       const found = nicsIn(entry).find((it, at) => nicName(it, at) === nic);
       if (found !== undefined) putNetwork(doc, entry, found, undefined);
     }
-    const endpoints = [one, other].map(({ node, nic }) => `${node}:${nic}`);
-    removeLinks(doc, (ends) => ends.some((end) => endpoints.includes(end)));
     const links = doc.get("links");
     if (isSeq(links)) links.add(flow(doc, { endpoints }));
     else {
@@ -267,15 +267,25 @@ function sameEnds(ends: readonly string[], link: string): boolean {
   return [ends.join("--"), ends.toReversed().join("--")].includes(link);
 }
 
-/** @returns whether there was one */
+/** Takes links away. What they ended at is there afterwards, but plugged into nothing. @returns whether there was one */
 function removeLinks(doc: Document, which: (ends: readonly string[]) => boolean): boolean {
   const links = doc.get("links");
   if (!isSeq(links)) return false;
-  const kept = links.items.filter((link) => !which(endsOf(link)));
-  const removed = kept.length < links.items.length;
-  links.items = kept;
-  if (kept.length === 0) doc.delete("links");
-  return removed;
+  const removed = links.items.map(endsOf).filter(which);
+  links.items = links.items.filter((link) => !which(endsOf(link)));
+  if (links.items.length === 0) doc.delete("links");
+  for (const end of removed.flat()) unplug(doc, end);
+  return removed.length > 0;
+}
+
+/** @param end `node:nic`; one that the file does not list is gone with its link */
+function unplug(doc: Document, end: string): void {
+  const [node = "", nic] = end.split(":");
+  const nodes = doc.get("nodes");
+  const entry = isMap(nodes) ? nodes.get(node) : undefined;
+  if (!isMap(entry)) return;
+  const found = nicsIn(entry).find((it, at) => nicName(it, at) === nic);
+  if (found !== undefined) putNetwork(doc, entry, found, "none");
 }
 
 /** Checks that say something of a node which is gone. */

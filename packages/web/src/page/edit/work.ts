@@ -39,6 +39,8 @@ interface Made {
 interface Meant {
   readonly change: Change;
   readonly undo: Change | undefined;
+  /** Called once it is made. */
+  readonly onMade?: () => void;
 }
 
 export class Work {
@@ -165,7 +167,7 @@ export class Work {
   declare(lab: string, text: string, before: string | undefined): void {
     const put = (declared: string): Change => ({ method: "PUT", path: path("labs", lab), body: { text: declared } });
     const undo = before === undefined ? { method: "DELETE" as const, path: path("labs", lab) } : put(before);
-    void this.#look(`Change the lab ${lab}`, { change: put(text), undo });
+    void this.#look(`Change the lab ${lab}`, { change: put(text), undo, onMade: () => this.lab.set(lab) });
   }
 
   /** Takes a lab away; its file stays. */
@@ -194,6 +196,7 @@ export class Work {
     try {
       const { failures } = await this.api.make(meant.change);
       this.#remember(meant.title, meant.undo);
+      meant.onMade?.();
       this.drop();
       this.notice.set(failures.length === 0 ? `${meant.title}: done` : `${meant.title}: ${failures.join("; ")}`);
     } catch (thrown) {

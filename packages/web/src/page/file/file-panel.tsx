@@ -6,8 +6,9 @@ import { Editor } from "./editor.tsx";
 
 /** The lab file beside the picture. What is changed in the picture is changed here, and the other way round. */
 export default function FilePanel() {
-  const { work } = usePage();
-  const lab = useStore(work.lab, (it) => it);
+  const { work, yard } = usePage();
+  const chosen = useStore(work.lab, (it) => it);
+  const lab = useStore(yard, (view) => view?.labs.find(({ name }) => name === chosen)?.name);
   return (
     <aside className="side" aria-label="Lab file">
       {lab === undefined ? (

@@ -11,6 +11,7 @@ export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => v
     <header className="bar">
       <h1>Switchyard {name ?? ""}</h1>
       <YardStatus />
+      <Doing />
       <span className="gap" />
       <LabChoice />
       <PaletteButton />
@@ -58,6 +59,20 @@ function YardStatus() {
   return (
     <span className={`status ${isBusy ? "busy" : count.failed > 0 ? "bad" : ""}`} data-busy={isBusy}>
       {text}
+    </span>
+  );
+}
+
+/** What the agent does at this moment. */
+function Doing() {
+  const { doing } = usePage();
+  const now = useStore(doing, (it) => it);
+  if (now === undefined) return null;
+  const more = now.steps - 1;
+  return (
+    <span className="status doing mono" title={now.first.join("\n")}>
+      {now.first[0]}
+      {more > 0 ? ` and ${more} more` : ""}
     </span>
   );
 }

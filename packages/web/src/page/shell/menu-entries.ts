@@ -88,6 +88,10 @@ function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): 
       act: () => page.dialog.set({ kind: "impair", target: nic.link ?? at }),
     },
     { text: "Plug into a network…", act: () => page.dialog.set({ kind: "attach", node: node.name, nic: nic.name }) },
+    {
+      text: "Join to another nic by a wire…",
+      act: () => page.dialog.set({ kind: "wire", node: node.name, nic: nic.name }),
+    },
     { text: "Trace a packet from it…", act: () => page.dialog.set({ kind: "trace", node: node.name, nic: nic.name }) },
     { text: "Take it away…", act: () => work.removeNic(node.name, nic.name) },
   ];

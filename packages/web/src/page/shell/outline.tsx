@@ -1,5 +1,5 @@
 import { memo } from "react";
-import type { NodeView } from "../api/contract.ts";
+import type { BridgeView, NodeView } from "../api/contract.ts";
 import { usePage } from "../state/page.ts";
 import { useStore } from "../state/store.ts";
 import { type MenuSubject, openMenu } from "../topology/menu-state.ts";
@@ -36,7 +36,27 @@ export function Outline() {
           </li>
         ))}
       </ul>
+      <HostBridges bridges={view?.bridges ?? []} />
     </aside>
+  );
+}
+
+/** Bridges of the kernel's own, which commands make. */
+function HostBridges({ bridges }: { bridges: readonly BridgeView[] }) {
+  if (bridges.length === 0) return null;
+  return (
+    <>
+      <h2 className="outline">Bridges of the host</h2>
+      <ul className="outline">
+        {bridges.map(({ name, state, cidr, nat, error }) => (
+          <li key={name}>
+            <strong>{name}</strong> {state}, {cidr ?? "no address"}
+            {nat ? ", with NAT" : ""}
+            {error === null ? null : <div className="alert">{error.message}</div>}
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }
 

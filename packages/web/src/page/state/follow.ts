@@ -24,6 +24,12 @@ export function follow(page: Page, signal: AbortSignal): void {
       case "config":
         page.progress.set(event.data);
         break;
+      case "planned":
+        page.doing.set(event.data);
+        break;
+      case "converged":
+        page.doing.set(undefined);
+        break;
       case "text":
         page.texts.update(({ count }) => ({ lab: event.data.lab, count: count + 1 }));
         break;

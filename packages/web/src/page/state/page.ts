@@ -20,6 +20,8 @@ export interface Page {
   /** Undefined until it is told for the first time. */
   readonly yard: Store<YardView | undefined>;
   readonly progress: Store<Progress>;
+  /** What the agent is at: how many steps, and the first of them; undefined: at rest. */
+  readonly doing: Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>;
   readonly positions: Store<Positions>;
   readonly rates: Store<Rates>;
   readonly panels: Store<Panels>;
@@ -38,6 +40,7 @@ export function newPage(api: YardApi): Page {
     api,
     connection: new Store<Connection>("connecting"),
     yard,
+    doing: new Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>(undefined),
     progress: new Store({ wanted: 0, applied: 0 }),
     positions: new Store<Positions>(new Map()),
     rates: new Store<Rates>(new Map()),

@@ -106,6 +106,21 @@ describe("boxes that have a place", () => {
 });
 
 describe("the picture", () => {
+  test("joins a VLAN to the network that it is one of", () => {
+    const { lines } = sceneOf({
+      networks: [network("trunk"), network("guests", { type: "vlan", master: "trunk" })],
+      nodes: [],
+    });
+    expect(lines).toEqual([
+      {
+        id: "vlan:guests",
+        kind: "vlan",
+        from: { box: "network:guests", nic: undefined },
+        to: { box: "network:trunk", nic: undefined },
+      },
+    ]);
+  });
+
   test("has a line for each nic on a network, and one for each wire", () => {
     expect(office.lines.map(({ id }) => id)).toEqual([
       "node:web:eth0",

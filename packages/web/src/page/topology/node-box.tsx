@@ -9,7 +9,7 @@ export type NodeBoxNode = Node<{ readonly node: NodeView }, "node">;
 /** A node: its name, what it is, how it is, and its nics along the upper edge. */
 export const NodeBox = memo(function NodeBox({ data: { node } }: NodeProps<NodeBoxNode>) {
   return (
-    <div className={`node node-${node.state}`} data-node={node.name} data-state={node.state}>
+    <div className={`node node-${node.state}`} data-node={node.name} data-state={node.state} title={factsOf(node)}>
       {node.nics.map((nic, at) => (
         <NicDot key={nic.name} node={node.name} nic={nic} left={nicLeft(at)} />
       ))}
@@ -36,6 +36,20 @@ function NodeErrors({ node }: { node: NodeView }) {
       {errors.map(({ message }) => message).join("; ")}
     </span>
   );
+}
+
+/** What there is to know beside what the box says. */
+function factsOf({ lab, image, command, ports, pid, accelerator, to }: NodeView): string {
+  const facts = [
+    ["lab", lab],
+    ["image", image],
+    ["command", command.join(" ")],
+    ["ports", ports.join(" ")],
+    ["pid", pid],
+    ["runs by", accelerator],
+    ["leads to", to],
+  ];
+  return facts.flatMap(([name, value]) => (value === null || value === "" ? [] : [`${name}: ${value}`])).join("\n");
 }
 
 export function kindText({ kind, runtime }: NodeView): string {

@@ -15,11 +15,11 @@ export interface Size {
   readonly height: number;
 }
 
-/** From a nic to its network, or along a wire to another nic. */
+/** From a nic to its network, along a wire to another nic, or from a VLAN to the network that it is one of. */
 export interface Line {
   readonly id: string;
-  readonly kind: "attachment" | "wire";
-  readonly from: { readonly box: string; readonly nic: string };
+  readonly kind: "attachment" | "wire" | "vlan";
+  readonly from: { readonly box: string; readonly nic: string | undefined };
   readonly to: { readonly box: string; readonly nic: string | undefined };
 }
 
@@ -66,7 +66,13 @@ function linesOf({ networks, nodes }: Pick<YardView, "networks" | "nodes">): Lin
     ends.filter(({ of: { link } }) => link !== null),
     ({ of: { link } }) => link ?? "",
   );
+  const vlans = networks.flatMap(({ name, master }): Line[] => {
+    if (master === null || !known.has(master)) return [];
+    const [from, to] = [networkId(name), networkId(master)].map((box) => ({ box, nic: undefined }));
+    return from && to ? [{ id: `vlan:${name}`, kind: "vlan", from, to }] : [];
+  });
   return [
+    ...vlans,
     ...attachments,
     ...[...wires].flatMap(([name, [from, to]]): Line[] =>
       from && to

@@ -7,6 +7,7 @@ export function network(name: string, more: Partial<NetworkView> = {}): NetworkV
     lab: "lab",
     type: "lan",
     id: null,
+    master: null,
     cidr: [],
     gateway: [],
     mtu: null,
