@@ -88,7 +88,7 @@ export async function apply(
       phases.set(phase, phases.get(phase)?.filter((it) => !done.has(it)) ?? []);
     rest = rest.filter((phase) => !deletions.includes(phase));
   }
-  const portsFirst = arePortsFirst(phases);
+  const portsFirst = arePortsFirst(phases, site);
   let switching: Promise<void> | undefined;
   for (const phase of rest) {
     // The daemon takes its transaction while we configure the namespaces and make what lives in them: it is the longest
@@ -117,15 +117,19 @@ export async function apply(
 /** As many devices are there before the daemon comes to them, when it has been told of their ports. */
 const FEW = 8;
 
+/** With fewer ports than this it is through with them before a device is made, and would look for that in vain. */
+const MANY = 300;
+
 /**
  * Whether the switch is told of new ports before their devices are made. At each change of a link the daemon goes through
  * all of its ports, 60 ms for a thousand, and what it is told meanwhile waits for that and then takes as long again. Told
  * first, it is at it when the devices come, and takes them with the others.
  */
-function arePortsFirst(phases: ReadonlyMap<Phase, readonly Action[]>): boolean {
+function arePortsFirst(phases: ReadonlyMap<Phase, readonly Action[]>, site: Site): boolean {
   const links = phases.get("links") ?? [];
   const ports = new Set(only(phases.get("switch") ?? [], "port-set").map(({ port }) => port));
   return (
+    site.vswitch.table("Port").size >= MANY &&
     links.length > 0 &&
     links.length <= FEW &&
     !phases.has("unplug") &&
