@@ -124,6 +124,13 @@ nodes:
       });
       await noise;
       await said("cp", "alone:/tmp/small", "out");
+      {
+        // A person is shown how far it has come.
+        await using person = sitDown(site.argv(yard, ["cp", "small", "alone:/tmp/again"]), site.env, site.folder);
+        await person.sees("KiB");
+        expect(await person.ended).toBe(0);
+        await said("exec", "alone", "--", "rm", "-r", "/tmp/again");
+      }
       await same("small", "out");
       writeFileSync(join(site.folder, "large"), randomBytes(5 * 1024 * 1024));
       expect(await run("cp", "large", "alone:/tmp/")).toMatchObject({
