@@ -223,6 +223,8 @@ describe.skipIf(!requires("root", "openvswitch", "openssl", "tcpdump", "ping"))(
       expect(await site.stop()).toBe(0);
       expect(existsSync(socket)).toBe(false);
       await talk.until(({ closed }) => closed !== undefined);
+      const told = site.audit().filter(({ what, status }) => what === "execNode" && status === 101);
+      expect(told.map(({ note }) => note)).toEqual(["exec sleep", expect.stringMatching(/^exec sleep ended/)]);
       expect(JSON.parse(await site.run("ps", "--json")).nodes).toContainEqual(
         expect.objectContaining({ name: "pc", state: "running" }),
       );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { HttpSite } from "./http-site.ts";
+import { Events, HttpSite } from "./http-site.ts";
 
 setDefaultTimeout(60_000);
 
@@ -273,7 +273,7 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect((await site.ask("GET", "/nodes/web/exec")).status).toBe(426);
   });
 
-  test("takes a lab away, which its text brings back, and the yard", async () => {
+  test("takes a lab away, which its text brings back, and the yard, which comes again", async () => {
     const plan = await site.done("DELETE", "/labs/office?dry_run=true");
     expect(plan.changes.removed).toContainEqual({ what: "node", name: "web" });
     const gone = await site.done("DELETE", "/labs/office");
@@ -282,8 +282,13 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect(back.body.cfg).toBeGreaterThan(0);
     expect(await site.done("DELETE", "/yard")).toEqual({ gone: true });
     expect(existsSync(join(site.folder, "run", site.yard))).toBe(false);
-    const { headers } = await site.ask("GET", "/yard");
-    expect(headers.get("content-type")).toContain("json");
+    using events = new Events(site);
+    const none = await site.ask("GET", "/yard");
+    expect([none.status, none.body.code]).toEqual([503, "yard.not-running"]);
+    expect((await site.done("PUT", "/labs/office", { text: office() })).failures).toEqual([]);
+    await events.find(({ event, data }) => event === "connection" && data.connected === true);
+    await events.find(({ event, data }) => event === "agent" && data.running === true);
+    expect((await site.done("GET", "/labs/office")).state).toBe("up");
   });
 
   test("has answered every operation that is described, as it is described", async () => {

@@ -21,7 +21,7 @@ export interface AuditEntry {
 
 /** Who did what, when, and what came of it: JSON lines, appended to a file of root's. */
 export class AuditLog implements Disposable {
-  readonly #fd: number;
+  #fd: number | undefined;
 
   /** @param file made where it is not there; only root and the group may read it */
   constructor(readonly file: string) {
@@ -31,10 +31,13 @@ export class AuditLog implements Disposable {
   }
 
   write(entry: AuditEntry): void {
-    writeSync(this.#fd, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+    // What ends later than the server is told by nobody.
+    if (this.#fd !== undefined)
+      writeSync(this.#fd, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#fd);
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
   }
 }

@@ -23,5 +23,6 @@ export const codes = {
   "http.wrong-host":
     "The Host header names neither an IP address nor a name that is served (--host). This is refused lest a stranger's name be pointed here.",
   "switch.bridge-unknown": "The yard has no bridge of that name on its switch. `GET /api/v1/bridges` lists them.",
+  "yard.not-running": "The yard has been taken down. What is declared next starts it anew.",
   "trace.bad-port": "The nic that a packet is to come in by is on no bridge of the switch.",
 } as const;

@@ -18,6 +18,9 @@ import { type Conversation, Peer, type SocketData } from "./socket.ts";
 /** Bytes of JSON that an operation takes: a lab file of four megabytes, written with escapes. */
 const MOST_JSON = 10 << 20;
 
+/** WebSockets at a time, and clients that listen to events. */
+const MOST_SOCKETS = 500;
+
 /** Who comes by it. */
 export interface Way {
   readonly tokens: Tokens;
@@ -164,6 +167,7 @@ async function operated(asked: Asked, principal: Principal): Promise<Response | 
       });
     }
     case "raw":
+      if (operation.id === "streamEvents" && site.feed.size >= MOST_SOCKETS) throw new TooFast(60);
       return await operation.handle({ ...call, query, body: undefined });
     case "socket":
       return converse(asked, await operation.handle({ ...call, query, body: undefined }));
@@ -173,14 +177,19 @@ async function operated(asked: Asked, principal: Principal): Promise<Response | 
 /** Makes a WebSocket of a request. */
 function converse({ house, request, server, log, told }: Asked, conversation: Conversation): undefined {
   const peer = new Peer();
+  const opened = told.note;
   const ended: SocketData["ended"] = ({ code, note }) => {
     house.peers.delete(peer);
-    told.note = [told.note, note].filter((part) => part !== undefined).join(" ") || undefined;
+    told.note = [opened, "ended", note].filter((part) => part !== undefined).join(" ");
     log(101, code);
+    peer.over.resolve();
   };
+  if (house.peers.size >= MOST_SOCKETS) throw new TooFast(60);
   if (!server.upgrade(request, { data: { conversation, peer, ended } }))
     throw new YardError("http.upgrade-wanted", "this is no request for a WebSocket");
   house.peers.add(peer);
+  // What goes on for long is told at once, lest nobody tells of it.
+  log(101);
   return undefined;
 }
 

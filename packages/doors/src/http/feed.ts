@@ -100,6 +100,11 @@ export class Feed implements Disposable {
     if (work.steps > 0) this.#tell(what, work);
   }
 
+  /** The yard's database has come or gone, and with it the yard, mostly. */
+  tellConnection(connected: boolean): void {
+    this.#tell("connection", { connected });
+  }
+
   /** The agent has come or gone. */
   tellAgent(running: boolean): void {
     this.#tell("agent", { running });

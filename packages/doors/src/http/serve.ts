@@ -123,9 +123,11 @@ export async function serveHttp(ground: Ground, options: HttpOptions): Promise<H
     if (token !== undefined) link = `${scheme}://${shown}:${bound.port}/?token=${token}`;
   }
   // What is open is told that the server ends, before the server does.
-  stack.defer(() => {
+  stack.defer(async () => {
     ending.abort();
-    for (const peer of house.peers) peer.close(1001);
+    const peers = [...house.peers];
+    for (const peer of peers) peer.close(1001);
+    await Promise.race([Promise.all(peers.map(({ over }) => over.promise)), delay(GRACE)]);
   });
   const open = stack.move();
   return { socket, link, address: bound, [Symbol.asyncDispose]: () => open.disposeAsync() };
@@ -187,12 +189,19 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
       (running) => feed.tellAgent(running),
     ),
   );
+  stack.use(store.db.on("disconnected", () => feed.tellConnection(false)));
+  stack.use(store.db.on("reconnected", () => feed.tellConnection(true)));
   let vswitch: Promise<Switch> | undefined;
   stack.defer(async () => (await vswitch?.catch(() => undefined))?.close());
   const site: Site = {
     ...ground,
     feed,
-    view: () => present.view,
+    view() {
+      if (store.db.connected) return present.view;
+      throw new YardError("yard.not-running", `the yard "${yard}" is not running`, {
+        hint: "declare a lab, which starts it: PUT /api/v1/labs/{lab}",
+      });
+    },
     captureDefaults: { application: `Switchyard ${version}`, buffer: CAPTURE_BUFFER },
     inside: () => new Inside(yard, rowsOf(store.db), ground.runners),
     vswitch() {
@@ -217,7 +226,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
         timed(figures, "Switchyard", store.db),
         timed(figures, "Open_vSwitch", await site.vswitch().catch(() => undefined)),
       ]);
-      const { view } = present;
+      const view = site.view();
       const ports = new Set(view.nodes.flatMap(({ nics }) => nics.map(({ port }) => port)));
       const counters = await readCounters(remote, ports, { timeout: 5_000 }).catch(() => new Map());
       const rows = rowsOf(store.db);

@@ -36,6 +36,8 @@ export class Peer {
   readonly #resizes = new Set<(columns: number, rows: number) => void>();
   #socket: Socket | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
+  /** Resolves when the conversation is over, and told of. */
+  readonly over = Promise.withResolvers<void>();
 
   /** Aborts when the client leaves. */
   get gone(): AbortSignal {

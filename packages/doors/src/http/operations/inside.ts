@@ -250,7 +250,8 @@ export const inside: readonly Operation[] = [
       const folder = mkdtempSync(join(tmpdir(), "yard-file-"));
       try {
         const name = basename(path);
-        if (name === "") throw new YardError("http.bad-query", "the path names no file");
+        if (name === "" || name === "." || name === "..")
+          throw new YardError("http.bad-query", "the path names no file");
         const copy = join(folder, name);
         writeFileSync(copy, await readBytes(request, MOST_FILE), { mode: Number.parseInt(mode, 8) });
         await site.inside().copy(node, { inside: path, outside: copy, into: true }, gone);
