@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { childEnvironment, YardError } from "@switchyard/base";
+import { backoff, childEnvironment, delay, YardError } from "@switchyard/base";
 import { endProcess, identify, type ProcessId } from "@switchyard/linux";
 import { checkCommand, NOT_EXECUTABLE, NOT_FOUND, spawnInteractive } from "../streams/spawn.ts";
 import type { ExecOptions, ExecStreams } from "../types.ts";
@@ -50,12 +50,7 @@ export async function execInContainer(
         env: childEnvironment(),
         ...(options.signal === undefined ? {} : { signal: options.signal }),
         // Killing runc alone would leave the command running in the container.
-        abort: (runcPid) => {
-          const command = identify(Number(readOptional(pidFile) ?? Number.NaN));
-          if (command !== undefined) endGroup(command);
-          const ended = command ?? identify(runcPid);
-          if (ended !== undefined) void endProcess(ended, 0).catch(() => undefined);
-        },
+        abort: (runcPid) => void end(runcPid, pidFile).catch(() => undefined),
       },
       options.tty,
       streams,
@@ -63,6 +58,28 @@ export async function execInContainer(
     return code === 0 ? 0 : conventional(code, log, args[0]);
   } finally {
     for (const file of [spec, log, pidFile]) rmSync(file, { force: true });
+  }
+}
+
+/** Milliseconds that runc may take to tell which process the command is. */
+const TELLING = 2_000;
+
+/**
+ * Ends a command. runc writes its process id once it has begun, and it may have said something and be wanted no more before
+ * that; a moment's polling costs less than a watch for each command.
+ */
+async function end(runcPid: number, pidFile: string): Promise<void> {
+  const over = performance.now() + TELLING;
+  for (const wait of backoff(1, 50)) {
+    const command = identify(Number(readOptional(pidFile) ?? Number.NaN));
+    if (command !== undefined) {
+      endGroup(command);
+      return await endProcess(command, 0);
+    }
+    const runc = identify(runcPid);
+    if (runc === undefined) return;
+    if (performance.now() > over) return await endProcess(runc, 0);
+    await delay(wait);
   }
 }
 
