@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import fc from "fast-check";
 import { Events, HttpSite } from "./http-site.ts";
 
 setDefaultTimeout(60_000);
@@ -30,7 +31,7 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
 
   beforeAll(async () => {
     before = await snapshotMachine();
-    site = await HttpSite.create();
+    site = await HttpSite.create({ argv: ["--rate", "0"] });
     await site.up(office());
   });
   afterAll(async () => {
@@ -271,6 +272,55 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect([method.status, method.headers.get("allow")]).toEqual([405, "GET, POST"]);
     expect((await site.ask("GET", "/nodes?labb=office")).body.code).toBe("http.bad-query");
     expect((await site.ask("GET", "/nodes/web/exec")).status).toBe(426);
+  });
+
+  test("foresees whatever is sent to it", async () => {
+    const word = fc.oneof(fc.string({ maxLength: 20 }), fc.constantFrom("web", "eth0", "lan01", "..", "office"));
+    const value = fc.oneof({ weight: 3, arbitrary: word }, fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<unknown>);
+    const fields = [
+      "name",
+      "spec",
+      "kind",
+      "text",
+      "forward",
+      "network",
+      "command",
+      "flow",
+      "to",
+      "on",
+      "action",
+      "lab",
+    ];
+    const body = fc.oneof(fc.dictionary(fc.constantFrom(...fields), value), value);
+    const paths = [
+      "/nodes",
+      "/networks",
+      "/parse",
+      "/checks",
+      "/host-bridges",
+      "/labs/A",
+      "/nodes/A/nics",
+      "/nodes/A/nics/B",
+    ];
+    const more = ["/spy", "/impair", "/trace"].map((end) => `/nodes/A/nics/B${end}`);
+    const all = fc.constantFrom(
+      ...paths,
+      ...more,
+      "/links/A/impair",
+      "/bridges/A/trace",
+      "/nodes/A/exec",
+      "/nodes/A/files",
+    );
+    const method = fc.constantFrom("GET", "POST", "PUT", "PATCH");
+    await fc.assert(
+      fc.asyncProperty(method, all, word, word, body, async (how, path, a, b, sent) => {
+        const at = path.replace("A", encodeURIComponent(a)).replace("B", encodeURIComponent(b));
+        const query = how === "GET" ? `?path=${encodeURIComponent(b)}` : "?dry_run=true";
+        const answer = await site.ask(how, `${at}${query}`, how === "GET" ? undefined : sent);
+        expect([answer.status, answer.text]).not.toEqual([500, expect.anything()]);
+      }),
+      { numRuns: 400 },
+    );
   });
 
   test("takes a lab away, which its text brings back, and the yard, which comes again", async () => {
