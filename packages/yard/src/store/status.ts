@@ -3,7 +3,7 @@
  * one who writes them and all who read them.
  */
 import { type Cidr, type Ip, parseCidr, parseIp } from "@switchyard/base";
-import type { Database, Uuid } from "@switchyard/ovsdb";
+import { type Database, OutcomeUnknownError, type Uuid } from "@switchyard/ovsdb";
 import type { SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Why a row is not as declared. */
@@ -185,6 +185,9 @@ export interface StatusReport {
   };
 }
 
+/** How often a status is written, when the server goes away each time. */
+const ATTEMPTS = 3;
+
 /**
  * Writes what differs from the rows, in one transaction; rows that are gone are passed over.
  *
@@ -195,6 +198,21 @@ export async function writeStatus(
   db: Database<SwitchyardTables>,
   report: StatusReport,
   signal?: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await writeDifference(db, report, signal);
+    } catch (error) {
+      // Whatever has become of it when the server went away, writing it again is right.
+      if (!(error instanceof OutcomeUnknownError) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function writeDifference(
+  db: Database<SwitchyardTables>,
+  report: StatusReport,
+  signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const changes = [
     ...changed(db, "Node", report.nodes, nodeStatusMap),
