@@ -79,12 +79,17 @@ async function opened(browser: Browser, link: string): Promise<Opening> {
         };
         requestAnimationFrame(look);
       });
+      window.painted = new Promise((resolve) => {
+        new PerformanceObserver((list) => {
+          for (const { name, startTime } of list.getEntries()) if (name === "first-contentful-paint") resolve(startTime);
+        }).observe({ type: "paint", buffered: true });
+      });
     `);
     await tab.goto(link);
     const [paint, nodes, bytes] = await numbers(
       tab,
-      `window.seen.then((seen) => [
-        performance.getEntriesByName("first-contentful-paint")[0].startTime,
+      `Promise.all([window.painted, window.seen]).then(([painted, seen]) => [
+        painted,
         seen,
         performance.getEntriesByType("resource").filter(({ name }) => !name.includes("/api/")).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
       ])`,

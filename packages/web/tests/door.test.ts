@@ -65,6 +65,18 @@ describe.skipIf(!able)("who may use the page, and how", () => {
     expect(await stage.yard("ps", "-q")).toBe("web\npc\nvault\nleft\nright\n");
   });
 
+  test("the page runs no script but its own", async () => {
+    const { page, complaints } = stage;
+    const ran = await page.evaluate(() => {
+      const script = document.createElement("script");
+      script.textContent = "window.intruded = true";
+      document.body.append(script);
+      return "intruded" in window;
+    });
+    expect(ran).toBe(false);
+    expect(complaints.filter((text) => text.includes("Content Security Policy")).length).toBe(1);
+  });
+
   test("a wrong token and a wrong Host header get nothing", async () => {
     const { origin } = new URL(stage.link);
     const asked = async (headers: Record<string, string>, path = "/api/v1/yard") =>

@@ -27,6 +27,8 @@ export interface Proposal {
   /** Why it cannot be had. */
   readonly problem: string | undefined;
   readonly isMaking: boolean;
+  /** Whether undo will take it back. */
+  readonly canUndo: boolean;
 }
 
 /** A change that was made. */
@@ -238,7 +240,7 @@ export class Work {
     try {
       await this.#look(title, await this.#meaning(lab, edit, otherwise));
     } catch (thrown) {
-      this.proposal.set({ title, plan: undefined, problem: problemText(thrown), isMaking: false });
+      this.proposal.set(proposed(title, { problem: problemText(thrown) }));
     }
   }
 
@@ -259,12 +261,13 @@ export class Work {
   async #look(title: string, meant: Meant): Promise<void> {
     this.#meant = { ...meant, title };
     const isStill = () => this.#meant?.change === meant.change;
-    this.proposal.set({ title, plan: undefined, problem: undefined, isMaking: false });
+    const canUndo = meant.undo !== undefined;
+    this.proposal.set(proposed(title, { canUndo }));
     try {
       const { plan } = await this.api.plan(meant.change);
-      if (isStill()) this.proposal.set({ title, plan: plan ?? [], problem: undefined, isMaking: false });
+      if (isStill()) this.proposal.set(proposed(title, { canUndo, plan: plan ?? [] }));
     } catch (thrown) {
-      if (isStill()) this.proposal.set({ title, plan: undefined, problem: problemText(thrown), isMaking: false });
+      if (isStill()) this.proposal.set(proposed(title, { canUndo, problem: problemText(thrown) }));
     }
   }
 
@@ -283,6 +286,11 @@ export class Work {
   #labOf(node: string): string | undefined {
     return this.#node(node)?.lab ?? undefined;
   }
+}
+
+/** A proposal of which more is not known. */
+function proposed(title: string, known: Partial<Proposal>): Proposal {
+  return { title, plan: undefined, problem: undefined, isMaking: false, canUndo: true, ...known };
 }
 
 /** Of `node:nic`, and of the first end of a link. */

@@ -34,9 +34,10 @@ export function Canvas() {
   const settled = useMemo(() => settle(scene, positions), [scene, positions]);
   const [nodes, setNodes] = useState<FlowNode[]>([]);
   const isMoved = useRef(false);
-  const edges = useMemo(() => flowEdges(scene, view), [scene, view]);
+  const [edges, setEdges] = useState<Edge[]>([]);
 
   useEffect(() => setNodes((old) => flowNodes(scene, settled, old)), [scene, settled]);
+  useEffect(() => setEdges((old) => flowEdges(scene, view, old)), [scene, view]);
   // Where everything stands is kept, so that what comes later moves nothing.
   useEffect(() => page.positions.set(settled), [page, settled]);
 

@@ -1,6 +1,7 @@
 /** The picture in the canvas's own terms. */
 import { type Edge, type NodeHandle, Position } from "@xyflow/react";
 import type { YardView } from "../api/contract.ts";
+import { reuse } from "../state/reuse.ts";
 import type { Positions } from "./layout.ts";
 import type { NetworkBoxNode } from "./network-box.tsx";
 import { type NodeBoxNode, nicLeft } from "./node-box.tsx";
@@ -52,22 +53,26 @@ function flowNode(box: Box, position: { readonly x: number; readonly y: number }
   return { ...common, type: "node", data: { node }, handles, ariaLabel: `node ${node.name}, ${node.state}` };
 }
 
-/** Lines from nics to networks, and wires between nics. */
-export function flowEdges({ lines }: Scene, view: YardView | undefined): Edge[] {
+/** Lines of the picture; those that go as before are the same things as before. */
+export function flowEdges({ lines }: Scene, view: YardView | undefined, old: readonly Edge[]): Edge[] {
   // What is declared shows once it is so.
   const impaired = new Set(
     view?.links.filter(({ impair }) => impair !== null && impair.by !== null).map(({ name }) => name),
   );
-  return lines.map(({ id, kind, from, to }) => ({
-    id,
-    type: "straight",
-    source: from.box,
-    sourceHandle: from.nic ?? "network",
-    target: to.box,
-    targetHandle: to.nic ?? "network",
-    className: kind === "wire" && impaired.has(id.slice("wire:".length)) ? "wire impaired" : kind,
-    focusable: false,
-    selectable: false,
-    reconnectable: false,
-  }));
+  const before = new Map(old.map((edge) => [edge.id, edge]));
+  return lines.map(({ id, kind, from, to }) => {
+    const edge: Edge = {
+      id,
+      type: "straight",
+      source: from.box,
+      sourceHandle: from.nic ?? "network",
+      target: to.box,
+      targetHandle: to.nic ?? "network",
+      className: kind === "wire" && impaired.has(id.slice("wire:".length)) ? "wire impaired" : kind,
+      focusable: false,
+      selectable: false,
+      reconnectable: false,
+    };
+    return reuse(before.get(id), edge);
+  });
 }
