@@ -88,7 +88,7 @@ export function Canvas() {
       ariaLabelConfig={ARIA}
     >
       <Background />
-      <StayFitted count={nodes.length} isMoved={isMoved} />
+      <StayFitted nodes={nodes} isMoved={isMoved} />
       <Controls showInteractive={false} fitViewOptions={FIT} />
       {nodes.length > 60 ? <MiniMap pannable zoomable ariaLabel="Map of the whole yard" /> : null}
     </ReactFlow>
@@ -96,14 +96,34 @@ export function Canvas() {
 }
 
 /** All of the picture stays in view as it grows or its place changes, until somebody moves or zooms it. */
-function StayFitted({ count, isMoved }: { count: number; isMoved: RefObject<boolean> }) {
-  const { fitView } = useReactFlow();
+function StayFitted({ nodes, isMoved }: { nodes: readonly FlowNode[]; isMoved: RefObject<boolean> }) {
+  const { fitView, getViewport } = useReactFlow();
   const width = useFlowStore((flow) => flow.width);
   const height = useFlowStore((flow) => flow.height);
+  const seen = useRef("");
+  const count = nodes.length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is looked at when something comes, not when it moves
   useEffect(() => {
-    if (!isMoved.current && count > 0 && width > 0 && height > 0) void fitView(FIT);
-  }, [fitView, isMoved, count, width, height]);
+    if (isMoved.current || count === 0 || width === 0 || height === 0) return;
+    const place = `${width} ${height}`;
+    // What comes where there is room needs no other view: to draw all anew is the dearest that there is.
+    if (seen.current === place && isInView(nodes, getViewport(), { width, height })) return;
+    seen.current = place;
+    void fitView(FIT);
+  }, [fitView, getViewport, isMoved, count, width, height]);
   return null;
+}
+
+function isInView(
+  nodes: readonly FlowNode[],
+  view: { readonly x: number; readonly y: number; readonly zoom: number },
+  { width, height }: { readonly width: number; readonly height: number },
+): boolean {
+  return nodes.every(({ position, measured }) => {
+    const [left, top] = [view.x + position.x * view.zoom, view.y + position.y * view.zoom];
+    const [right, bottom] = [left + (measured?.width ?? 0) * view.zoom, top + (measured?.height ?? 0) * view.zoom];
+    return left >= 0 && top >= 0 && right <= width && bottom <= height;
+  });
 }
 
 const ARIA = {

@@ -18,7 +18,7 @@ describe("what is drawn again", () => {
     });
     const after = flowNodes(changed, positions, before);
     expect(after.map((it, n) => it === before[n])).toEqual([true, true, false]);
-    expect(flowNodes(sceneOf(view), positions, before)).toEqual(before);
+    expect(flowNodes(sceneOf(view), positions, before)).toBe(before);
   });
 
   test("is the line that goes elsewhere, and no other", () => {

@@ -11,15 +11,23 @@ export type FlowNode = NodeBoxNode | NetworkBoxNode;
 
 const DOT = 14;
 
-/** Boxes that say and stand the same as before are the same things as before, which the canvas need not draw again. */
-export function flowNodes(scene: Scene, positions: Positions, old: readonly FlowNode[]): FlowNode[] {
+/**
+ * Boxes that say and stand the same as before are the same things as before, which the canvas need not draw again; so is
+ * the list of them when all are.
+ */
+export function flowNodes(scene: Scene, positions: Positions, old: FlowNode[]): FlowNode[] {
   const before = new Map(old.map((node) => [node.id, node]));
-  return scene.boxes.map((box) => {
+  const nodes = scene.boxes.map((box) => {
     const position = positions.get(box.id) ?? { x: 0, y: 0 };
     const was = before.get(box.id);
     const same = was && isOf(was, box) && was.position.x === position.x && was.position.y === position.y;
     return same ? was : { ...was, ...flowNode(box, position) };
   });
+  return isSame(old, nodes) ? old : nodes;
+}
+
+function isSame<T>(old: readonly T[], fresh: readonly T[]): boolean {
+  return old.length === fresh.length && fresh.every((item, at) => item === old[at]);
 }
 
 function isOf({ data }: FlowNode, box: Box): boolean {
@@ -53,14 +61,14 @@ function flowNode(box: Box, position: { readonly x: number; readonly y: number }
   return { ...common, type: "node", data: { node }, handles, ariaLabel: `node ${node.name}, ${node.state}` };
 }
 
-/** Lines of the picture; those that go as before are the same things as before. */
-export function flowEdges({ lines }: Scene, view: YardView | undefined, old: readonly Edge[]): Edge[] {
+/** Lines of the picture; as with boxes, what goes as before is the same thing as before. */
+export function flowEdges({ lines }: Scene, view: YardView | undefined, old: Edge[]): Edge[] {
   // What is declared shows once it is so.
   const impaired = new Set(
     view?.links.filter(({ impair }) => impair !== null && impair.by !== null).map(({ name }) => name),
   );
   const before = new Map(old.map((edge) => [edge.id, edge]));
-  return lines.map(({ id, kind, from, to }) => {
+  const edges = lines.map(({ id, kind, from, to }) => {
     const edge: Edge = {
       id,
       type: "straight",
@@ -75,4 +83,5 @@ export function flowEdges({ lines }: Scene, view: YardView | undefined, old: rea
     };
     return reuse(before.get(id), edge);
   });
+  return isSame(old, edges) ? old : edges;
 }
