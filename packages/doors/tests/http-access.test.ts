@@ -230,6 +230,14 @@ describe.skipIf(!requires("root", "openvswitch", "openssl", "tcpdump", "ping"))(
       );
     });
 
+    test("a server that was killed leaves nothing in the way of the next", async () => {
+      await site.serve();
+      await site.stop("SIGKILL");
+      expect(existsSync(site.socket)).toBe(true);
+      await site.serve();
+      expect((await fetch("http://yard/api/v1/session", { unix: site.socket })).status).toBe(200);
+    });
+
     test("two servers do not take each other's socket", async () => {
       await site.serve();
       const second = site.run("serve", "--http", "127.0.0.1:0");

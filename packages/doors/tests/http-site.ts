@@ -108,11 +108,11 @@ export class HttpSite implements AsyncDisposable {
   }
 
   /** Ends the server as a service manager would. @returns its exit code */
-  async stop(): Promise<number | null> {
+  async stop(how: NodeJS.Signals = "SIGTERM"): Promise<number | null> {
     const server = this.#server;
     this.#server = undefined;
     if (server === undefined || server.exitCode !== null) return server?.exitCode ?? null;
-    server.kill("SIGTERM");
+    server.kill(how);
     const [code] = await once(server, "close");
     return typeof code === "number" ? code : null;
   }

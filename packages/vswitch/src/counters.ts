@@ -20,16 +20,18 @@ export interface Counters {
  * (`other_config:stats-update-interval`); nothing more is asked of it.
  *
  * @param remote as of {@link openSwitch}
+ * @param options.runDir of the switch: those of ports that are devices of the kernel's are as it has them now
  * @returns those of the ports that have any
  * @throws the errors of ovsdb's openDatabase
  */
 export async function readCounters(
   remote: string,
   ports: ReadonlySet<string>,
-  options: WaitOptions = {},
+  { runDir, ...options }: WaitOptions & { readonly runDir?: string } = {},
 ): Promise<Map<string, Counters>> {
   await using db = await openCounters(remote, options);
-  return countersIn(db, ({ name }) => ports.has(name));
+  const counters = countersIn(db, ({ name }) => ports.has(name));
+  return runDir === undefined ? counters : withDevices(counters, runDir);
 }
 
 /** Counters that are being watched; disposed of, they are no longer. */
@@ -54,9 +56,12 @@ export async function watchCounters(
 ): Promise<CountersWatch> {
   const db = await openCounters(remote, options);
   const tell = () => {
-    const counters = countersIn(db, () => true);
-    for (const [device, counted] of deviceCounters(runDir)) if (counters.has(device)) counters.set(device, counted);
-    listener(counters);
+    listener(
+      withDevices(
+        countersIn(db, () => true),
+        runDir,
+      ),
+    );
   };
   const timer = setInterval(tell, OFTEN);
   tell();
@@ -66,6 +71,12 @@ export async function watchCounters(
       await db.close();
     },
   };
+}
+
+/** The counters with those of devices as the kernel has them now. */
+function withDevices(counters: Map<string, Counters>, runDir: string): Map<string, Counters> {
+  for (const [device, counted] of deviceCounters(runDir)) if (counters.has(device)) counters.set(device, counted);
+  return counters;
 }
 
 /** Those of the devices in the switch's network namespace, by name: proc_pid_net(5). None when no switch runs. */

@@ -228,7 +228,9 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
       ]);
       const view = site.view();
       const ports = new Set(view.nodes.flatMap(({ nics }) => nics.map(({ port }) => port)));
-      const counters = await readCounters(remote, ports, { timeout: 5_000 }).catch(() => new Map());
+      const counters = await readCounters(remote, ports, { timeout: 5_000, runDir: switchRunDir(paths) }).catch(
+        () => new Map(),
+      );
       const rows = rowsOf(store.db);
       const wanted = rows.yard?.nextCfg ?? 0;
       const applied = Math.min(wanted, ...rows.hosts.map(({ curCfg }) => curCfg));
