@@ -77,6 +77,18 @@ describe.skipIf(!able)("who may use the page, and how", () => {
     expect(complaints.filter((text) => text.includes("Content Security Policy")).length).toBe(1);
   });
 
+  test("who may only look is offered nothing else", async () => {
+    const { browser, lookingLink } = stage;
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const page = await context.newPage();
+    await page.goto(lookingLink);
+    await page.getByText("looking only").waitFor();
+    expect(await page.getByRole("button", { name: "+ Node" }).count()).toBe(0);
+    await page.locator('[data-nic="web:eth0"]').click({ button: "right" });
+    expect(await page.getByRole("menuitem").allTextContents()).toEqual(["Rates over time", "Trace a packet from it…"]);
+    await context.close();
+  });
+
   test("a wrong token and a wrong Host header get nothing", async () => {
     const { origin } = new URL(stage.link);
     const asked = async (headers: Record<string, string>, path = "/api/v1/yard") =>
@@ -87,6 +99,11 @@ describe.skipIf(!able)("who may use the page, and how", () => {
     const token = new URL(stage.link).searchParams.get("token") ?? "";
     expect(await asked({ authorization: `Bearer ${token}`, host: "evil.example" })).toBe(421);
     expect(await asked({ authorization: `Bearer ${token}` })).toBe(200);
+  });
+
+  test("a page whose server is started anew says where to go", async () => {
+    await stage.serveAnew();
+    await stage.page.getByText("the server was started anew: open the link that it has printed").waitFor();
   });
 });
 

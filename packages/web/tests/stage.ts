@@ -7,6 +7,8 @@ import { temporaryFolder } from "@switchyard/testing";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 const EXECUTABLE = new URL("../../../dist/yard", import.meta.url).pathname;
+/** A token. */
+const LOOKER = "only-to-look-at-it-all";
 /** Milliseconds that anything on the page may take, on a machine that does much else. */
 const PATIENCE = 15_000;
 
@@ -16,7 +18,11 @@ export interface Stage extends AsyncDisposable {
   readonly browser: Browser;
   /** The link that `yard serve` has printed. */
   readonly link: string;
+  /** One that lets look only. */
+  readonly lookingLink: string;
   readonly labFile: string;
+  /** Ends the server, and starts another one at the same address. */
+  serveAnew(): Promise<void>;
   /** What a command of yard's says, which must succeed. */
   yard(...argv: string[]): Promise<string>;
   /** What the browser has complained of: errors of scripts, refusals by the page's policy. */
@@ -54,9 +60,17 @@ export async function openStage(lab: string, options: StageOptions = {}): Promis
   const up = yard("up", labFile);
   await (options.mayFail ? up.catch(() => {}) : up);
 
-  const server = start(["serve", "--http", "127.0.0.1:0"]);
+  const tokens = join(folder.path, "tokens");
+  writeFileSync(tokens, `looker read ${LOOKER}\n`);
+  let server = start(["serve", "--http", "127.0.0.1:0", "--tokens", tokens]);
   stack.defer(() => ended(server));
   const link = await linkOf(server);
+  const { host, origin } = new URL(link);
+  const serveAnew = async () => {
+    await ended(server);
+    server = start(["serve", "--http", host, "--tokens", tokens]);
+    await linkOf(server);
+  };
 
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
@@ -78,7 +92,18 @@ export async function openStage(lab: string, options: StageOptions = {}): Promis
   await page.goto(link);
   await page.locator("[data-node]").first().waitFor();
   const open = stack.move();
-  return { page, browser, link, labFile, yard, complaints, [Symbol.asyncDispose]: () => open.disposeAsync() };
+  const lookingLink = `${origin}/?token=${LOOKER}`;
+  return {
+    page,
+    browser,
+    link,
+    lookingLink,
+    serveAnew,
+    labFile,
+    yard,
+    complaints,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
 }
 
 async function output(child: ChildProcess, argv: readonly string[]): Promise<string> {

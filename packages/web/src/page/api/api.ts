@@ -48,7 +48,9 @@ export type YardEvent =
   | { readonly event: "converged"; readonly data: object }
   | { readonly event: "text"; readonly data: { readonly lab: string } }
   | { readonly event: "traffic"; readonly data: Traffic }
-  | { readonly event: "lost" };
+  | { readonly event: "lost" }
+  /** The server knows us no more: it was started anew, and has another link. */
+  | { readonly event: "refused" };
 
 /** Events that are told with data of their own. */
 const TOLD = [
@@ -66,10 +68,18 @@ const TOLD = [
 ] as const;
 
 const ROOT = "/api/v1";
+/** Milliseconds until it is tried again to follow the yard. */
+const AGAIN = 1000;
 
 export class YardApi {
   async yard(): Promise<YardView> {
     return (await this.#json("GET", "/yard")) as YardView;
+  }
+
+  /** What we may do. */
+  async role(): Promise<"read" | "operate"> {
+    const { role } = (await this.#json("GET", "/session")) as { readonly role: "read" | "operate" };
+    return role;
   }
 
   async lab(name: string): Promise<LabText> {
@@ -116,12 +126,26 @@ export class YardApi {
 
   /** Follows the yard until `signal` aborts. The browser connects again by itself, and goes on where it was. */
   follow(tell: (event: YardEvent) => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
     const source = new EventSource(`${ROOT}/events?traffic=true`);
-    signal.addEventListener("abort", () => source.close());
+    const close = () => source.close();
+    signal.addEventListener("abort", close);
     for (const event of TOLD)
       source.addEventListener(event, ({ data }) => tell({ event, data: JSON.parse(data) } as YardEvent));
     for (const event of ["hello", "reset"]) source.addEventListener(event, () => tell({ event: "begun" }));
-    source.addEventListener("error", () => tell({ event: "lost" }));
+    source.addEventListener("error", () => {
+      tell({ event: "lost" });
+      // An answer that is no stream is the end of it for the browser, though not for us.
+      if (source.readyState !== EventSource.CLOSED) return;
+      signal.removeEventListener("abort", close);
+      setTimeout(() => void this.#followAgain(tell, signal), AGAIN);
+    });
+  }
+
+  async #followAgain(tell: (event: YardEvent) => void, signal: AbortSignal): Promise<void> {
+    const response = await fetch(`${ROOT}/session`).catch(() => undefined);
+    if (response?.status === 401) tell({ event: "refused" });
+    else this.follow(tell, signal);
   }
 
   /** The address of something of the API's, for a program outside the browser. */

@@ -21,11 +21,12 @@ export default function FilePanel() {
 }
 
 function LabFile({ lab }: { lab: string }) {
-  const { api, work, texts } = usePage();
+  const { api, work, texts, role } = usePage();
   const [written, setWritten] = useState<string | undefined>(undefined);
   const [text, setText] = useState("");
   const [problem, setProblem] = useState("");
   const count = useStore(texts, (it) => (it.lab === lab ? it.count : 0));
+  const mayChange = useStore(role, (it) => it === "operate");
   const isChanged = written !== undefined && text !== written;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: each count is another text
@@ -57,7 +58,7 @@ function LabFile({ lab }: { lab: string }) {
         <a href={`/api/v1/labs/${encodeURIComponent(lab)}/text`} download={`${lab}.yard.yaml`}>
           Export
         </a>
-        <button type="button" onClick={() => void work.down(lab)}>
+        <button type="button" disabled={!mayChange} onClick={() => void work.down(lab)}>
           Take down…
         </button>
         <button type="button" disabled={!isChanged} onClick={() => setText(written ?? "")}>
@@ -66,7 +67,7 @@ function LabFile({ lab }: { lab: string }) {
         <button
           type="button"
           className="primary"
-          disabled={!isChanged}
+          disabled={!isChanged || !mayChange}
           onClick={() => work.declare(lab, text, written)}
         >
           See the plan

@@ -5,8 +5,9 @@ import { countNodes, progressText } from "./progress.ts";
 
 /** The bar above: which yard, how it is, and what can be done with all of it. */
 export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => void }) {
-  const { yard } = usePage();
+  const { yard, role } = usePage();
   const name = useStore(yard, (view) => view?.yard);
+  const mayChange = useStore(role, (it) => it === "operate");
   return (
     <header className="bar">
       <h1>Switchyard {name ?? ""}</h1>
@@ -14,8 +15,14 @@ export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => v
       <Doing />
       <span className="gap" />
       <LabChoice />
-      <PaletteButton />
-      <UndoButton />
+      {mayChange ? (
+        <>
+          <PaletteButton />
+          <UndoButton />
+        </>
+      ) : (
+        <span className="status">looking only</span>
+      )}
       <SideButton side="outline" shown={side} onSide={onSide}>
         List
       </SideButton>
@@ -44,6 +51,12 @@ function YardStatus() {
   const link = useStore(connection, (it) => it);
   const view = useStore(yard, (it) => it);
   const { wanted, applied } = useStore(progress, (it) => it);
+  if (link === "refused")
+    return (
+      <span className="status bad" role="alert">
+        the server was started anew: open the link that it has printed
+      </span>
+    );
   if (link === "lost")
     return (
       <span className="status bad" role="alert">

@@ -9,6 +9,8 @@ import type { MenuSubject } from "../topology/menu-state.ts";
 export interface MenuEntry {
   readonly text: string;
   readonly isOff?: boolean;
+  /** Whether it only looks, which everybody may. */
+  readonly onlyLooks?: boolean;
   act(): void;
 }
 
@@ -16,7 +18,8 @@ export interface MenuEntry {
 export function useMenuEntries(subject: MenuSubject): MenuEntry[] {
   const page = usePage();
   useStore(page.yard, (view) => view);
-  return entriesOf(page, subject);
+  const mayChange = useStore(page.role, (role) => role === "operate");
+  return entriesOf(page, subject).filter(({ onlyLooks }) => mayChange || onlyLooks === true);
 }
 
 export function entriesOf(page: Page, subject: MenuSubject): MenuEntry[] {
@@ -41,7 +44,7 @@ export function entriesOf(page: Page, subject: MenuSubject): MenuEntry[] {
       return [
         { text: "Add a node…", act: () => page.dialog.set({ kind: "add-node" }) },
         { text: "Add a network…", act: () => page.dialog.set({ kind: "add-network" }) },
-        { text: "Lay everything out anew", act: () => page.positions.set(new Map()) },
+        { text: "Lay everything out anew", onlyLooks: true, act: () => page.positions.set(new Map()) },
       ];
   }
 }
@@ -78,7 +81,11 @@ function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): 
   const at = `${node.name}:${nic.name}`;
   return [
     { text: "Capture packets", act: () => show(page, { kind: "capture", node: node.name, nic: nic.name }) },
-    { text: "Rates over time", act: () => show(page, { kind: "rates", node: node.name, nic: nic.name }) },
+    {
+      text: "Rates over time",
+      onlyLooks: true,
+      act: () => show(page, { kind: "rates", node: node.name, nic: nic.name }),
+    },
     {
       text: nic.spy === null ? "Spy on it…" : "Spy on it no longer…",
       act: () => work.spy(node.name, nic.name, nic.spy === null),
@@ -92,7 +99,11 @@ function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): 
       text: "Join to another nic by a wire…",
       act: () => page.dialog.set({ kind: "wire", node: node.name, nic: nic.name }),
     },
-    { text: "Trace a packet from it…", act: () => page.dialog.set({ kind: "trace", node: node.name, nic: nic.name }) },
+    {
+      text: "Trace a packet from it…",
+      onlyLooks: true,
+      act: () => page.dialog.set({ kind: "trace", node: node.name, nic: nic.name }),
+    },
     { text: "Take it away…", act: () => work.removeNic(node.name, nic.name) },
   ];
 }
@@ -101,6 +112,7 @@ function networkEntries(page: Page, { name, bridge }: { readonly name: string; r
   return [
     {
       text: "Its bridge: addresses and flows",
+      onlyLooks: true,
       isOff: bridge === "",
       act: () => show(page, { kind: "bridge", bridge, network: name }),
     },

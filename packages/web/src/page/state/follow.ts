@@ -37,7 +37,8 @@ export function follow(page: Page, signal: AbortSignal): void {
         page.rates.update((rates) => sampled(rates, event.data));
         break;
       case "lost":
-        page.connection.set("lost");
+      case "refused":
+        page.connection.set(event.event);
         break;
       default:
         page.connection.set("live");
@@ -49,7 +50,8 @@ export function follow(page: Page, signal: AbortSignal): void {
 
 async function readAnew(page: Page): Promise<void> {
   try {
-    const view = await page.api.yard();
+    const [view, role] = await Promise.all([page.api.yard(), page.api.role()]);
+    page.role.set(role);
     page.yard.update((before) => reuse(before, view));
     page.connection.set("live");
     chooseLab(page);

@@ -10,8 +10,8 @@ import type { Positions } from "../topology/layout.ts";
 import { NO_PANELS, type Panels } from "./panels.ts";
 import { Store } from "./store.ts";
 
-/** How the page hears of the yard: not yet, as it happens, or not any more. */
-export type Connection = "connecting" | "live" | "lost";
+/** How the page hears of the yard: not yet, as it happens, not any more, or not without another link. */
+export type Connection = "connecting" | "live" | "lost" | "refused";
 
 /** All that components work with. */
 export interface Page {
@@ -19,6 +19,8 @@ export interface Page {
   readonly connection: Store<Connection>;
   /** Undefined until it is told for the first time. */
   readonly yard: Store<YardView | undefined>;
+  /** What we may do: look, or change too. */
+  readonly role: Store<"read" | "operate">;
   readonly progress: Store<Progress>;
   /** What the agent is at: how many steps, and the first of them; undefined: at rest. */
   readonly doing: Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>;
@@ -40,6 +42,7 @@ export function newPage(api: YardApi): Page {
     api,
     connection: new Store<Connection>("connecting"),
     yard,
+    role: new Store<"read" | "operate">("operate"),
     doing: new Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>(undefined),
     progress: new Store({ wanted: 0, applied: 0 }),
     positions: new Store<Positions>(new Map()),

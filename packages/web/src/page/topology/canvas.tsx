@@ -30,6 +30,7 @@ export function Canvas() {
   const page = usePage();
   const view = useStore(page.yard, (it) => it);
   const positions = useStore(page.positions, (it) => it);
+  const mayChange = useStore(page.role, (role) => role === "operate");
   const scene = useMemo(() => sceneOf(view ?? { networks: [], nodes: [] }), [view]);
   const settled = useMemo(() => settle(scene, positions), [scene, positions]);
   const [nodes, setNodes] = useState<FlowNode[]>([]);
@@ -59,6 +60,7 @@ export function Canvas() {
       }
       onNodeDragStop={(_, __, moved) => page.positions.update((old) => moveBoxes(old, moved))}
       onNodeDoubleClick={(_, { data }) => {
+        if ("node" in data && !mayChange) return;
         if ("node" in data) page.panels.update((open) => openPanel(open, terminalOf(data.node.name)));
         else page.panels.update((open) => openPanel(open, bridgeOf(data.network)));
       }}
@@ -77,6 +79,7 @@ export function Canvas() {
         // What the canvas does of itself is no event of the mouse or the wheel.
         if (event !== null) isMoved.current = true;
       }}
+      nodesConnectable={mayChange}
       zoomOnDoubleClick={false}
       deleteKeyCode={null}
       onlyRenderVisibleElements

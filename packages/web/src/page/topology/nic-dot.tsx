@@ -8,7 +8,7 @@ import { openMenu } from "./menu-state.ts";
 
 /** A nic: a dot that says whether it is up, spied on and in use, and from which a line can be drawn. */
 export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; nic: NicView; left: number }) {
-  const { panels } = usePage();
+  const { panels, role } = usePage();
   const rate = useRate(node, nic.name);
   const traffic =
     rate === undefined ? "" : `${rate.outFrames > 0 ? "out " : ""}${rate.inFrames > 0 ? "in" : ""}`.trim();
@@ -27,7 +27,8 @@ export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; 
       title={nicText(node, nic, rate === undefined ? "" : rateText(rate))}
       onDoubleClick={(event) => {
         event.stopPropagation();
-        panels.update((open) => openPanel(open, { kind: "capture", node, nic: nic.name }));
+        if (role.get() === "operate")
+          panels.update((open) => openPanel(open, { kind: "capture", node, nic: nic.name }));
       }}
       onContextMenu={(event) => openMenu(event, { kind: "nic", node, nic: nic.name })}
     />
