@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
+import { expectSameMachine, type Machine, patience, requires, snapshotMachine } from "@switchyard/testing";
 import { z } from "zod";
 import { EcSite, LIMIT } from "./ec-site.ts";
 
@@ -28,13 +28,13 @@ describe.skipIf(!ready)("ec's containers in a yard", () => {
   }, LIMIT);
   afterAll(async () => {
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(site.yardName), timeout: 10_000 });
+    await expectSameMachine(before, { ours: new RegExp(site.yardName), timeout: patience(10_000) });
   }, LIMIT);
 
   const view = async () => viewSchema.parse(JSON.parse(await site.yard("ps", "--json")));
   /** Once they are so; the yard's agent sees what a command has done a moment later. */
   const until = (container: string, condition: string) =>
-    site.docker("exec", container, "timeout", "10", "sh", "-c", `until ${condition}; do sleep 0.1; done`);
+    site.docker("exec", container, "timeout", `${patience(10)}`, "sh", "-c", `until ${condition}; do sleep 0.1; done`);
   const fetch = "timeout 2 wget -q -O /dev/null http://10.0.0.2/group";
   /** The round trip's least, in milliseconds. */
   const delay = async () => {

@@ -42,7 +42,7 @@ export class EcSite implements AsyncDisposable {
   }
 
   docker(...argv: readonly string[]): Promise<string> {
-    return run(["docker", "-H", this.engine.address, ...argv]).then((text) => text.trim());
+    return run(["docker", "-H", this.engine.address, ...argv], { timeout: LIMIT }).then((text) => text.trim());
   }
 
   ofctl(...argv: readonly string[]): Promise<string> {
@@ -51,7 +51,9 @@ export class EcSite implements AsyncDisposable {
   }
 
   vsctl(...argv: readonly string[]): Promise<string> {
-    return run(["ovs-vsctl", `--db=unix:${this.runDir}/db.sock`, "--timeout=10", ...argv]).then((text) => text.trim());
+    return run(["ovs-vsctl", `--db=unix:${this.runDir}/db.sock`, `--timeout=${patience(10)}`, ...argv]).then((text) =>
+      text.trim(),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, tryRun } from "@switchyard/base";
-import { expectSameMachine, type Machine, requires, snapshotMachine, YARD_COMMAND } from "@switchyard/testing";
+import {
+  expectSameMachine,
+  type Machine,
+  patience,
+  requires,
+  snapshotMachine,
+  YARD_COMMAND,
+} from "@switchyard/testing";
 import { EcSite, LIMIT } from "./ec-site.ts";
 
 const ready = requires("root", "openvswitch", "docker-engine", "busybox");
@@ -16,7 +23,7 @@ describe.skipIf(!ready)("ec", () => {
   }, LIMIT);
   afterAll(async () => {
     await site[Symbol.asyncDispose]();
-    await expectSameMachine(before, { ours: new RegExp(site.yardName), timeout: 10_000 });
+    await expectSameMachine(before, { ours: new RegExp(site.yardName), timeout: patience(10_000) });
   }, LIMIT);
 
   test(
@@ -60,7 +67,7 @@ describe.skipIf(!ready)("ec", () => {
       await site.ec("--slot=5", "start", "busybox", "sleep", "600");
       await site.docker("restart", "-t", "0", "ovs0-s05");
       const nic = "until ip address show eth0 2>/dev/null | grep -q 10.0.0.5/24; do sleep 0.1; done; ip route";
-      const routes = await site.docker("exec", "ovs0-s05", "timeout", "10", "sh", "-c", nic);
+      const routes = await site.docker("exec", "ovs0-s05", "timeout", `${patience(10)}`, "sh", "-c", nic);
       expect(routes).toContain("default via 10.0.0.254");
       await site.docker("exec", "ovs0-s05", "ping", "-c1", "-W2", "10.0.0.254");
       await site.ec("stop", "5");

@@ -2,7 +2,7 @@
 import { hostname } from "node:os";
 import { YardError } from "@switchyard/base";
 import type { EcCommand, EcOptions } from "./arguments.ts";
-import type { EcContainer, EcEngine } from "./containers.ts";
+import { type EcContainer, type EcEngine, endedAtOnce } from "./containers.ts";
 import type { EcPlace } from "./place.ts";
 import { type Plugs, parsePlugs, plug, plugsText, redirect, removePorts, unplug } from "./plug.ts";
 import { idlePorts, tellYard } from "./rows.ts";
@@ -52,7 +52,7 @@ export async function start(context: EcContext, wanted: Extract<EcCommand, { do:
     } catch (error) {
       await engine.remove(id);
       await unplug(place, plugs);
-      throw error;
+      throw error instanceof YardError && error.code === "namespace.missing" ? endedAtOnce(error) : error;
     }
     await tellYard(place, engine);
     info(

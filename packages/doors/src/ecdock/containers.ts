@@ -94,7 +94,7 @@ export class EcEngine {
     await ask(() => this.#docker.getContainer(id).start());
     const pid = await this.pid(id);
     if (pid !== undefined) return pid;
-    throw new YardError("ec.not-running", "the container ended as soon as it was started");
+    throw endedAtOnce();
   }
 
   async pid(id: string): Promise<number | undefined> {
@@ -165,4 +165,12 @@ function statusOf(error: unknown): number | undefined {
   return error instanceof Error && "statusCode" in error && typeof error.statusCode === "number"
     ? error.statusCode
     : undefined;
+}
+
+export function endedAtOnce(cause?: unknown): YardError {
+  return new YardError(
+    "ec.not-running",
+    "the container ended as soon as it was started",
+    cause === undefined ? {} : { cause },
+  );
 }
