@@ -54,24 +54,28 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "iperf3"))("between
     expect(await passes(a, b, KINDS)).toEqual(all);
   });
 
-  test("TCP runs over a wire and over a lan with the offloads of the nodes left on", async () => {
-    await run(["ip", "-n", a, "address", "replace", "10.77.0.1/24", "dev", "eth0"]);
-    await run(["ip", "-n", b, "address", "replace", "10.77.0.2/24", "dev", "eth0"]);
-    await wire();
-    await tcp(a, b);
-    const lan = new Map([["_b_lan", LAN]]);
-    const ports = new Map(["na", "nb"].map((name) => [name, port("_b_lan")]));
-    const moved = await applySwitch(
-      sw.db,
-      { setBridges: lan, setPorts: ports, deleteBridges: ["_w_1_0"] },
-      { owner: OWNER },
-    );
-    expect(moved.failures).toEqual([]);
-    expect([...observeSwitch(sw.db, OWNER).bridges.keys()]).toEqual(["_b_lan"]);
-    await tcp(a, b);
-    await run(["ip", "netns", "exec", a, "ping", "-c", "1", "-W", "2", "10.77.0.2"]);
-    expect((await fdbShow(sw.runDir, "_b_lan")).map(({ vlan }) => vlan)).toEqual([0, 0]);
-  }, 60_000);
+  test(
+    "TCP runs over a wire and over a lan with the offloads of the nodes left on",
+    async () => {
+      await run(["ip", "-n", a, "address", "replace", "10.77.0.1/24", "dev", "eth0"]);
+      await run(["ip", "-n", b, "address", "replace", "10.77.0.2/24", "dev", "eth0"]);
+      await wire();
+      await tcp(a, b);
+      const lan = new Map([["_b_lan", LAN]]);
+      const ports = new Map(["na", "nb"].map((name) => [name, port("_b_lan")]));
+      const moved = await applySwitch(
+        sw.db,
+        { setBridges: lan, setPorts: ports, deleteBridges: ["_w_1_0"] },
+        { owner: OWNER },
+      );
+      expect(moved.failures).toEqual([]);
+      expect([...observeSwitch(sw.db, OWNER).bridges.keys()]).toEqual(["_b_lan"]);
+      await tcp(a, b);
+      await run(["ip", "netns", "exec", a, "ping", "-c", "1", "-W", "2", "10.77.0.2"]);
+      expect((await fdbShow(sw.runDir, "_b_lan")).map(({ vlan }) => vlan)).toEqual([0, 0]);
+    },
+    patience(60_000),
+  );
 
   test("an access port takes part in its VLAN, a trunk carries the tags that it lists", async () => {
     const set = async (na: Parameters<typeof port>[1], nb: Parameters<typeof port>[1]) => {
@@ -110,14 +114,14 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "iperf3"))("between
 });
 
 async function tcp(from: string, to: string): Promise<void> {
-  const server = run(["ip", "netns", "exec", to, "iperf3", "-s", "-1"], { timeout: 25_000 });
+  const server = run(["ip", "netns", "exec", to, "iperf3", "-s", "-1"], { timeout: patience(25_000) });
   // The server says nothing when it listens, the client does not try again, and with -J it exits with 0 in any case.
   let said = "";
   let received: string | undefined;
   for (let left = 40; left > 0 && received === undefined; left--) {
     if (said !== "") await delay(50);
     const iperf = ["iperf3", "-c", "10.77.0.2", "-t", "1", "-J"] as const;
-    said = (await tryRun(["ip", "netns", "exec", from, ...iperf], { timeout: 20_000 })).stdout;
+    said = (await tryRun(["ip", "netns", "exec", from, ...iperf], { timeout: patience(20_000) })).stdout;
     received = /"sum_received":\s*\{[^}]*"bytes":\s*(\d+)/.exec(said)?.[1];
   }
   await server;

@@ -105,7 +105,18 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "iperf3", "ping", "ipro
     try {
       // Its first words are that it listens.
       await once(server.stdout, "data");
-      const { stdout } = await yard.in(from, "timeout", "20", "iperf3", "-J", "-c", address, "-t", "1", ...more);
+      const { stdout } = await yard.in(
+        from,
+        "timeout",
+        `${patience(20)}`,
+        "iperf3",
+        "-J",
+        "-c",
+        address,
+        "-t",
+        "1",
+        ...more,
+      );
       return Number(JSON.parse(stdout).end.sum_received.bits_per_second) / 1e6;
     } finally {
       server.kill("SIGKILL");
