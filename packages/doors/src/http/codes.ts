@@ -1,5 +1,8 @@
 /** What the HTTP interface refuses, beside what the yard does. */
 export const codes = {
+  "dissect.failed": "tshark could not take a frame apart; the message has what it said.",
+  "dissect.no-tshark":
+    "The host has no tshark, which the page and API take frames apart by beside what they know themselves.",
   "http.bad-address":
     "An address to serve HTTP on is an IP address and a port, a port of the loopback's, or unix:PATH.",
   "http.bad-body": "The body of the request is not what the operation takes; `errors` names each place.",

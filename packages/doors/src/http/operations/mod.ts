@@ -2,6 +2,7 @@
 import type { Operation } from "../operation.ts";
 import { captures } from "./captures.ts";
 import { checks } from "./checks.ts";
+import { dissections } from "./dissect.ts";
 import { general } from "./general.ts";
 import { hostBridges } from "./host-bridges.ts";
 import { inside } from "./inside.ts";
@@ -20,6 +21,7 @@ export const operations: readonly Operation[] = [
   ...networks,
   ...inside,
   ...captures,
+  ...dissections,
   ...checks,
   ...bridges,
   ...hostBridges,

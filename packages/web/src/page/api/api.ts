@@ -116,6 +116,13 @@ export class YardApi {
     return this.#json("POST", path, body);
   }
 
+  /** A frame in words, by the host's tshark. @throws ApiError */
+  async dissect(frame: Uint8Array): Promise<string> {
+    const base64 = btoa(Array.from(frame, (byte) => String.fromCharCode(byte)).join(""));
+    const { text } = (await this.#json("POST", "/dissect", { frame: base64 })) as { readonly text: string };
+    return text;
+  }
+
   /** A WebSocket of the API's. */
   socket(path: string): WebSocket {
     const { protocol, host } = window.location;

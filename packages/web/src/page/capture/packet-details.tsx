@@ -1,5 +1,7 @@
 import { useState } from "react";
+import { problemText } from "../api/problem.ts";
 import type { Field, Layer } from "../dissect/layer.ts";
+import { usePage } from "../state/page.ts";
 import type { Packet } from "./capture-store.ts";
 import { hexLines } from "./hex.ts";
 
@@ -29,7 +31,24 @@ function PacketOf({ packet: { bytes, length, dissection } }: { packet: Packet })
         </p>
       ) : null}
       <pre>{hexLines(bytes, marked).join("\n")}</pre>
+      <ByTshark bytes={bytes} />
     </section>
+  );
+}
+
+/** The same frame as tshark has it, which knows every protocol. */
+function ByTshark({ bytes }: { bytes: Uint8Array }) {
+  const { api } = usePage();
+  const [text, setText] = useState("");
+  const ask = () =>
+    api.dissect(bytes).then(setText, (thrown: unknown) => {
+      setText(problemText(thrown));
+    });
+  if (text !== "") return <pre data-by="tshark">{text}</pre>;
+  return (
+    <button type="button" onClick={() => void ask()}>
+      As tshark has it
+    </button>
   );
 }
 
