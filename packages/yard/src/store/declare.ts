@@ -4,6 +4,7 @@ import type { Lab } from "../model/types.ts";
 import { Change, type ChangeOptions } from "./change.ts";
 import { checksText } from "./config.ts";
 import type { Locate, Place } from "./draft.ts";
+import { repeat } from "./repeat.ts";
 import type { SettledNodes } from "./settled.ts";
 import type { Store } from "./store.ts";
 
@@ -30,11 +31,13 @@ export async function declareLab(
   place: Place,
   { settled, ...options }: DeclareOptions = {},
 ): Promise<Declared> {
-  const declared = await declare(store, lab, place, options, settled).catch((error: unknown) => {
-    // Whom a node that is settled is in the way of gets what it has, or is told so, when all are looked at.
-    if (settled === undefined || error instanceof OvsdbError || !(error instanceof YardError)) throw error;
-    return declare(store, lab, place, options, undefined);
-  });
+  const declared = await repeat(() =>
+    declare(store, lab, place, options, settled).catch((error: unknown) => {
+      // Whom a node that is settled is in the way of gets what it has, or is told so, when all are looked at.
+      if (settled === undefined || error instanceof OvsdbError || !(error instanceof YardError)) throw error;
+      return declare(store, lab, place, options, undefined);
+    }),
+  );
   // By now there may be more in the rows than this lab's declaration.
   if (store.db.table("Yard").single()?.next_cfg === declared.cfg) settled?.keep(store.db, lab.name, lab.nodes);
   return declared;
@@ -116,22 +119,25 @@ export function withdrawLabs(
   options: ChangeOptions = {},
 ): Promise<Declared> {
   const { db } = store;
-  return db.transact(
-    (tx) => {
-      const change = new Change(db, tx, undefined);
-      const labs = [...db.table("Lab")].filter((lab) => names === "all" || names.includes(lab.name));
-      for (const lab of labs) for (const node of db.table("Node").filter({ lab: lab._uuid })) change.nodes.delete(node);
-      for (const lab of labs) {
-        for (const network of db.table("Network").filter({ lab: lab._uuid }))
-          change.attempt(() => change.networks.delete(network));
-        for (const link of db.table("Link").filter({ lab: lab._uuid })) change.delete("Link", link._uuid);
-        change.delete("Lab", lab._uuid);
-      }
-      change.finish();
-      return { cfg: change.cfg, changed: change.changed };
-    },
-    { comment: `withdraw ${names === "all" ? "all labs" : names.join(", ")}`, ...options },
-  );
+  const withdraw = () =>
+    db.transact(
+      (tx) => {
+        const change = new Change(db, tx, undefined);
+        const labs = [...db.table("Lab")].filter((lab) => names === "all" || names.includes(lab.name));
+        for (const lab of labs)
+          for (const node of db.table("Node").filter({ lab: lab._uuid })) change.nodes.delete(node);
+        for (const lab of labs) {
+          for (const network of db.table("Network").filter({ lab: lab._uuid }))
+            change.attempt(() => change.networks.delete(network));
+          for (const link of db.table("Link").filter({ lab: lab._uuid })) change.delete("Link", link._uuid);
+          change.delete("Lab", lab._uuid);
+        }
+        change.finish();
+        return { cfg: change.cfg, changed: change.changed };
+      },
+      { comment: `withdraw ${names === "all" ? "all labs" : names.join(", ")}`, ...options },
+    );
+  return repeat(withdraw);
 }
 
 function labName(store: Store, lab: Uuid | undefined): string | undefined {

@@ -3,7 +3,8 @@
  * one who writes them and all who read them.
  */
 import { type Cidr, type Ip, parseCidr, parseIp } from "@switchyard/base";
-import { type Database, OutcomeUnknownError, type Uuid } from "@switchyard/ovsdb";
+import type { Database, Uuid } from "@switchyard/ovsdb";
+import { repeat } from "./repeat.ts";
 import type { SwitchyardTables } from "./switchyard.gen.ts";
 
 /** Why a row is not as declared. */
@@ -185,28 +186,18 @@ export interface StatusReport {
   };
 }
 
-/** How often a status is written, when the server goes away each time. */
-const ATTEMPTS = 3;
-
 /**
  * Writes what differs from the rows, in one transaction; rows that are gone are passed over.
  *
  * @returns whether anything was written
  * @throws OvsdbError
  */
-export async function writeStatus(
+export function writeStatus(
   db: Database<SwitchyardTables>,
   report: StatusReport,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await writeDifference(db, report, signal);
-    } catch (error) {
-      // Whatever has become of it when the server went away, writing it again is right.
-      if (!(error instanceof OutcomeUnknownError) || attempt === ATTEMPTS) throw error;
-    }
-  }
+  return repeat(() => writeDifference(db, report, signal));
 }
 
 async function writeDifference(
