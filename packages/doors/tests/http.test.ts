@@ -7,7 +7,7 @@ import { Events, HttpSite } from "./http-site.ts";
 
 setDefaultTimeout(60_000);
 
-const needs = ["root", "openvswitch", "runc", "conmon", "busybox", "iproute2", "tcpdump", "iperf3"] as const;
+const needs = ["root", "openvswitch", "runc", "conmon", "busybox", "iproute2", "tcpdump", "tshark", "iperf3"] as const;
 
 const office = (more = "") => `name: office
 # What people write beside is theirs.
@@ -229,6 +229,15 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect(written.outputs.length).toBeGreaterThan(0);
     expect((await site.ask("GET", "/bridges/_b_none/flows")).status).toBe(404);
     expect((await site.ask("POST", `/bridges/${bridge.name}/trace`, { flow: "icmp -generate" })).status).toBe(400);
+  });
+
+  test("has tshark take a frame apart", async () => {
+    // Spanning tree's, with padding.
+    const frame = `0180c20000000200000000010026424203${"00".repeat(43)}`;
+    const { text } = await site.done("POST", "/dissect", { frame: Buffer.from(frame, "hex").toString("base64") });
+    expect(text).toContain("Destination: 01:80:c2:00:00:00");
+    expect(text).toContain("Spanning Tree Protocol");
+    expect((await site.ask("POST", "/dissect", { frame: "no base64" })).status).toBe(400);
   });
 
   test("makes bridges of the host, and tells virtual machines from others", async () => {
