@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { temporaryFolder } from "@switchyard/testing";
+import { expectSameMachine, snapshotMachine, temporaryFolder } from "@switchyard/testing";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 const EXECUTABLE = new URL("../../../dist/yard", import.meta.url).pathname;
@@ -42,8 +42,10 @@ export interface StageOptions {
 /** @param lab the text of a lab file, which is up when the page is opened */
 export async function openStage(lab: string, options: StageOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
-  const folder = stack.use(await temporaryFolder("tpage-"));
   const name = options.name ?? `tpage${process.pid}-${count++}`;
+  const before = await snapshotMachine();
+  stack.defer(() => expectSameMachine(before, { ours: new RegExp(name) }));
+  const folder = stack.use(await temporaryFolder("tpage-"));
   const env = {
     PATH: process.env.PATH,
     HOME: folder.path,
