@@ -7,6 +7,26 @@ import { network, nic, node } from "./view.fixture.ts";
 const [web, pc] = ["web", "pc"].map((name) => node(name, [nic("eth0", { network: "lan" })]));
 const view = { networks: [network("lan")], nodes: [web, pc].filter((it) => it !== undefined) };
 
+test("every line ends at dots and boxes that there are", () => {
+  const scene = sceneOf({
+    networks: [network("trunk"), network("guests", { type: "vlan", master: "trunk" })],
+    nodes: [
+      node("a", [nic("eth0", { network: "guests" }), nic("up", { link: "a:up--b:up" })]),
+      node("b", [nic("up", { link: "a:up--b:up" })]),
+    ],
+  });
+  const handles = flowNodes(scene, layout(scene), []).flatMap((box) =>
+    (box.handles ?? []).map(({ id, type }) => `${box.id} ${id} ${type}`),
+  );
+  const edges = flowEdges(scene, undefined, []);
+  expect(edges.length).toBe(3);
+  for (const { source, sourceHandle, target, targetHandle } of edges) {
+    expect(handles).toContain(`${source} ${sourceHandle} source`);
+    const ends = [`${target} ${targetHandle} target`, `${target} ${targetHandle} source`];
+    expect(ends.some((end) => handles.includes(end))).toBe(true);
+  }
+});
+
 describe("what is drawn again", () => {
   test("is the box that says something else, and no other", () => {
     const scene = sceneOf(view);

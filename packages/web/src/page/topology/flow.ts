@@ -44,7 +44,8 @@ function flowNode(box: Box, position: { readonly x: number; readonly y: number }
     const { network } = box;
     const target: NodeHandle = { id: "network", type: "target", position: Position.Bottom, x: 0, y: 0, ...size };
     const ariaLabel = `network ${network.name}, ${network.state}`;
-    return { ...common, type: "network", data: { network }, handles: [target], ariaLabel };
+    const end: NodeHandle = { ...target, id: "vlan", type: "source" };
+    return { ...common, type: "network", data: { network }, handles: [target, end], ariaLabel };
   }
   const { node } = box;
   const handles = node.nics.map(
@@ -73,7 +74,7 @@ export function flowEdges({ lines }: Scene, view: YardView | undefined, old: Edg
       id,
       type: "straight",
       source: from.box,
-      sourceHandle: from.nic ?? "network",
+      sourceHandle: from.nic ?? "vlan",
       target: to.box,
       targetHandle: to.nic ?? "network",
       className: kind === "wire" && impaired.has(id.slice("wire:".length)) ? "wire impaired" : kind,
