@@ -69,6 +69,14 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "ping"))(
       ]);
     });
 
+    test("a command that failed, and one in its place; a node without any has none that failed", async () => {
+      const asking = (command: string) => LAB.replace(`[ ${nicOfA} ]`, `[ ${nicOfA} ], exec: [${command}]`);
+      expect((await yard.up(asking('"false"'))).failures).toMatchObject([{ code: "node.exec-failed" }]);
+      expect((await yard.up(asking('"true"'))).failures).toEqual([]);
+      expect((await yard.up(asking('"false"'))).failures).toHaveLength(1);
+      expect((await yard.up(LAB)).failures).toEqual([]);
+    });
+
     test("a nic that moves to another network keeps its link, its MAC and its address: one port is set", async () => {
       const moved = await edited(LAB.replace(nicOfA, "{ network: other, ip: 10.86.1.1/24 }"));
       expect(moved).toEqual([expect.stringMatching(/^\+ nic a:eth0: port _k_\d+_0 on bridge _b_other$/)]);

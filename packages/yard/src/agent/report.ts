@@ -137,7 +137,8 @@ function nodeStatusOf(
     joined ||
     status === "running" ||
     status === "paused";
-  const mark = findings.marks.get(node.name);
+  // A node that no longer has commands has none that failed.
+  const mark = node.spec.exec.length > 0 ? findings.marks.get(node.name) : undefined;
   const failure = told ?? commandFailure(node, mark);
   return {
     state: failure ? "failed" : exited ? "exited" : running ? "running" : "pending",
