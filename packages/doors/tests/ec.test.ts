@@ -70,7 +70,13 @@ describe.skipIf(!ready)("ec", () => {
       const routes = await site.docker("exec", "ovs0-s05", "timeout", `${patience(10)}`, "sh", "-c", nic);
       expect(routes).toContain("default via 10.0.0.254");
       await site.docker("exec", "ovs0-s05", "ping", "-c1", "-W2", "10.0.0.254");
+      await site.docker("stop", "-t", "0", "ovs0-s05");
+      while (!/ovs0-s05 +guest\S* +exited/.test(await site.yard("ps"))) await Bun.sleep(50);
+      expect(await site.vsctl("list-ports", "ovs0")).toBe("");
+      await site.docker("start", "ovs0-s05");
+      await site.docker("exec", "ovs0-s05", "timeout", `${patience(10)}`, "sh", "-c", nic);
       await site.ec("stop", "5");
+      expect(await site.yard("ps")).not.toContain("ovs0-s05");
     },
     LIMIT,
   );

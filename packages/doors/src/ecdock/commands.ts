@@ -119,15 +119,15 @@ export async function cleanup({ place, engine, info }: EcContext): Promise<void>
   });
 }
 
-/** Gives every running container of ours the nics that it shall have, and takes those away that none has any more. */
+/** Gives every running container of ours the nics that it shall have, and takes the ports away that none has any more. */
 export async function plugAll(place: EcPlace, engine: EcEngine, warn: (error: unknown) => void): Promise<void> {
   await inTurn(place, async () => {
     await tellYard(place, engine);
-    for (const { id, running, nics } of await engine.list()) {
-      if (!running) continue;
+    for (const { id, nics } of await engine.list()) {
       try {
         const pid = await engine.pid(id);
         if (pid !== undefined) await plug(place, parsePlugs(nics), pid);
+        else await unplug(place, parsePlugs(nics));
       } catch (error) {
         warn(error);
       }

@@ -117,12 +117,12 @@ export class EcEngine {
     });
   }
 
-  /** A line for each container that is started or removed, until the signal aborts or the engine ends. */
+  /** A line for each container that is started, ends or is removed, until the signal aborts or the engine ends. */
   async events(signal: AbortSignal): Promise<NodeJS.ReadableStream> {
     const label = [`${OWNER}=${this.yard}`];
     return await ask(() =>
       this.#docker.getEvents({
-        filters: { type: ["container"], event: ["start", "destroy"], label },
+        filters: { type: ["container"], event: ["start", "die", "destroy"], label },
         abortSignal: signal,
       }),
     );

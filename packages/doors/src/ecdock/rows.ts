@@ -24,29 +24,33 @@ const VSWITCH = "ec-vswitch";
 const CONTAINER = "ec-container";
 
 /**
- * Has the yard's database tell of the vswitches and of the engine's containers that run, and of no others.
+ * Has the yard's database tell of the vswitches and of the engine's containers in their slots, and of no others. One
+ * that has ended is among them: its engine may start it again.
  *
  * @throws YardError what else of the yard is in the way, an address that a nic has say
  */
 export async function tellYard(place: EcPlace, engine: EcEngine): Promise<void> {
   const { store } = place;
-  const containers = await engine.list();
+  const present = vswitches(place);
+  const names = new Set(present.map(({ name }) => name));
+  const containers = (await engine.list())
+    .map((one) => ({ ...one, plugs: parsePlugs(one.nics) }))
+    .filter(({ plugs }) => plugs.vswitches.every(([, name]) => names.has(name)));
+  const there = new Set(containers.map(({ id }) => id));
   const at = { yard: place.yard, host: hostname() };
-  const running = new Map(containers.filter((one) => one.running).map((one) => [one.id, one]));
   for (const { uuid, spec } of rowsOf(store.db).nodes) {
     const row = store.db.table("Node").get(uuid);
     const id = row?.external_ids.get(CONTAINER);
-    const gone = id !== undefined && spec.kind === "guest" && spec.engine === engine.address && !running.has(id);
+    const gone = id !== undefined && spec.kind === "guest" && spec.engine === engine.address && !there.has(id);
     if (row !== undefined && gone) await removeForeignNode(store, row);
   }
-  const present = vswitches(place);
   for (const vswitch of present) {
     if (foreignNetwork(store, VSWITCH, vswitch.name) !== undefined) continue;
     await addForeignNetwork(store, { spec: networkSpec(store, vswitch), ids: { [VSWITCH]: vswitch.name } }, at);
   }
-  for (const { id, name, nics } of running.values()) {
+  for (const { id, name, plugs: wanted } of containers) {
     if (foreignNode(store, CONTAINER, id) !== undefined) continue;
-    const plugs = plugsOf(place, parsePlugs(nics)).flatMap(({ slot, bridge, number, second }) => {
+    const plugs = plugsOf(place, wanted).flatMap(({ slot, bridge, number, second }) => {
       const network = foreignNetwork(store, VSWITCH, bridge)?.name;
       const common = { network, spy: false, mtu: undefined };
       const first = { name: `eth${number}`, ip: slot.addresses, slot: slot.ofport, mac: slot.mac };
@@ -64,11 +68,11 @@ export async function tellYard(place: EcPlace, engine: EcEngine): Promise<void> 
   }
   for (const row of store.db.table("Network")) {
     const name = row.external_ids.get(VSWITCH);
-    if (name !== undefined && !present.some((it) => it.name === name)) await removeForeignNetwork(store, row, []);
+    if (name !== undefined && !names.has(name)) await removeForeignNetwork(store, row, []);
   }
 }
 
-/** The ports of ours that no container has: of those that have ended, or went without a word. */
+/** The ports of ours that no container has: of those that went without a word. */
 export function idlePorts({ db, store }: EcPlace): string[] {
   const used = new Set(rowsOf(store.db).nodes.flatMap(({ spec }) => (spec.kind === "guest" ? spec.plugs : [])));
   return [...db.table("Port")]

@@ -123,7 +123,7 @@ function nodeStatusOf(
   const container = findings.containers.get(node.name);
   const machine = findings.machines.get(node.name);
   const { status } = container ?? machine ?? {};
-  const exited = status === "exited" || status === "dead";
+  const exited = status === "exited" || status === "dead" || isUnplugged(node, findings);
   const { kind } = node.spec;
   const absence = findings.apart.get(node.name);
   const joined = kind === "c2c" && absence === undefined;
@@ -152,6 +152,11 @@ function nodeStatusOf(
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
   };
+}
+
+/** Whether somebody's container has none of its nics: whoever runs it takes their ports away with its end. */
+function isUnplugged({ spec }: NodeEntry, { ports }: Findings): boolean {
+  return spec.kind === "guest" && spec.plugs.length > 0 && !spec.plugs.some((port) => ports.has(port));
 }
 
 /** What encrypts a link to another host. */
