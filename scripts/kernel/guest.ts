@@ -31,6 +31,8 @@ const MEMORY = 4096;
 const PROCESSORS = 2;
 
 export interface GuestRun<T> {
+  /** The folder of this tree. */
+  readonly root: string;
   /** Seconds. */
   readonly limit: number;
   /** What the command has come to, of the last line; undefined of others. */
@@ -45,14 +47,14 @@ export interface GuestRun<T> {
  * @returns what it came to
  * @throws Error when the machine ended without that, or its time was over; it has the end of what its kernel said
  */
-export async function runInGuest<T>(words: readonly string[], { limit, read, print }: GuestRun<T>): Promise<T> {
+export async function runInGuest<T>(words: readonly string[], { root, limit, read, print }: GuestRun<T>): Promise<T> {
   await using folder = await temporaryFolder("tkernel-");
   process.once("exit", () => rmSync(folder.path, { recursive: true, force: true }));
   const kernel = await debianKernel("amd64");
   // modprobe(8) in the guest finds modules by these tables.
   if (!existsSync(`${kernel.folder}/lib/modules/${kernel.release}/modules.dep.bin`))
     await run(["depmod", "-b", kernel.folder, kernel.release], { timeout: 120_000 });
-  writeFileSync(`${folder.path}/initrd`, initialDisk(kernel, words));
+  writeFileSync(`${folder.path}/initrd`, initialDisk(kernel, root, words));
   using time = deadline(limit * 1000, "guest.timeout", `the machine did not end within ${limit} s`);
   await using files = await shareRoot(`${folder.path}/files`);
   const accelerator = await accelerate(folder.path);
@@ -90,7 +92,7 @@ function machineWords(kernel: DebianKernel, folder: string, socket: string, acce
   ];
 }
 
-function initialDisk(kernel: DebianKernel, words: readonly string[]): Buffer {
+function initialDisk(kernel: DebianKernel, root: string, words: readonly string[]): Buffer {
   const archive = new CpioArchive();
   for (const folder of ["bin", "dev", "proc", "sys", "modules"]) archive.folder(folder);
   const beside = (name: string) => readFileSync(new URL(name, import.meta.url));
@@ -101,6 +103,7 @@ function initialDisk(kernel: DebianKernel, words: readonly string[]): Buffer {
   const lines = (texts: readonly string[]) => Buffer.from(texts.map((text) => `${text}\n`).join(""));
   archive.file("order", lines(MODULES), 0o644);
   archive.file("modules.path", lines([`${kernel.folder}/lib/modules`]), 0o644);
+  archive.file("checkout", lines([root]), 0o644);
   archive.file("words", lines(words), 0o644);
   return archive.end();
 }

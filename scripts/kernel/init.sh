@@ -25,6 +25,12 @@ for folder in run tmp var/tmp var/lib/switchyard var/lib/containers var/lib/dock
   mount -t tmpfs tmpfs "/root/$folder"
 done
 chmod 1777 /root/tmp /root/var/tmp
+# The tree that is tested may lie in one of these.
+checkout=$(cat /checkout)
+if [ ! -e "/root$checkout" ]; then
+  mkdir -p "/root$checkout" /layer/checkout /layer/checkout.work
+  mount -t overlay -o "lowerdir=/host$checkout,upperdir=/layer/checkout,workdir=/layer/checkout.work" checkout "/root$checkout"
+fi
 mkdir -p /root/run/lock /root/proc /root/sys /root/dev
 mount --move /proc /root/proc
 mount --move /sys /root/sys

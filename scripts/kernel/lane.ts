@@ -38,6 +38,7 @@ export async function runUnderKernel({ root, system, parts, recheck, print }: La
   ];
   const reader = new EndingReader();
   return await runInGuest(words, {
+    root,
     limit: parts.length === 0 ? LIMIT.own : LIMIT.other,
     read: (line) => reader.read(line),
     print,
