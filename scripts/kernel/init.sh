@@ -29,7 +29,7 @@ chmod 1777 /root/tmp /root/var/tmp
 checkout=$(cat /checkout)
 if [ ! -e "/root$checkout" ]; then
   mkdir -p "/root$checkout" /layer/checkout /layer/checkout.work
-  mount -t overlay -o "lowerdir=/host$checkout,upperdir=/layer/checkout,workdir=/layer/checkout.work" checkout "/root$checkout"
+  mount -t overlay -o "lowerdir=/host$checkout,upperdir=/layer/checkout,workdir=/layer/checkout.work" tree "/root$checkout"
 fi
 mkdir -p /root/run/lock /root/proc /root/sys /root/dev
 mount --move /proc /root/proc
