@@ -2,8 +2,8 @@
  * Runs the tests: `bun scripts/test.ts [all|unit|system|kernel|check|files] [--room NAME]… [--recheck] [PART OF A PATH]…`
  *
  * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
- * of its own with a time limit, the machine compared before and after. `kernel` are those that run once more under the
- * kernel of Debian, in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests with the
+ * of its own with a time limit, the machine compared before and after. `kernel` are those that also run under the kernel
+ * of Debian, in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests with the
  * executable that was built before, which is what runs in that machine. With `--recheck` a file of system tests that
  * fails is run once more, as Open vSwitch's own tests are by RECHECK=yes: they hang on the timing of a real machine.
  * What passes only then is listed as unsteady. The last line is `N passed, N failed`.
@@ -78,7 +78,7 @@ if (what === "all" || what === "system" || what === "files") {
   );
   await sideBySide(jobs, 1);
 }
-if (what === "kernel" || (what === "all" && whole)) await underKernel();
+if (what === "kernel") await underKernel();
 finish();
 
 /** Counts what runs in the machine under Debian's kernel as if it ran here. */
