@@ -15,12 +15,6 @@ export async function openYard(session: Session, yard: string): Promise<Store> {
   return openStore({ remote: `unix:${databaseSocket}`, signal: session.signal });
 }
 
-/** The same, or undefined when the yard does not run. */
-export async function openYardIfRunning(session: Session, yard: string): Promise<Store | undefined> {
-  const { databaseSocket } = yardPaths(yard, session.env);
-  return existsSync(databaseSocket) ? openYard(session, yard) : undefined;
-}
-
 function checkAccess(yard: string, socket: string): void {
   const named = yard === "main" ? [] : ["-y", yard];
   if (!existsSync(socket))

@@ -1,5 +1,5 @@
 /** What the running kernel is and has. */
-import { closeSync, existsSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { release } from "node:os";
 import { Excursion } from "./excursion.ts";
 import { errnoName, libc } from "./ffi.ts";
@@ -69,16 +69,6 @@ export function knowsLinkKind(kind: string): boolean {
   const [answer] = socket.request([createLink("probe0", kind)]);
   // Lacking a parent or an id it may well refuse, but not because it does not know the kind.
   return answer !== undefined && errnoName(answer.errno) !== "EOPNOTSUPP";
-}
-
-/** Whether tap devices can be made: /dev/net/tun is there, may be opened, and has a driver. */
-export function hasTun(): boolean {
-  try {
-    closeSync(openSync("/dev/net/tun", "r+"));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Hugepages of one size. */

@@ -7,7 +7,6 @@ export {
   bootId,
   canMakeNamespace,
   type Hugepages,
-  hasTun,
   hugepages,
   isRoot,
   kernelRelease,

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { bootId, identify, isAlive, type ProcessId } from "@switchyard/linux";
+import { bootId, isAlive, type ProcessId } from "@switchyard/linux";
 import type { ContainerState } from "../types.ts";
 import { bundleOf, type OciPaths } from "./paths.ts";
 
@@ -91,10 +91,4 @@ export function stateOf(paths: OciPaths, name: string): ContainerState | undefin
     pid: running ? live.pid : undefined,
     exitCode: exit,
   };
-}
-
-/** The process whose pid is in a file, if there is one now. Only a hint: the pid may have been used again. */
-export function pidIn(file: string): ProcessId | undefined {
-  const text = readOptional(file);
-  return text === undefined ? undefined : identify(Number.parseInt(text, 10));
 }

@@ -158,5 +158,4 @@ export const labSchema = z.strictObject({
 
 export type LabFile = z.infer<typeof labSchema>;
 export type NetworkFile = z.infer<typeof networkMappingSchema>;
-export type LinkFile = z.infer<typeof linkSchema>;
 export type CheckFile = z.infer<typeof checkSchema>;
