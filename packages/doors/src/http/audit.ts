@@ -23,8 +23,14 @@ export interface AuditEntry {
 export class AuditLog implements Disposable {
   #fd: number | undefined;
 
-  /** @param file made where it is not there; only root and the group may read it */
-  constructor(readonly file: string) {
+  /**
+   * @param file made where it is not there; only root and the group may read it
+   * @param onError told of a line that could not be written, on a full disk say: what was done is done
+   */
+  constructor(
+    readonly file: string,
+    private readonly onError: (error: unknown) => void,
+  ) {
     appendFileSync(file, "", { mode: 0o640 });
     chmodSync(file, 0o640);
     this.#fd = openSync(file, "a");
@@ -32,8 +38,12 @@ export class AuditLog implements Disposable {
 
   write(entry: AuditEntry): void {
     // What ends later than the server is told by nobody.
-    if (this.#fd !== undefined)
+    if (this.#fd === undefined) return;
+    try {
       writeSync(this.#fd, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+    } catch (error) {
+      this.onError(error);
+    }
   }
 
   [Symbol.dispose](): void {

@@ -210,7 +210,7 @@ function queryOf({ query }: Operation, url: URL): unknown {
   });
 }
 
-/** Who guesses is slowed down. */
+/** Who guesses is told less and less; what keeps guesses out is the length of a token. */
 function refused(wrong: RateLimit, from: string, now: number): YardError {
   const seconds = wrong.take(from, now);
   if (seconds > 0) return new TooFast(seconds);

@@ -60,13 +60,14 @@ export class Feed implements Disposable {
     const body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
+          let over = false;
           const send = (text: string) => {
+            if (over) return;
             controller.enqueue(encoder.encode(text));
             if ((controller.desiredSize ?? 0) <= 0) end();
           };
           const rates = traffic ? this.traffic((told) => send(event("traffic", told))) : undefined;
           const beat = setInterval(() => send(":\n\n"), BEAT);
-          let over = false;
           end = () => {
             if (over) return;
             over = true;
@@ -74,12 +75,17 @@ export class Feed implements Disposable {
             rates?.[Symbol.dispose]();
             this.#listeners.delete(send);
             this.#left();
-            controller.close();
+            try {
+              controller.close();
+            } catch {
+              // Its reader has cancelled it.
+            }
           };
           gone.addEventListener("abort", end, { once: true });
           send(`retry: 1000\n\n`);
           for (const text of this.#since(after)) send(text);
-          this.#listeners.add(send);
+          if (gone.aborted) end();
+          else if (!over) this.#listeners.add(send);
         },
         cancel: () => end(),
       },

@@ -25,11 +25,6 @@ export class RateLimit {
     return 0;
   }
 
-  /** Whether there is one left, which is not taken. */
-  has(client: string, now: number): boolean {
-    return this.perSecond === 0 || this.#filled(client, now).level >= 1;
-  }
-
   #filled(client: string, now: number): { level: number; at: number } {
     const { level, at } = this.#buckets.get(client) ?? { level: this.burst, at: now };
     const bucket = { level: Math.min(this.burst, level + ((now - at) / 1_000) * this.perSecond), at: now };

@@ -49,7 +49,7 @@ export interface HttpServer extends AsyncDisposable {
 
 /** Bytes that the kernel holds for a capture while nobody reads. */
 const CAPTURE_BUFFER = 32 << 20;
-/** Of what is asked without a token that is known: a second each, ten at once. */
+/** Of what is asked without a token that is known: one in six seconds, ten at once. */
 const GUESSES = { perSecond: 1 / 6, burst: 10 } as const;
 /** Milliseconds that answers may take to arrive when the server ends. */
 const GRACE = 1_000;
@@ -169,7 +169,9 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const remote = switchRemote(paths);
   const figures = new Figures();
   mkdirSync(dirname(audit), { recursive: true, mode: 0o750 });
-  const log = stack.use(new AuditLog(audit));
+  const log = stack.use(
+    new AuditLog(audit, (error) => ground.log.error({ error: String(error) }, "the audit log has lost a line")),
+  );
   const present = stack.use(new Present(yard, store));
   const traffic = stack.use(
     new Traffic(
@@ -203,7 +205,11 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
       });
     },
     captureDefaults: { application: `Switchyard ${version}`, buffer: CAPTURE_BUFFER },
-    inside: () => new Inside(yard, rowsOf(store.db), ground.runners),
+    inside() {
+      // What is left of the rows of a yard that has gone is not acted on.
+      site.view();
+      return new Inside(yard, rowsOf(store.db), ground.runners);
+    },
     vswitch() {
       vswitch ??= openSwitch(remote, { timeout: 5_000 }).catch((error) => {
         vswitch = undefined;

@@ -140,15 +140,17 @@ export const handlers = {
 async function converse(socket: Socket): Promise<void> {
   const { conversation, peer, ended } = socket.data;
   peer.opened(socket);
+  let how: Parameters<typeof ended>[0];
   try {
     const outcome = await conversation.run(peer);
     peer.tell(outcome);
     socket.close(1000);
-    ended({ note: JSON.stringify(outcome) });
+    how = { note: JSON.stringify(outcome) };
   } catch (error) {
     if (!peer.gone.aborted) peer.close(1011, error);
-    ended({ code: problemOf(error).code });
+    how = { code: problemOf(error).code };
   }
+  ended(how);
 }
 
 function parseJson(text: string): unknown {

@@ -41,11 +41,15 @@ export class Traffic {
 
   listen(listener: (rates: Rates) => void): Disposable {
     this.#listeners.add(listener);
-    this.#watch ??= this.open((counters) => this.#read(counters));
+    this.#watch ??= this.open((counters) => this.#read(counters)).then((watch) => {
+      // The next listener finds the switch running, perhaps.
+      if (watch === undefined) this.#watch = undefined;
+      return watch;
+    });
     return {
       [Symbol.dispose]: () => {
         this.#listeners.delete(listener);
-        if (this.#listeners.size === 0) void this[Symbol.asyncDispose]();
+        if (this.#listeners.size === 0) this[Symbol.asyncDispose]().catch(() => {});
       },
     };
   }

@@ -1,5 +1,5 @@
 /** What is done in nodes: commands, consoles, output, files. */
-import { createReadStream, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, lstatSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Readable, Writable } from "node:stream";
@@ -216,6 +216,9 @@ export const inside: readonly Operation[] = [
       try {
         const copy = join(folder, "copy");
         await site.inside().copy(node, { inside: path, outside: copy, into: false }, gone);
+        // Followed, it would lead out of the node, to a file of the host's.
+        if (lstatSync(copy).isSymbolicLink())
+          throw new YardError("http.bad-query", `${path} is a symbolic link: ask for what it points to`);
         const isFolder = statSync(copy).isDirectory();
         const file = isFolder ? join(folder, "copy.tar") : copy;
         if (isFolder) await run(["tar", "-C", copy, "-cf", file, "."], { signal: gone, timeout: 600_000 });

@@ -195,7 +195,7 @@ async function put(site: Site, name: string, text: string, query: Query, headers
   const file = row?.file || storedFile(site.paths, name);
   const before = readText(file);
   const wanted = headers.get("if-match");
-  if (wanted !== null && before !== undefined && wanted !== etagOf(before))
+  if (wanted !== null && (before === undefined || wanted !== etagOf(before)))
     throw new YardError("http.changed-since", `the text of lab ${name} has changed since it was read`);
   const source = { file, shown: `${name}.yard.yaml`, environment: site.environment };
   const { lab, locate } = parseLab(text, source);
