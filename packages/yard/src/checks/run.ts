@@ -104,8 +104,11 @@ async function verdict(inside: Inside, poller: Poller, check: CheckSpec, signal:
 /** Milliseconds between attempts: a guest tells nobody when it has booted, and how far it is. */
 const AGAIN = [200, 2_000] as const;
 
+/** What is said of a machine that cannot be entered yet. */
+const BOOTING = new Set(["vm.agent-absent", "vm.console-no-shell", "ssh.no-way"]);
+
 /**
- * Runs a command by the guest agent of a machine, which may still be booting.
+ * Runs a command in a machine, which may still be booting.
  *
  * @param persist whether one that fails is run again, until the time is over
  */
@@ -121,7 +124,7 @@ async function machineVerdict(
   for (const wait of backoff(...AGAIN)) {
     const left = Math.max(over - performance.now(), 1);
     const last = await execVerdict(inside, { node, command, timeout: left }, signal).catch((error: unknown) => {
-      if (error instanceof YardError && error.code === "vm.agent-absent") return error;
+      if (error instanceof YardError && BOOTING.has(error.code)) return error;
       throw error;
     });
     const absent = last instanceof YardError;

@@ -239,8 +239,13 @@ function readCloudInit(given: Given<VmFile>, reading: Reading): CloudInitSpec | 
       ? userDataText(inline)
       : reading.parse([...path, "user_data_file"], file, (name) => {
           const found = findFile(name, "user data", reading);
-          if (statSync(found).size <= MOST_USER_DATA) return readFileSync(found, "utf8");
-          throw new YardError("vm.user-data-too-large", `${found} has more than ${MOST_USER_DATA / 1024} KiB`);
+          const about = statSync(found);
+          // A device has no size, and a pipe no end.
+          if (about.isFile() && about.size <= MOST_USER_DATA) return readFileSync(found, "utf8");
+          throw new YardError(
+            "vm.user-data-too-large",
+            `${found} is no file, or has more than ${MOST_USER_DATA / 1024} KiB`,
+          );
         });
   const metaData = Object.fromEntries(
     reading.places.keys([...path, "meta_data"]).flatMap((key) => {
