@@ -24,7 +24,7 @@ interface Lent {
   readonly routing: readonly string[];
 }
 
-/** Whether the kernel passes on IPv6 that comes in or leaves by a link. It is asked once. */
+/** Whether the kernel passes on IPv6 that comes in or leaves by a link. It is asked once. @throws YardError `forwarding6.refused` */
 export async function forwarding6(): Promise<(device: string) => boolean> {
   if (readSysctls("self", [ALL])[ALL] !== "1") return () => false;
   const lent = await read();
@@ -98,8 +98,11 @@ async function lend(): Promise<Lent | undefined> {
 }
 
 async function read(): Promise<Lent | undefined> {
-  const { code, stdout } = await tryRun(["nft", "list", "table", "inet", TABLE]);
-  if (code !== 0) return undefined;
+  const { code, stdout, stderr } = await tryRun(["nft", "list", "table", "inet", TABLE]);
+  if (code !== 0) {
+    if (stderr.includes("No such file or directory")) return undefined;
+    throw new YardError("forwarding6.refused", `nft does not tell of the forwarding of IPv6: ${stderr.trim()}`);
+  }
   const elements = (name: string) => {
     const [, text = ""] = new RegExp(`set ${name} \\{[^}]*?elements = \\{([^}]*)\\}`).exec(stdout) ?? [];
     return [...text.matchAll(/"([^"]+)"/g)].flatMap(([, found]) => found ?? []);

@@ -57,8 +57,11 @@ class RequestThread {
       this.#waiting.get(id)?.(answer);
       this.#waiting.delete(id);
     };
-    this.#worker.onerror = ({ message }) => {
-      throw new YardError("linux.call-failed", `the thread that deletes links ended: ${message}`);
+    // Who waits is told that the kernel could not be asked, and who comes next gets another thread.
+    this.#worker.onerror = () => {
+      threads.splice(threads.indexOf(this), 1);
+      for (const answer of this.#waiting.values()) answer(new Uint8Array());
+      this.#waiting.clear();
     };
   }
 

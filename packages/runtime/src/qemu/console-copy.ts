@@ -132,7 +132,9 @@ export async function consoleShell(
     },
     unpack: (folder, archive, signal) =>
       withDraft(async (draft) => {
-        await write(draft, await gathered(archive.pipe(createGzip({ level: 9 }))), signal);
+        const packed = createGzip({ level: 9 });
+        const [bytes] = await Promise.all([gathered(packed), pipeline(archive, packed)]);
+        await write(draft, bytes, signal);
         await must({ run }, sh('gzip -dc <"$0" | tar -x -f - -C "$1"', draft, folder), signal);
       }),
     pack: (folder, name, take, signal) =>

@@ -12,7 +12,7 @@ export function observeVteps(yard: string, home: NamespaceView): Map<string, Vte
     const purpose = kind === "vxlan" ? parseAlias(yard, alias) : undefined;
     if (purpose === undefined || vxlan === undefined) continue;
     // With other settings it fits nothing, and is made anew.
-    const lower = vxlan.learning ? nameOf(home, vxlan.lower) : "";
+    const lower = vxlan.learning && vxlan.group !== "" ? nameOf(home, vxlan.lower) : "";
     const remote = vxlan.group === multicastGroup(vxlan.id) ? "" : vxlan.group;
     found.set(name, { lower, remote, id: vxlan.id, port: vxlan.dstport, mtu, up, purpose });
   }

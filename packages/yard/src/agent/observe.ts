@@ -234,7 +234,9 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
   const states = new Map<string, NatState>();
   const tables = await listMasquerades(natTablePrefix(yard)).catch((): ReadonlyMap<string, Masquerade> => new Map());
   const hidden = [...tables.values()].flatMap(({ subnets }) => subnets);
-  const passes = hidden.some((subnet) => subnet.includes(":")) ? await forwarding6() : () => false;
+  const passes = hidden.some((subnet) => subnet.includes(":"))
+    ? await forwarding6().catch(() => () => false)
+    : () => false;
   for (const [table, found] of tables) {
     if (!isNatTable(table)) continue;
     const whole = found.device !== "" && natTable(found.device) === table;

@@ -76,8 +76,11 @@ async function makeDevice(device: string, signal: AbortSignal): Promise<Device> 
     };
   }
   const child = await startUserspace(device, signal);
+  const ended = Promise.race([stopped, gone(child)]);
+  // Nobody waits for it while the device is set up.
+  ended.catch(() => {});
   return {
-    ended: Promise.race([stopped, gone(child)]),
+    ended,
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) {
         const exited = once(child, "exit");
