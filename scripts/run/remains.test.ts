@@ -10,6 +10,17 @@ test("things of tests tell which process made them; a user's do not", () => {
     "tb18375h1",
   ])
     expect(namedAfter(name)).toBe(pid);
-  for (const name of ["eth0", "yard_office", "lo", "cni-1234", "yb8a80b9c4b26", "switchyard:main:end _g_lan"])
+  for (const name of [
+    "eth0",
+    "yard_office",
+    "lo",
+    "tap0",
+    "tun1000",
+    "team0",
+    "yard_test1",
+    "cni-1234",
+    "yb8a80b9c4b26",
+    "switchyard:main:end _g_lan",
+  ])
     expect(namedAfter(name)).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import { processes, RUN_MARK } from "@switchyard/testing";
  * with whatever the yard puts before it. Pure.
  */
 export function namedAfter(name: string): number | undefined {
-  const pid = /(?:^|[_:])t[a-z]+_?(\d+)/.exec(name)?.[1];
+  const pid = /(?:^|[_:])t(?!(?:ap|un|eam)\d)[a-z]+_?(\d{3,})/.exec(name)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
@@ -22,7 +22,12 @@ export async function endRemains(): Promise<string[]> {
   for (const { pid, command } of processes()) {
     const runner = new RegExp(`(?:^|\0)${RUN_MARK}=(\\d+)-`).exec(read(`/proc/${pid}/environ`))?.[1];
     if (runner === undefined || isAlive(Number(runner))) continue;
-    process.kill(pid, "SIGKILL");
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+      continue;
+    }
     ended.push(`process ${pid}: ${command.slice(0, 160)}`);
   }
   for (const name of list("/run/netns")) {
