@@ -31,7 +31,7 @@ help:
 	@echo 'make build         build dist/yard'
 	@echo 'make install       put yard, ec, completion, the systemd unit, the group yard and Wireshark's way in on this system (PREFIX, DESTDIR, EXTCAPDIR)'
 	@echo 'make uninstall     take them away again'
-	@echo 'make test          install what the tests need, then types, lint, format and all tests  (RECHECK=yes: what fails once more)'
+	@echo 'make test          install what the tests need, then types, lint, format and all tests but those of test-kernel  (RECHECK=yes: what fails once more)'
 	@echo 'make test-unit     the tests that need neither root nor a switch          (ROOM=name, FILE=part of a path)'
 	@echo 'make test-system   the tests with real switches and engines               (ROOM=name, FILE=part of a path)'
 	@echo 'make test-kernel   tests of networks in a machine under the kernel of Debian (FILE=part of a path: those instead)'
@@ -39,7 +39,7 @@ help:
 	@echo 'make format        put the sources into format'
 	@echo 'make docs          generate the generated pages of docs/ and schemas/'
 	@echo 'make bench         measure, and write bench/results.json                  (CASE=name)'
-	@echo 'make screenshots  take the pictures of the page in docs/images'
+	@echo 'make screenshots   take the pictures of the page in docs/images'
 	@echo 'make clean         remove what was built'
 
 demo:

@@ -16,10 +16,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   vswitch: ["base", "ovsdb", "linux"],
   runtime: ["base", "linux"],
   yard: ["base", "ovsdb", "vswitch", "linux", "runtime"],
-  cni: ["base", "ovsdb", "vswitch", "linux"],
   doors: ["base", "ovsdb", "vswitch", "linux", "runtime", "yard"],
   web: ["yard"],
-  cli: ["base", "ovsdb", "vswitch", "linux", "runtime", "yard", "cni", "doors", "web"],
+  cli: ["base", "ovsdb", "vswitch", "linux", "runtime", "yard", "doors", "web"],
 };
 
 const packages = readPackages(root);

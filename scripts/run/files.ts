@@ -11,20 +11,7 @@ export interface Room {
 }
 
 /** From what imports nothing to what imports all, so that the first failure is nearest to its cause. */
-const order = [
-  "base",
-  "testing",
-  "ovsdb",
-  "linux",
-  "vswitch",
-  "runtime",
-  "yard",
-  "cni",
-  "doors",
-  "web",
-  "cli",
-  "house",
-];
+const order = ["base", "testing", "ovsdb", "linux", "vswitch", "runtime", "yard", "doors", "web", "cli", "house"];
 
 /** Every room that has tests; paths are relative to `root`. */
 export function findRooms(root: string): Room[] {
