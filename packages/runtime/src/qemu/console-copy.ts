@@ -132,9 +132,7 @@ export async function consoleShell(
     },
     unpack: (folder, archive, signal) =>
       withDraft(async (draft) => {
-        const packed = createGzip({ level: 9 });
-        const [bytes] = await Promise.all([gathered(packed), pipeline(archive, packed)]);
-        await write(draft, bytes, signal);
+        await write(draft, await gathered(archive, createGzip({ level: 9 })), signal);
         await must({ run }, sh('gzip -dc <"$0" | tar -x -f - -C "$1"', draft, folder), signal);
       }),
     pack: (folder, name, take, signal) =>
@@ -158,7 +156,7 @@ export async function consoleShell(
         const bytes = Buffer.concat(pieces);
         if (sha256(bytes) !== sum) throw failed("what came out of the guest is not what was in it");
         const plain = createGunzip();
-        await Promise.all([pipeline(Readable.from([bytes]), plain), take(plain)]);
+        await pipeline(Readable.from([bytes]), plain, () => take(plain));
       }),
   };
 }
@@ -186,14 +184,18 @@ function sound(said: string): Buffer | undefined {
   return sum.startsWith(sha256(bytes)) ? bytes : undefined;
 }
 
-async function gathered(stream: AsyncIterable<Uint8Array | string>): Promise<Buffer> {
+/** What comes out of a chain of streams. Left in the middle, the iterator of one would tell of an abort instead. */
+async function gathered(source: NodeJS.ReadableStream, ...through: readonly NodeJS.ReadWriteStream[]): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of stream) {
-    chunks.push(Buffer.from(chunk));
-    size += chunk.length;
-    if (size > MOST) throw tooLarge();
-  }
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk);
+      size += chunk.length;
+      done(size > MOST ? tooLarge() : null);
+    },
+  });
+  await pipeline(source, ...through, sink);
   return Buffer.concat(chunks);
 }
 
