@@ -2,13 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { type Ip, parseCidr, parseIp } from "@switchyard/base";
 import fc from "fast-check";
 import { storeRows, uuid } from "../../tests/arbitrary-rows.ts";
+import { applyToModel } from "../../tests/host-model.ts";
 import { rowsFrom } from "../../tests/rows-from.ts";
 import { container, hostFacts, ips, netns, network, nic } from "../../tests/specs.ts";
 import type { Rows } from "../store/rows.ts";
 import { desire, type HostFacts } from "./desire.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { KnownNodes } from "./desire-plain.ts";
-import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { actualState, desiredState } from "../../tests/arbitrary.ts";
+import { applyToModel } from "../../tests/host-model.ts";
 import type { Action } from "./action.ts";
 import { PHASES, phaseOf } from "./action.ts";
 import { describe as describeAction } from "./describe.ts";
-import { applyToModel } from "./model.ts";
 import { plan } from "./plan.ts";
 import { EMPTY, type State } from "./state.ts";
 
