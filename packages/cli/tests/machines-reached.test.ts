@@ -15,6 +15,7 @@ describe.skipIf(!requires("root", "openvswitch", "qemu", "busybox", "dnsmasq", "
     const yard = yardName();
     let before: Machine;
     let site: Site;
+    let declared: string;
     const run = (...argv: readonly string[]) => site.yard(yard, argv);
     const said = (...argv: readonly string[]) => site.said(yard, argv);
     const lab = (kernel: string, initrd: string, key: string) => `
@@ -35,10 +36,12 @@ nodes:
       before = await snapshotMachine();
       site = await createSite();
       chmodSync(join(site.folder, ".."), 0o755);
-      await runProgram(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(site.folder, "id_ed25519")]);
+      for (const name of ["id_ed25519", "other"])
+        await runProgram(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(site.folder, name)]);
       const [, key = ""] = readFileSync(join(site.folder, "id_ed25519.pub"), "utf8").split(" ");
       const { kernel, initrd } = await ensureGuest();
-      await said("up", site.write("reached.yard.yaml", lab(kernel, initrd, key)));
+      declared = lab(kernel, initrd, key);
+      await said("up", site.write("reached.yard.yaml", declared));
       await booted("near");
       await booted("alone");
     });
@@ -103,7 +106,6 @@ nodes:
     });
 
     test("that cannot be entered by ssh say what ssh said", async () => {
-      await runProgram(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(site.folder, "other")]);
       const refused = await run("cp", "--ssh", "root", "--key", "other", "there", "near:/tmp/");
       expect(refused.stderr).toContain("Permission denied");
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("ssh.failed") });
@@ -111,6 +113,18 @@ nodes:
         code: 1,
         stderr: expect.stringContaining("ssh.no-way"),
       });
+    });
+
+    test("fail no check as it expects where ssh itself does", async () => {
+      const check = '  - { name: refused, exec: { node: near, command: ["false"] }, expect: fail, timeout: 2 }';
+      const file = site.write("checked.yard.yaml", `${declared}checks:\n${check}\n`);
+      const found = async () => JSON.parse((await run("check", "--json", file)).stdout);
+      expect(await found()).toMatchObject([{ name: "refused", ok: true, found: "exit code 1" }]);
+      const key = join(site.folder, "id_ed25519");
+      const own = readFileSync(key);
+      writeFileSync(key, readFileSync(join(site.folder, "other")));
+      expect(await found()).toMatchObject([{ ok: false, found: expect.stringContaining("Permission denied") }]);
+      writeFileSync(key, own);
     });
 
     test("have files copied through their console, whole, whatever else is said there", async () => {

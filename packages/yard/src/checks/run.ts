@@ -1,6 +1,7 @@
 import { Writable } from "node:stream";
 import { asYardError, backoff, delay, YardError } from "@switchyard/base";
 import type { Inside } from "../inside/inside.ts";
+import { SSH_FAILED } from "../inside/ssh.ts";
 import type { CheckSpec } from "../model/types.ts";
 import { ping } from "../probe/ping.ts";
 import { Poller } from "../probe/poller.ts";
@@ -34,6 +35,8 @@ const LIMIT = 64;
 interface Verdict {
   readonly passed: boolean | undefined;
   readonly found: string;
+  /** Whether there was no time for its end. */
+  readonly cut?: boolean;
 }
 
 /**
@@ -105,7 +108,7 @@ async function verdict(inside: Inside, poller: Poller, check: CheckSpec, signal:
 const AGAIN = [200, 2_000] as const;
 
 /** What is said of a machine that cannot be entered yet. */
-const BOOTING = new Set(["vm.agent-absent", "vm.console-no-shell", "ssh.no-way"]);
+const BOOTING = new Set(["vm.agent-absent", "vm.console-no-shell", "ssh.no-way", "ssh.failed"]);
 
 /**
  * Runs a command in a machine, which may still be booting.
@@ -121,18 +124,20 @@ async function machineVerdict(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const over = performance.now() + timeout;
+  let before: Verdict | YardError | undefined;
   for (const wait of backoff(...AGAIN)) {
     const left = Math.max(over - performance.now(), 1);
     const last = await execVerdict(inside, { node, command, timeout: left }, signal).catch((error: unknown) => {
       if (error instanceof YardError && BOOTING.has(error.code)) return error;
       throw error;
     });
-    const absent = last instanceof YardError;
-    if (performance.now() + wait >= over) {
-      if (absent) throw last;
-      return last;
-    }
-    if (!absent && (last.passed === true || !persist)) return last;
+    // An attempt that began too late says less than the one before.
+    const told = last instanceof YardError || last.cut !== true ? last : (before ?? last);
+    const isOver = told !== last || performance.now() + wait >= over;
+    if (told instanceof YardError) {
+      if (isOver) throw told;
+    } else if (isOver || told.passed === true || !persist) return told;
+    before = last;
     await delay(wait, signal);
   }
   return { passed: undefined, found: "" };
@@ -144,6 +149,7 @@ async function execVerdict(
   signal: AbortSignal,
 ): Promise<Verdict> {
   const limit = AbortSignal.timeout(timeout);
+  const cut: Verdict = { passed: false, found: `not done within ${Math.round(timeout)} ms`, cut: true };
   const tail = lastLine();
   const ended = inside.exec(
     node,
@@ -152,10 +158,13 @@ async function execVerdict(
   );
   try {
     const code = await ended;
-    if (limit.aborted) return { passed: false, found: `not done within ${timeout} ms` };
+    if (limit.aborted) return cut;
+    // Then the command has not been run, which says nothing of what it would have come to.
+    if (code === SSH_FAILED && (await inside.sshWay(node, {})) !== undefined)
+      throw new YardError("ssh.failed", `ssh into ${node} failed: ${tail.text() || "it said nothing"}`);
     return { passed: code === 0, found: [`exit code ${code}`, tail.text()].filter((part) => part !== "").join(": ") };
   } catch (error) {
-    if (limit.aborted) return { passed: false, found: `not done within ${timeout} ms` };
+    if (limit.aborted) return cut;
     throw error;
   }
 }

@@ -153,4 +153,4 @@ export function sshShell(way: SshWay, address: Ip): GuestShell {
 }
 
 /** ssh(1): the exit code of its own failures. */
-const SSH_FAILED = 255;
+export const SSH_FAILED = 255;
