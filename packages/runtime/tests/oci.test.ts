@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createNamespaces, deleteNamespaces, namespaceId } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { ensureImage } from "../src/mod.ts";
 import { Captured, LABELS, openWorld, type World } from "./world.ts";
@@ -121,6 +122,19 @@ describe.skipIf(!requires("root", "runc", "conmon", "busybox"))("the oci engine"
     }
     await engine.create(world.config());
     await engine.prepare?.(name);
+    await engine.remove(name, 0);
+    expect(traces()).toEqual([]);
+  });
+
+  test("starts a container that is prepared in the namespace of that name, though it was made anew since", async () => {
+    const { engine, namespace } = world;
+    await engine.create(world.config());
+    await engine.prepare?.(name);
+    deleteNamespaces([namespace]);
+    await expect(engine.start(name)).rejects.toMatchObject({ code: "runtime.namespace-absent" });
+    createNamespaces([namespace]);
+    const { pid = 0 } = await engine.start(name);
+    expect(namespaceId({ pid })).toBe(namespaceId({ name: namespace }));
     await engine.remove(name, 0);
     expect(traces()).toEqual([]);
   });

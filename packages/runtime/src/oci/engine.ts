@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { availableParallelism } from "node:os";
 import { tryRun, YardError } from "@switchyard/base";
-import { endProcess, identify, isAlive, NETNS_DIR, type ProcessId, watchExit } from "@switchyard/linux";
+import { endProcess, identify, isAlive, NETNS_DIR, namespaceId, type ProcessId, watchExit } from "@switchyard/linux";
 import { copyBetween, hostPlace } from "../files/copy.ts";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
@@ -138,10 +138,12 @@ export class OciEngine implements ContainerEngine {
 
   /** @returns the first process, which waits */
   async #prepare(name: string, signal?: AbortSignal): Promise<ProcessId> {
-    const waiting = this.#waiting.get(name);
-    if (waiting !== undefined && isAlive(waiting)) return waiting;
     const bundle = this.#bundle(name);
-    this.#checkNamespace(bundle);
+    const namespace = this.#namespaceOf(bundle);
+    const waiting = this.#waiting.get(name);
+    // A namespace that was made anew meanwhile has the name, and the nics, but is not the one that it is in.
+    const isThere = waiting !== undefined && (namespace === undefined || namespace === namespaceId(waiting));
+    if (isThere && isAlive(waiting)) return waiting;
     const thorough = this.#mayBeHalfMade(name);
     this.#untouched.delete(name);
     await clear(this.#runtime, this.#paths, bundle, name, thorough);
@@ -284,15 +286,23 @@ export class OciEngine implements ContainerEngine {
     return { ...state, pid: state.pid };
   }
 
-  /** runc would say it in a way that names neither the node nor the remedy. */
-  #checkNamespace(bundle: Bundle): void {
+  /**
+   * The namespace that a container shall be in, by its inode; runc would say in a way that names neither the node nor
+   * the remedy that there is none.
+   *
+   * @throws YardError `runtime.namespace-absent`
+   */
+  #namespaceOf(bundle: Bundle): number | undefined {
     const path = /"type":"network","path":"([^"]+)"/.exec(readFileSync(bundle.config, "utf8"))?.[1];
-    if (path !== undefined && !existsSync(path))
+    if (path === undefined) return undefined;
+    const id = namespaceId({ path });
+    if (id === undefined)
       throw new YardError(
         "runtime.namespace-absent",
         `there is no network namespace ${path.slice(NETNS_DIR.length + 1)}`,
         { hint: "the node's namespace is made before its container starts" },
       );
+    return id;
   }
 
   #program: string | undefined;
