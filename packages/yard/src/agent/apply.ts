@@ -95,10 +95,17 @@ export async function apply(
     // step of a large plan.
     if (phase === "links" && portsFirst) {
       const made = Promise.withResolvers<void>();
-      const devices = () => run("links").then(made.resolve);
-      switching = run("switch", (due) => applyToSwitch(site, due, work.blame, { devices }));
+      // What keeps all of them from being made is no failure of the switch's, and is told when that is through.
+      const devices = () => run("links").then(made.resolve, made.reject);
+      const through = run("switch", (due) => applyToSwitch(site, due, work.blame, { devices }));
+      switching = through;
       switching.catch(() => {});
-      await Promise.race([made.promise, switching]);
+      try {
+        await Promise.race([made.promise, through]);
+      } catch (error) {
+        await through;
+        throw error;
+      }
     } else if (phase === "switch") {
       switching ??= run(phase);
       switching.catch(() => {});

@@ -94,7 +94,9 @@ export class NamespaceViews {
     for (const ref of refs) {
       const key = namespaceKey(ref);
       const held = this.#held.get(key);
-      const id = held?.mounts === mounts ? held.id : namespaceId(ref);
+      // What a process is in, and what a path leads to, may change without a mount.
+      const named = ref === "self" || "name" in ref;
+      const id = named && held?.mounts === mounts ? held.id : namespaceId(ref);
       if (held && held.id === id) {
         held.mounts = mounts;
         found.set(key, held.view);
