@@ -17,7 +17,7 @@ import { draftPath } from "./guest-files.ts";
 import type { MachinePaths } from "./paths.ts";
 import type { CopyProgress } from "./types.ts";
 
-/** Bytes of the compressed archive; it takes about a minute. */
+/** Bytes that are typed or printed, of a compressed archive or of an input as it is; it takes minutes. */
 const MOST = 4 * 1024 * 1024;
 /** A line of base64: less than a terminal takes, and whole groups of four. */
 const LINE = 900;
@@ -27,7 +27,9 @@ const PIECE_IN = (LINE / 4) * 3 * LINES;
 const PIECE_OUT = 32 * 1024;
 const ATTEMPTS = 3;
 
-const PROGRAMS = ["tar", "gzip", "base64", "sha256sum", "dd"];
+/** What a guest must have for bytes to be typed, and for copies. */
+const FEEDING = ["base64", "sha256sum"];
+const COPYING = [...FEEDING, "tar", "gzip", "dd"];
 
 interface ConsoleShell extends GuestShell {
   /** Has an input in a file of the guest while `work` is done; none where it is empty. */
@@ -52,15 +54,26 @@ export async function execFedOnConsole(
   if (stdin === undefined) return plain();
   // What cannot be done is told before anything is typed.
   refuseOnConsole(options);
-  const guest = await consoleShell(machine, name, process, undefined, options.signal);
+  const guest = await openShell(machine, name, process, FEEDING, undefined, options.signal);
   return guest.feed(stdin, plain);
 }
 
 /** A guest by its console. Its methods throw YardError `vm.console-no-shell`, `vm.copy-failed`, `vm.copy-too-large`. */
-export async function consoleShell(
+export function consoleShell(
   machine: MachinePaths,
   name: string,
   process: ProcessId,
+  progress: CopyProgress | undefined,
+  signal: AbortSignal | undefined,
+): Promise<GuestShell> {
+  return openShell(machine, name, process, COPYING, progress, signal);
+}
+
+async function openShell(
+  machine: MachinePaths,
+  name: string,
+  process: ProcessId,
+  programs: readonly string[],
   progress: CopyProgress | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ConsoleShell> {
@@ -78,10 +91,12 @@ export async function consoleShell(
   };
   const sh = (script: string, ...words: readonly string[]) => ["sh", "-c", script, ...words];
   const lacking = (
-    await run(sh(`for p in ${PROGRAMS.join(" ")}; do command -v $p >/dev/null || echo $p; done`), signal)
+    await run(sh(`for p in ${programs.join(" ")}; do command -v $p >/dev/null || echo $p; done`), signal)
   ).said;
   if (lacking.trim() !== "")
-    throw failed(`copying by the console needs ${lacking.trim().replaceAll("\n", ", ")} in the guest`);
+    throw failed(
+      `the guest has no ${lacking.trim().replaceAll("\n", ", ")}, without which nothing goes through its console`,
+    );
   const ask = (typed: (mark: string) => string, signal: AbortSignal | undefined) =>
     askConsole(machine, name, process, typed, signal);
 
@@ -202,7 +217,7 @@ async function gathered(source: NodeJS.ReadableStream, ...through: readonly Node
 function tooLarge(): YardError {
   return new YardError(
     "vm.copy-too-large",
-    `more than ${MOST / (1024 * 1024)} MiB, packed, are too much for a serial console`,
+    `more than ${MOST / (1024 * 1024)} MiB (of a copy: packed) are too much for a serial console`,
     { hint: "install the guest agent, or say how it is reached by ssh (ssh: in the lab file)" },
   );
 }
