@@ -65,6 +65,11 @@ export class YardErrors extends YardError {
   }
 }
 
+/** The name of a system call's error, such as `ENOENT`, as Node's errors have it; undefined for whatever else was thrown. */
+export function errnoOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown && typeof thrown.code === "string" ? thrown.code : undefined;
+}
+
 /** Whatever was thrown, as a {@link YardError}: itself if it is one, else wrapped under `code`. */
 export function asYardError(thrown: unknown, code = "internal.unexpected"): YardError {
   if (thrown instanceof YardError) return thrown;

@@ -5,13 +5,13 @@
  * of them is dropped. What was there before stands in that table of nftables, so that whoever lets go last restores it.
  */
 import { readdirSync } from "node:fs";
-import { backoff, delay, tryRun, YardError } from "@switchyard/base";
+import { asYardError, backoff, delay, errnoOf, tryRun, YardError } from "@switchyard/base";
 import { checkLinkName } from "./names.ts";
-import { readSysctls, setSysctls } from "./sysctl.ts";
+import { linkSysctl, readSysctls, setSysctls } from "./sysctl.ts";
 
 /** All yards of a host share it, so its name is that of none. */
 const TABLE = "switchyard_forwarding6";
-const ALL = "net.ipv6.conf.all.forwarding";
+const ALL = linkSysctl(6, "all", "forwarding");
 /** Milliseconds that another process may take for a change. */
 const LIMIT = 10_000;
 
@@ -139,6 +139,12 @@ async function turn(): Promise<Disposable> {
       const held = Bun.listen({ unix: `\0${TABLE}`, socket: { open: (socket) => void socket.end(), data() {} } });
       return { [Symbol.dispose]: () => held.stop(true) };
     } catch (cause) {
+      if (errnoOf(cause) !== "EADDRINUSE")
+        throw new YardError(
+          "forwarding6.refused",
+          `the forwarding of IPv6 cannot be locked: ${asYardError(cause).message}`,
+          { cause },
+        );
       if (Date.now() > until)
         throw new YardError("forwarding6.refused", "another yard is changing the forwarding of IPv6", { cause });
     }
@@ -148,6 +154,5 @@ async function turn(): Promise<Disposable> {
 }
 
 const list = (names: readonly string[]) => names.map((name) => `"${name}"`).join(", ");
-// A slash stands for a dot within a part, see `sysctlPath`.
-const acceptRa = (link: string) => `net.ipv6.conf.${link.replaceAll(".", "/")}.accept_ra`;
-const forwarding = (link: string) => `net.ipv6.conf.${link.replaceAll(".", "/")}.forwarding`;
+const acceptRa = (link: string) => linkSysctl(6, link, "accept_ra");
+const forwarding = (link: string) => linkSysctl(6, link, "forwarding");

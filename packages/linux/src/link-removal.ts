@@ -22,6 +22,16 @@ import { applyLinks } from "./network.ts";
 import type { LinkFailure, LinkOp, NamespaceRef } from "./types.ts";
 import { type NamespaceEvent, watchNamespaces } from "./watch.ts";
 
+/**
+ * Deletes a link, with the other end of a veth, and waits for the kernel's housekeeping.
+ *
+ * @returns why that could not be, `ENODEV` where there is none
+ * @throws YardError `link.bad-name`, `namespace.bad-name`, `linux.call-failed`
+ */
+export function removeLinkNow(namespace: NamespaceRef, name: string): LinkFailure | undefined {
+  return applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0];
+}
+
 /** The thread's program, a string for the reason that is told in readiness.ts: it sends one request, and answers what the kernel does. */
 const program = `
 const { dlopen } = require("bun:ffi");
@@ -106,7 +116,7 @@ export async function removeLink(namespace: NamespaceRef, name: string): Promise
   const op = { op: "delete", name } as const;
   // What fails does so at once, and needs no thread.
   const found = process.env.SWITCHYARD_NETLINK === "iproute2" ? undefined : find(namespace, op);
-  if (found === undefined) return applyLinks([{ namespace, ops: [op] }])[0];
+  if (found === undefined) return removeLinkNow(namespace, name);
   const { socket, index } = found;
   const gone = Promise.withResolvers<undefined>();
   const watching = new AbortController();

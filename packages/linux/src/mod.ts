@@ -13,7 +13,7 @@ export {
   knowsLinkKind,
   marksAddresses,
 } from "./kernel.ts";
-export { removeLink } from "./link-removal.ts";
+export { removeLink, removeLinkNow } from "./link-removal.ts";
 export { lockFile } from "./lock.ts";
 export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
@@ -37,7 +37,7 @@ export { addOpenPort, listOpenPorts, removeOpenPort } from "./open-ports.ts";
 export * from "./processes.ts";
 export { watchReadable } from "./readiness.ts";
 export { SINK_MTU, sinkKind } from "./sink.ts";
-export { readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
+export { linkSysctl, readSysctls, type SysctlFailure, setSysctls } from "./sysctl.ts";
 export { openTap } from "./tap.ts";
 export * from "./types.ts";
 export { DescriptorSocket, listenUnix } from "./unix-socket.ts";

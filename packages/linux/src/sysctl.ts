@@ -1,5 +1,6 @@
 /** The sysctls of network namespaces, through /proc/sys, which shows those of the thread's namespace. */
 import { readFileSync, writeSync } from "node:fs";
+import { errnoOf } from "@switchyard/base";
 import { Excursion, openNamespace } from "./excursion.ts";
 import { libc, O_RDONLY, O_WRONLY, SystemCallError } from "./ffi.ts";
 import { sysctlPath } from "./names.ts";
@@ -73,19 +74,21 @@ function eachFile<T extends { readonly path: string }>(
   }
 }
 
+/** A kernel parameter of a link, by the name that {@link setSysctls} and sysctl(8) take: a slash stands for a dot within a part. */
+export function linkSysctl(version: 4 | 6, link: string, parameter: string): string {
+  return `net.ipv${version}.conf.${link.replaceAll(".", "/")}.${parameter}`;
+}
+
 /** The errno name of a failure of Node's, undefined when there was none. */
 function attempt(body: () => void): string | undefined {
   try {
     body();
     return undefined;
   } catch (error) {
-    return errnoOf(error);
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return errno;
   }
-}
-
-function errnoOf(error: unknown): string {
-  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
-  throw error;
 }
 
 function explain(name: string, value: string, errno: string): string {

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import {
+  isKubernetesName,
   markNode,
   offeredBridges,
   openBridges,
@@ -118,9 +119,8 @@ function told(session: Session, { node, prefix, json }: Options, bridges: readon
   else print(session, ...resources.map((name) => `${node ?? session.env.NODE_NAME} has ${name}`));
 }
 
-/** A name of Kubernetes' (RFC 1123). */
 function nodeName(name = ""): string {
-  if (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name)) return name;
+  if (isKubernetesName(name)) return name;
   const problem = name === "" ? "the node has no name" : `"${name}" cannot be the name of a node`;
   throw new YardError("usage.wrong", problem, { hint: "--node NAME, as `kubectl get nodes` lists it" });
 }

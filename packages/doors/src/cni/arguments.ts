@@ -2,7 +2,7 @@
 import { type Mac, parseMac, YardError } from "@switchyard/base";
 import { type Bandwidth, readBandwidth } from "./bandwidth.ts";
 import type { Fields, Problems } from "./fields.ts";
-import type { PodRef } from "./kubernetes.ts";
+import { isKubernetesName, type PodRef } from "./kubernetes.ts";
 
 export interface Wishes {
   readonly mac: Mac | undefined;
@@ -64,12 +64,11 @@ export function wishesOf(config: Fields, args: ReadonlyMap<string, string>): Wis
   };
 }
 
-/** Both are names of Kubernetes' (RFC 1123), or there is no pod. */
+/** Both are names of Kubernetes', or there is no pod. */
 function podOf(args: ReadonlyMap<string, string>): PodRef | undefined {
   const namespace = args.get("k8s_pod_namespace") ?? "";
   const name = args.get("k8s_pod_name") ?? "";
-  const isName = (text: string) => /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
-  return isName(namespace) && isName(name) ? { namespace, name } : undefined;
+  return isKubernetesName(namespace) && isKubernetesName(name) ? { namespace, name } : undefined;
 }
 
 function macOf(text: string, problems: Problems): Mac | undefined {

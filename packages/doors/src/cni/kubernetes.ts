@@ -14,6 +14,11 @@ export type PatchOperation =
   | { readonly op: "add"; readonly path: string; readonly value: unknown }
   | { readonly op: "remove"; readonly path: string };
 
+/** Whether it can be the name of a node, a pod or a namespace (RFC 1123). */
+export function isKubernetesName(text: string): boolean {
+  return /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(text);
+}
+
 export interface PodRef {
   readonly namespace: string;
   readonly name: string;
@@ -21,7 +26,6 @@ export interface PodRef {
 
 /** @throws YardError `kubernetes.unreachable`, `kubernetes.refused`, `kubernetes.not-found`, `kubernetes.failed`, all of them */
 export interface Kubernetes {
-  readonly server: string;
   readNode(name: string): Promise<V1Node>;
   patchNodeStatus(name: string, operations: readonly PatchOperation[]): Promise<void>;
   readPod(pod: PodRef): Promise<V1Pod>;
@@ -84,7 +88,6 @@ export async function openKubernetes(options: KubernetesOptions): Promise<Kubern
   const json = setHeaderOptions("Content-Type", PatchStrategy.JsonPatch);
   const merge = setHeaderOptions("Content-Type", PatchStrategy.MergePatch);
   return {
-    server,
     readNode: (name) => told(`node ${name}`, () => api.readNode({ name })),
     patchNodeStatus: (name, body) =>
       told(`the status of node ${name}`, async () => void (await api.patchNodeStatus({ name, body }, json))),

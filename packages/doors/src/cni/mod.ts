@@ -3,7 +3,7 @@ export { codes } from "./codes.ts";
 export { PLUGIN_TYPES, type PluginType } from "./config.ts";
 export { installPlugins, uninstallPlugins } from "./install.ts";
 export { writeKubeconfig } from "./kubeconfig.ts";
-export { type Kubernetes, openKubernetes } from "./kubernetes.ts";
+export { isKubernetesName, type Kubernetes, openKubernetes } from "./kubernetes.ts";
 export { markNode, offeredBridges, openBridges, RESOURCE_PREFIX, runMarker } from "./marker.ts";
 export type { SwitchPlace } from "./place.ts";
 export { type PluginAnswer, type PluginCall, runPlugin } from "./plugin.ts";

@@ -18,6 +18,7 @@ import {
   type LinkFailure,
   type LinkOp,
   type NamespaceRef,
+  removeLinkNow,
   viewNamespace,
 } from "@switchyard/linux";
 import type { Result, ResultRoute } from "./result.ts";
@@ -135,7 +136,7 @@ export function seenNic(container: NamespaceRef, ifname: string): NicSeen {
 
 /** A link that is gone is no failure. */
 export function deleteLink(namespace: NamespaceRef, name: string): void {
-  refuseStanding(applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0]);
+  refuseStanding(removeLinkNow(namespace, name));
 }
 
 /** @param failure of deleting a link: that it is gone is none. @throws YardError `cni.link-failed` */

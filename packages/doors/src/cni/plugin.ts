@@ -1,6 +1,6 @@
 /** The plugin: one call of a runtime, answered on standard output (CNI SPEC 1.1.0, section 2). */
 import { YardError } from "@switchyard/base";
-import { applyLinks } from "@switchyard/linux";
+import { removeLinkNow } from "@switchyard/linux";
 import { add } from "./add.ts";
 import type { SwitchChoice } from "./attachment.ts";
 import type { Call } from "./call.ts";
@@ -85,8 +85,7 @@ async function answer(options: PluginCall, input: string): Promise<string> {
       await opened.catchUp();
       return opened;
     },
-    removeLink:
-      removeLink ?? (async (namespace, name) => applyLinks([{ namespace, ops: [{ op: "delete", name }] }])[0]),
+    removeLink: removeLink ?? (async (namespace, name) => removeLinkNow(namespace, name)),
     sysfs: options.sysfs ?? "/sys",
     step: step ?? (() => {}),
   };

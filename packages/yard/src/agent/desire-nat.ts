@@ -1,5 +1,6 @@
 /** What a network of type nat needs beside its bridge and gateway, and what may stand in the way of gateways. */
 import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
+import { linkSysctl } from "@switchyard/linux";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./desire.ts";
@@ -107,6 +108,6 @@ export function notForwarding(subject: Subject, facts: HostFacts): Failure[] {
   const closed = facts.uplinks.find(({ forwarding }) => !forwarding);
   if (closed === undefined) return [];
   const message = `the host does not pass on what comes in by ${closed.device}, so no answer comes back to ${subjectText(subject)}`;
-  const hint = `allow it: sysctl -w net.ipv4.conf.${closed.device}.forwarding=1`;
+  const hint = `allow it: sysctl -w ${linkSysctl(4, closed.device, "forwarding")}=1`;
   return [{ subject, error: new YardError("network.not-forwarding", message, { hint }) }];
 }

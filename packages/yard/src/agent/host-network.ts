@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { parseCidr } from "@switchyard/base";
-import { readSysctls, viewNamespace } from "@switchyard/linux";
+import { linkSysctl, readSysctls, viewNamespace } from "@switchyard/linux";
 import { isOfYard } from "../store/host-subnets.ts";
 import type { Rows } from "../store/rows.ts";
 import type { HostAddress, Uplink } from "./desire-nat.ts";
@@ -21,7 +21,7 @@ export function hostNetwork(yard: string): {
 /** By which links the host reaches the world. */
 export function hostUplinks(): Uplink[] {
   const devices = defaultRouteDevices4();
-  const name = (device: string) => `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
+  const name = (device: string) => linkSysctl(4, device, "forwarding");
   const values = devices.length === 0 ? {} : readSysctls("self", devices.map(name));
   return devices.map((device) => ({ device, forwarding: values[name(device)] !== "0" }));
 }

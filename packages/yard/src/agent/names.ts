@@ -106,17 +106,6 @@ export function isNatTable(name: string): boolean {
 /** The group of the links between which the host routes nothing: the bridges that yards have made. */
 export const APART = 22_871;
 
-/** The kernel parameter that says whether it passes on what comes in by a link. */
-export function forwardingSysctl(device: string): string {
-  // A slash stands for a dot within a part, see `sysctlPath` of linux.
-  return `net.ipv4.conf.${device.replaceAll(".", "/")}.forwarding`;
-}
-
-/** The kernel parameter that says whether the host takes routers' advertisements that come in by a link. */
-export function acceptRaSysctl(device: string): string {
-  return `net.ipv6.conf.${device.replaceAll(".", "/")}.accept_ra`;
-}
-
 /** How the tables in nftables of a yard begin; {@link natTable} follows. No yard has an underscore. */
 export function natTablePrefix(yard: string): string {
   return `${OWN_PREFIX}${yard.replaceAll("-", "_")}_`;

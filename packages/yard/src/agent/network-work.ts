@@ -1,12 +1,19 @@
 import { parseCidr, parseMac, YardError } from "@switchyard/base";
-import { changeMasquerades, claimForwarding6, type LinkOp, releaseForwarding6, setSysctls } from "@switchyard/linux";
+import {
+  changeMasquerades,
+  claimForwarding6,
+  type LinkOp,
+  linkSysctl,
+  releaseForwarding6,
+  setSysctls,
+} from "@switchyard/linux";
 import { type ApplyOptions, applySwitch, freeUnderlays } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
-import { APART, acceptRaSysctl, forwardingSysctl, namespaceRef, natTable, natTablePrefix } from "./names.ts";
+import { APART, namespaceRef, natTable, natTablePrefix } from "./names.ts";
 import { SPY_END } from "./observe.ts";
 import { FAR_END } from "./observe-veths.ts";
 import { switchPatience } from "./patience.ts";
@@ -185,8 +192,8 @@ function hidesIpv6({ subnets, forwarding }: NatState): boolean {
 
 /** Of a link by which the host is a router: what is on the other side is no router of its. */
 function natSysctls(device: string, state: NatState): Record<string, string> {
-  const advertised = hidesIpv6(state) ? { [acceptRaSysctl(device)]: "0" } : {};
-  return { [forwardingSysctl(device)]: "1", ...advertised };
+  const advertised = hidesIpv6(state) ? { [linkSysctl(6, device, "accept_ra")]: "0" } : {};
+  return { [linkSysctl(4, device, "forwarding")]: "1", ...advertised };
 }
 
 function natError(error: unknown): unknown {

@@ -2,6 +2,7 @@ import type { YardError } from "@switchyard/base";
 import {
   forwarding6,
   type Link,
+  linkSysctl,
   listMasquerades,
   listNamespaces,
   type Masquerade,
@@ -19,7 +20,7 @@ import { type EngineKey, type Engines, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
-import { APART, forwardingSysctl, isNatTable, natTable, natTablePrefix } from "./names.ts";
+import { APART, isNatTable, natTable, natTablePrefix } from "./names.ts";
 import { hostBridges, hostMembers } from "./observe-host.ts";
 import { linkStates, passedMacs } from "./observe-links.ts";
 import { tapStates } from "./observe-taps.ts";
@@ -241,7 +242,7 @@ async function natStates(yard: string): Promise<Map<string, NatState>> {
     if (!isNatTable(table)) continue;
     const whole = found.device !== "" && natTable(found.device) === table;
     const device = whole ? found.device : table;
-    const name = forwardingSysctl(device);
+    const name = linkSysctl(4, device, "forwarding");
     const subnets = whole ? found.subnets : [];
     const forwarding =
       readSysctls("self", [name])[name] === "1" && (!subnets.some((it) => it.includes(":")) || passes(device));

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, rmdirSync } from "node:fs";
 import { backoff, childEnvironment, deadline, delay, run, tryRun, YardError } from "@switchyard/base";
-import { knowsLinkKind, setSysctls } from "@switchyard/linux";
+import { knowsLinkKind, linkSysctl, setSysctls } from "@switchyard/linux";
 import { z } from "zod";
 import { ensureTunnelKey, innerAddress, publicKeyOf, TUNNEL_MTU } from "./tunnel-key.ts";
 
@@ -45,7 +45,7 @@ export async function runTunnel(config: TunnelConfig, signal: AbortSignal): Prom
   const inner = `${innerAddress(key)}/128`;
   await must("wg", "set", device, "listen-port", String(port), "private-key", keyFile, ...peer, "allowed-ips", inner);
   // The namespace of a switch has no IPv6 but where it is asked for.
-  setSysctls("self", { [`net.ipv6.conf.${device}.disable_ipv6`]: "0", [`net.ipv6.conf.${device}.accept_ra`]: "0" });
+  setSysctls("self", { [linkSysctl(6, device, "disable_ipv6")]: "0", [linkSysctl(6, device, "accept_ra")]: "0" });
   // It bears no mark: the agent would take a device for its own that is the process's.
   await must("ip", "link", "set", "dev", device, "mtu", String(TUNNEL_MTU), "up");
   await must("ip", "address", "replace", `${own}/128`, "dev", device, "nodad");

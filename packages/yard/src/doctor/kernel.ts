@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { asYardError, tryRun } from "@switchyard/base";
-import { createNamespaces, deleteNamespaces, isRoot, sinkKind } from "@switchyard/linux";
+import { createNamespaces, deleteNamespaces, isRoot, linkSysctl, sinkKind } from "@switchyard/linux";
 import { hostUplinks } from "../agent/host-network.ts";
 import { neighbourLimit } from "../probe/neighbours.ts";
 import type { Examination, Finding, Outcome } from "./finding.ts";
@@ -30,7 +30,7 @@ export const hostExaminations: readonly Examination[] = [
           ok: false,
           limited: true,
           found: `the host does not pass on what comes in by ${closed}`,
-          remedy: `sysctl -w net.ipv4.conf.${closed}.forwarding=1`,
+          remedy: `sysctl -w ${linkSysctl(4, closed, "forwarding")}=1`,
         };
       const names = uplinks.map(({ device }) => device).join(", ");
       return {
