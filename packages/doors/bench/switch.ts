@@ -1,10 +1,14 @@
 import { run } from "@switchyard/base";
 import { createNamespaces, deleteNamespaces } from "@switchyard/linux";
 import { temporaryFolder } from "@switchyard/testing";
-import { startDatabaseServer, startVswitchd, stopDatabaseServer, stopVswitchd } from "@switchyard/vswitch";
+import {
+  SWITCH_SCHEMA,
+  startDatabaseServer,
+  startVswitchd,
+  stopDatabaseServer,
+  stopVswitchd,
+} from "@switchyard/vswitch";
 import type { SwitchPlace } from "../src/ovs/mod.ts";
-
-const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 
 /** A userspace switch for measuring, in a namespace of its own. */
 export interface BenchSwitch extends AsyncDisposable {
@@ -22,7 +26,7 @@ export async function benchSwitch(): Promise<BenchSwitch> {
   stack.defer(() => void deleteNamespaces([namespace]));
   createNamespaces([namespace]);
   stack.defer(() => stopDatabaseServer(runDir));
-  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SCHEMA }] });
+  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SWITCH_SCHEMA }] });
   stack.defer(() => stopVswitchd(runDir));
   await startVswitchd({ namespace, runDir, database: socket, tso: true });
   const owned = stack.move();

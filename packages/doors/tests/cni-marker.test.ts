@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, watch, writeFileSync } f
 import { childEnvironment, run, tryRun } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
+import { SWITCH_SCHEMA, startDatabaseServer, stopDatabaseServer } from "@switchyard/vswitch";
 import { openBridges, openKubernetes, RESOURCE_PREFIX, runMarker } from "../src/cni/mod.ts";
 import { kubernetesStandIn, type StandIn } from "./kubernetes-api.ts";
 import { type TestSwitch, testSwitch } from "./switch.ts";
@@ -144,7 +144,7 @@ describe.skipIf(!requires("root", "openvswitch", "openssl"))(
       await seen;
       expect(api.capacity("away")).toEqual({ cpu: "2" });
       seen = until("br1");
-      const databases = [{ file: `${sw.runDir}/conf.db`, schema: "/usr/share/openvswitch/vswitch.ovsschema" }];
+      const databases = [{ file: `${sw.runDir}/conf.db`, schema: SWITCH_SCHEMA }];
       await startDatabaseServer({ socket: `${sw.runDir}/db.sock`, runDir: sw.runDir, databases });
       await seen;
       expect(api.capacity("away")).toEqual({ cpu: "2", [br("br1")]: "1k" });

@@ -5,6 +5,7 @@ import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@sw
 import { patience, temporaryFolder } from "@switchyard/testing";
 import {
   openWholeSwitch,
+  SWITCH_SCHEMA,
   type Switch,
   startDatabaseServer,
   startVswitchd,
@@ -13,7 +14,6 @@ import {
 } from "@switchyard/vswitch";
 import { callOvs, type SwitchPlace } from "../src/ovs/mod.ts";
 
-const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 /** The best that this machine has: the kernel's, where it is loaded. */
 export const DATAPATH = existsSync("/sys/module/openvswitch") ? "system" : "netdev";
 let made = 0;
@@ -53,7 +53,7 @@ export async function testSwitch(
   stack.defer(() => void deleteNamespaces(spaces));
   createNamespaces([namespace]);
   stack.defer(() => stopDatabaseServer(runDir));
-  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SCHEMA }] });
+  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SWITCH_SCHEMA }] });
   stack.defer(() => stopVswitchd(runDir));
   if (options.vswitchd !== false)
     await startVswitchd({ namespace, runDir, database: socket, tso: options.tso ?? true });

@@ -76,8 +76,8 @@ export async function waitTaken(
  * Whether the switch has taken all that is in its database, and which of these ports it has not got all the same: a
  * device may have gone and come again since they were made.
  *
- * @param ports those that are not of concern even if they are missing are left out by `concerns`
  * @param options.timeout milliseconds that both may take; 0: how it is now
+ * @param options.concerns whether it matters that the switch has not got a port; by default it always does
  * @throws the signal's reason
  */
 export async function checkPorts(

@@ -11,6 +11,9 @@ export interface DatabaseFile {
   readonly schema: string;
 }
 
+/** The schema of a switch's own database, as Open vSwitch's packages install it. */
+export const SWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
+
 /** What we need to know of a schema. */
 export interface SchemaDocument {
   readonly name: string;

@@ -1,10 +1,9 @@
 import { fromNumber, type Ip, YardError } from "@switchyard/base";
 import { applyLinks, type Link, type LinkOp, type NamespaceRef, viewNamespace } from "@switchyard/linux";
+import { VXLAN_OVERHEAD } from "./tunnels.ts";
 
 /** The UDP port that Linux took before 4789 was assigned; hosts that do as zero-os did use it. */
 export const MULTICAST_PORT = 8472;
-/** What VXLAN over IPv4 adds to each packet: Ethernet 14, VXLAN 8, UDP 8, IP 20 bytes (RFC 7348, 5). */
-export const OVERHEAD = 50;
 const ALIAS = "switchyard ovs vtep";
 
 /** A VXLAN device of the kernel's own over a multicast group. */
@@ -60,7 +59,7 @@ export function ensureVtep({ namespace, master, vni }: VtepWant): Vtep {
     throw new YardError("switch.no-device", `there is no network device ${master}${placeOf(namespace)}`, {
       hint: "the packets of a VXLAN go out by it: a bridge's own device has the bridge's name",
     });
-  const mtu = lower.mtu - OVERHEAD;
+  const mtu = lower.mtu - VXLAN_OVERHEAD[4];
   const existing = links.get(name);
   const ops: LinkOp[] = lower.up ? [] : [{ op: "set", name: master, up: true }];
   const group = multicastGroup(vni);

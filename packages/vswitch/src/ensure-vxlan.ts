@@ -1,12 +1,13 @@
-import { type Ip, parseIp, YardError } from "@switchyard/base";
+import { family, type Ip, parseIp, YardError } from "@switchyard/base";
 import { applyLinks, type NamespaceRef, viewNamespace } from "@switchyard/linux";
 import type { Uuid } from "@switchyard/ovsdb";
 import type { PortRow } from "../schema/open_vswitch.gen.ts";
 import { commitEdit, type EditOptions } from "./ensure-commit.ts";
 import { type PlacedPort, SwitchEdit } from "./ensure-edit.ts";
 import { type Ensured, ensureBridge, markedBridge } from "./ensure-vlan.ts";
-import { checkVni, deleteVtep, ensureVtep, OVERHEAD, vtepName } from "./ensure-vtep.ts";
+import { checkVni, deleteVtep, ensureVtep, vtepName } from "./ensure-vtep.ts";
 import { PURPOSE } from "./marks.ts";
+import { VXLAN_OVERHEAD } from "./tunnels.ts";
 import type { Switch } from "./types.ts";
 
 /** The UDP port of VXLAN (RFC 7348). */
@@ -63,7 +64,7 @@ async function overTunnels(
 ): Promise<EnsuredVxlan> {
   const lower = viewNamespace(namespace).links.get(want.master);
   if (lower?.up === false) applyLinks([{ namespace, ops: [{ op: "set", name: want.master, up: true }] }]);
-  const mtu = (lower?.mtu ?? 1500) - (peers?.some((ip) => ip.includes(":")) ? OVERHEAD + 20 : OVERHEAD);
+  const mtu = (lower?.mtu ?? 1500) - VXLAN_OVERHEAD[peers?.some((ip) => family(ip) === 6) ? 6 : 4];
   const { result, changed } = await commitEdit(
     db,
     (edit) => {

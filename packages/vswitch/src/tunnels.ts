@@ -16,6 +16,9 @@ const TUNNELS = new Set([
   "srv6",
 ]);
 
+/** What VXLAN adds to each packet: Ethernet 14, VXLAN 8, UDP 8 bytes, and IPv4 20 or IPv6 40 (RFC 7348, 5). */
+export const VXLAN_OVERHEAD = { 4: 50, 6: 70 } as const;
+
 /** A tunnel of the kernel's own as a port, as `vxlan-ensure` makes one. */
 const VTEP = /^vtep\d+$/;
 

@@ -8,13 +8,14 @@ import {
   applySwitch,
   observeSwitch,
   openSwitch,
+  SWITCH_SCHEMA,
   startDatabaseServer,
   startVswitchd,
   stopDatabaseServer,
   stopVswitchd,
   watchVswitchd,
 } from "../src/mod.ts";
-import { LAN, OWNER, ownName, port, SCHEMA, testSwitch } from "./yard.ts";
+import { LAN, OWNER, ownName, port, testSwitch } from "./yard.ts";
 
 // A switch starts in a tenth of a second, but the machine may be busy.
 setDefaultTimeout(30_000);
@@ -32,12 +33,12 @@ describe.skipIf(!ready)("the database server", () => {
     stacks.push(stack);
     const { path } = stack.use(await temporaryFolder("tvsw-"));
     stack.defer(() => stopDatabaseServer(path));
-    const start = (schema: string = SCHEMA, file = `${path}/conf.db`) =>
+    const start = (schema: string = SWITCH_SCHEMA, file = `${path}/conf.db`) =>
       startDatabaseServer({ socket: `${path}/db.sock`, runDir: path, databases: [{ file, schema }] });
     return { path, start, file: `${path}/conf.db`, stack };
   };
   const versioned = (version: string) =>
-    readFileSync(SCHEMA, "utf8").replace(/"version": "[^"]*"/, `"version": "${version}"`);
+    readFileSync(SWITCH_SCHEMA, "utf8").replace(/"version": "[^"]*"/, `"version": "${version}"`);
 
   test("is found again by whoever starts it a second time, and takes further databases", async () => {
     const { path, start } = await place();
@@ -56,7 +57,7 @@ describe.skipIf(!ready)("the database server", () => {
     const { path, start } = await place();
     await start();
     expect(statSync(`${path}/db.sock`).mode & 0o777).toBe(0o600);
-    const databases = [{ file: `${path}/conf.db`, schema: SCHEMA }];
+    const databases = [{ file: `${path}/conf.db`, schema: SWITCH_SCHEMA }];
     const common = { socket: `${path}/db.sock`, runDir: path, databases };
     await startDatabaseServer({ ...common, access: { mode: 0o660, group: "daemon" } });
     const { mode, gid } = statSync(`${path}/db.sock`);
@@ -108,7 +109,7 @@ describe.skipIf(!ready)("the database server", () => {
     await run(["mount", "-t", "tmpfs", "-o", "size=24k", "none", disk]);
     stack.defer(() => run(["umount", disk]).then(() => {}));
     writeFileSync(`${disk}/ballast`, new Uint8Array(16_384));
-    await expect(start(SCHEMA, `${disk}/conf.db`)).rejects.toEqual(code("switch.disk-full"));
+    await expect(start(SWITCH_SCHEMA, `${disk}/conf.db`)).rejects.toEqual(code("switch.disk-full"));
     expect((await run(["ls", "-A", disk])).trim()).toBe("ballast");
   });
 
@@ -212,7 +213,7 @@ describe.skipIf(!ready)("ovs-vswitchd", () => {
 
   test("goes on when its database server was killed and is there again", async () => {
     await using sw = await testSwitch();
-    const databases = [{ file: `${sw.runDir}/conf.db`, schema: SCHEMA }];
+    const databases = [{ file: `${sw.runDir}/conf.db`, schema: SWITCH_SCHEMA }];
     const server = { socket: sw.socket, runDir: sw.runDir, databases };
     const { pid } = await startDatabaseServer(server);
     const lost = Promise.withResolvers<unknown>();
@@ -229,7 +230,11 @@ describe.skipIf(!ready)("ovs-vswitchd", () => {
     const runDir = folder.path;
     const namespace = ownName();
     createNamespaces([namespace]);
-    const server = { socket: `${runDir}/db.sock`, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SCHEMA }] };
+    const server = {
+      socket: `${runDir}/db.sock`,
+      runDir,
+      databases: [{ file: `${runDir}/conf.db`, schema: SWITCH_SCHEMA }],
+    };
     const daemon = { namespace, runDir, database: server.socket, tso: true };
     const starter = `${runDir}/start.ts`;
     writeFileSync(

@@ -5,6 +5,7 @@ import { temporaryFolder } from "@switchyard/testing";
 import {
   openSwitch,
   type PortState,
+  SWITCH_SCHEMA,
   type Switch,
   startDatabaseServer,
   startVswitchd,
@@ -12,7 +13,6 @@ import {
   stopVswitchd,
 } from "../src/mod.ts";
 
-export const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 export const OWNER = "tvsw";
 
 let made = 0;
@@ -41,7 +41,7 @@ export async function testSwitch(options: { readonly vswitchd?: boolean } = {}):
   stack.defer(() => void deleteNamespaces(spaces));
   createNamespaces([namespace]);
   stack.defer(() => stopDatabaseServer(runDir));
-  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SCHEMA }] });
+  await startDatabaseServer({ socket, runDir, databases: [{ file: `${runDir}/conf.db`, schema: SWITCH_SCHEMA }] });
   stack.defer(() => stopVswitchd(runDir));
   if (options.vswitchd !== false) await startVswitchd({ namespace, runDir, database: socket, tso: true });
   const db = stack.use(await openSwitch(`unix:${socket}`));

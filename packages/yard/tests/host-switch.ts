@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { backoff, delay, run, tryRun } from "@switchyard/base";
 import { endProcess, identify, lockFile } from "@switchyard/linux";
+import { SWITCH_SCHEMA } from "@switchyard/vswitch";
 
 const FOLDER = "/var/run/openvswitch";
 const SOCKET = `${FOLDER}/db.sock`;
-const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 /** Begins the line that says why tests were skipped. */
 const SKIP_LINE = "skipped here:";
 type Program = "ovs-vswitchd" | "ovsdb-server";
@@ -63,7 +63,7 @@ export class HostSwitch implements AsyncDisposable {
     const it = new HostSwitch(port);
     try {
       mkdirSync(FOLDER, { recursive: true });
-      await run(["ovsdb-tool", "create", it.#database, SCHEMA]);
+      await run(["ovsdb-tool", "create", it.#database, SWITCH_SCHEMA]);
       await it.#startDatabase();
       await vsctl("--no-wait", "init");
       await vsctl("--no-wait", "set", "Open_vSwitch", ".", `other_config:userspace-tso-enable=${tso}`);

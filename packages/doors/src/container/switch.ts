@@ -7,6 +7,7 @@ import {
   findProgram,
   OWNER,
   openSwitch,
+  SWITCH_SCHEMA,
   type Switch,
   startDatabaseServer,
   startVswitchd,
@@ -38,7 +39,6 @@ export interface ContainerSwitch extends AsyncDisposable {
   readonly ends: boolean;
 }
 
-const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 /**
  * ovs-vswitchd.conf.db(5). The memory is in no file system, so that it is given back however the process ends, and in one
  * piece, as vhost-user hands over eight at most.
@@ -91,7 +91,7 @@ async function startOwn(
   const server = await startDatabaseServer({
     socket,
     runDir,
-    databases: [{ file: databaseFile(runDir), schema: SCHEMA }],
+    databases: [{ file: databaseFile(runDir), schema: SWITCH_SCHEMA }],
     signal,
   });
   {

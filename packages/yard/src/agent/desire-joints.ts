@@ -1,6 +1,6 @@
 /** What nodes that nothing runs in need of their host: ports of the switch, and what is behind them. */
 import { family } from "@switchyard/base";
-import { portName } from "@switchyard/vswitch";
+import { portName, VXLAN_OVERHEAD } from "@switchyard/vswitch";
 import { UNIMPAIRED } from "../model/impair.ts";
 import type { C2cSpec, JointSpec } from "../model/types.ts";
 import type { NodeConfig } from "../store/config.ts";
@@ -156,8 +156,6 @@ function addC2c(
   } else if (facts.ownLinks.has(own)) plug(joint);
 }
 
-/** What VXLAN puts around a packet (RFC 7348), over IPv4 and IPv6; bytes. */
-const OVERHEAD = { 4: 50, 6: 70 } as const;
 const ETHERNET = 1500;
 
 /** The networks that a c2c takes to another host: what is on them leaves room for the tunnel, and finishes its packets. */
@@ -165,7 +163,7 @@ export function throughTunnels(rows: Rows, facts: HostFacts): { readonly rows: R
   const room = new Map<string, number>();
   for (const { host, spec, nics } of rows.nodes) {
     if (host !== facts.host || spec.kind !== "c2c" || spec.to.type !== "vxlan") continue;
-    const left = isEncrypted(spec.to) ? ENCRYPTED_MTU : ETHERNET - OVERHEAD[family(spec.to.peer)];
+    const left = isEncrypted(spec.to) ? ENCRYPTED_MTU : ETHERNET - VXLAN_OVERHEAD[family(spec.to.peer)];
     for (const { network = "" } of nics) room.set(network, Math.min(left, room.get(network) ?? left));
   }
   if (room.size === 0) return { rows, facts };

@@ -1,5 +1,6 @@
 /** What a network needs of its host: its bridge, what joins that to others, and the host's own end. */
 import { contains, family, prefixOf } from "@switchyard/base";
+import { VXLAN_OVERHEAD } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import { natState, obstacle } from "./desire-nat.ts";
@@ -42,9 +43,6 @@ export interface Switch {
   readonly underlays: Map<string, UnderlayState>;
 }
 
-/** What VXLAN puts around a packet: Ethernet, IPv4, UDP and its own header (RFC 7348); IPv6 takes 20 more. */
-const VXLAN_OVERHEAD = 50;
-
 /** What a VLAN's tag takes on its way through a tunnel. */
 const TAG = 4;
 
@@ -54,7 +52,7 @@ export function networkMtu(network: NetworkEntry | undefined, networks: Networks
   const reached = network && tunnelOf(network, networks);
   if (reached === undefined) return DEFAULT_MTU;
   const { tunnel, tags } = reached;
-  const whole = underlayMtu(tunnel, networks) - VXLAN_OVERHEAD - (tunnel.peers.some((ip) => family(ip) === 6) ? 20 : 0);
+  const whole = underlayMtu(tunnel, networks) - VXLAN_OVERHEAD[tunnel.peers.some((ip) => family(ip) === 6) ? 6 : 4];
   return Math.min(whole, tunnel.mtu ?? whole) - tags * TAG;
 }
 

@@ -1,4 +1,5 @@
 /** Nodes of kind c2c that lead to another host encrypted: VXLAN of the kernel's own in WireGuard. */
+import { VXLAN_OVERHEAD } from "@switchyard/vswitch";
 import type { C2cSpec } from "../model/types.ts";
 import { canonicalJson } from "../store/canonical.ts";
 import type { NodeEntry } from "../store/rows.ts";
@@ -11,10 +12,8 @@ import { innerAddress, TUNNEL_MTU, tunnelKeyFile } from "./tunnel-key.ts";
 
 /** UDP within the tunnel; that of VXLAN is the switch's own where it has tunnels in the kernel. */
 const INNER_PORT = 8472;
-/** What VXLAN over IPv6 puts around a packet (RFC 7348); bytes. */
-const OVERHEAD = 70;
 /** What the networks that such a node is on have room for. */
-export const ENCRYPTED_MTU = TUNNEL_MTU - OVERHEAD;
+export const ENCRYPTED_MTU = TUNNEL_MTU - VXLAN_OVERHEAD[6];
 
 /** Where a node leads that does so encrypted. */
 export type Encrypted = Extract<C2cSpec["to"], { type: "vxlan" }> & {

@@ -14,6 +14,7 @@ import {
   openSwitch,
   probeDatapath,
   probeUserspaceTso,
+  SWITCH_SCHEMA,
   startDatabaseServer,
   startVswitchd,
   stopDatabaseServer,
@@ -25,9 +26,6 @@ import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths } from "./paths.ts";
 import { Revival } from "./revival.ts";
 import { finishesPackets, SYSTEM_PATIENCE, systemSwitchAbsence } from "./system-switch.ts";
-
-/** The schema of a switch's database, as Debian installs it. */
-const SWITCH_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 
 /**
  * The processes under a yard: the database server and, for a private yard, the switch in its namespace. They are
