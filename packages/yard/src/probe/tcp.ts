@@ -11,7 +11,7 @@ export type TcpResult = { readonly milliseconds: number } | { readonly error: li
  *
  * @param options `timeout` in milliseconds; with `persist` a refusal is tried again until then, since a server that
  * is only just starting refuses too
- * @throws YardError `probe.socket`
+ * @throws YardError `probe.socket`; the signal's reason
  */
 export async function tcpConnect(
   poller: Poller,
@@ -26,8 +26,8 @@ export async function tcpConnect(
     const error = await attempt(poller, from, to, port, end, options.signal);
     if (error === undefined) return { milliseconds: performance.now() - began };
     const gap = Math.min(100, end - performance.now());
-    if (!options.persist || gap <= 0 || options.signal?.aborted) return { error };
-    await delay(gap);
+    if (!options.persist || gap <= 0) return { error };
+    await delay(gap, options.signal);
   }
 }
 
