@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 
 const SUFFIX = ".yard.yaml";
 
@@ -51,7 +51,7 @@ function onlyLabFile(cwd: string): string {
 }
 
 function reason(cause: unknown): string {
-  switch (cause instanceof Error && "code" in cause ? cause.code : undefined) {
+  switch (errnoOf(cause)) {
     case "ENOENT":
       return "there is no such file";
     case "EISDIR":

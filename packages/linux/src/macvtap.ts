@@ -1,5 +1,5 @@
 import { openSync } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { checkLinkName } from "./names.ts";
 import { viewNamespace } from "./network.ts";
 
@@ -17,7 +17,7 @@ export function openMacvtap(name: string): number {
   try {
     return openSync(`/dev/tap${link.index}`, "r+");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = errnoOf(cause);
     if (code === "EBUSY")
       throw new YardError("link.tap-busy", `the macvtap ${name} is in use`, {
         cause,

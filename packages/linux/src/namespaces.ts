@@ -1,6 +1,6 @@
 /** Named network namespaces as ip-netns(8) keeps them. */
 import { lstatSync, mkdirSync, readdirSync, statfsSync, statSync, unlinkSync } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { Excursion, NETNS_DIR, namespacePath } from "./excursion.ts";
 import {
   AT_FDCWD,
@@ -199,8 +199,7 @@ export function deleteNamespaces(names: readonly string[]): NamespaceFailure[] {
       unmountAll(path);
       unlinkSync(path);
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT"))
-        failures.push(namespaceFailure(name, error));
+      if (errnoOf(error) !== "ENOENT") failures.push(namespaceFailure(name, error));
     }
   }
   return failures;
@@ -219,9 +218,7 @@ function unmountAll(path: string): void {
 
 function namespaceFailure(name: string, error: unknown): NamespaceFailure {
   if (error instanceof SystemCallError) return { name, errno: error.errno, message: error.message };
-  if (error instanceof Error)
-    return { name, errno: "code" in error && typeof error.code === "string" ? error.code : "", message: error.message };
-  return { name, errno: "", message: String(error) };
+  return { name, errno: errnoOf(error) ?? "", message: error instanceof Error ? error.message : String(error) };
 }
 
 /** The names in /run/netns, sorted; among them may be one that was left half-made or half-deleted. */

@@ -4,7 +4,7 @@
  * interfaces, their link types and settings, and have one write to a FIFO.
  */
 import { parseArgs } from "node:util";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { listYards } from "@switchyard/yard/agent";
 import { capture, captureAgent, WHOLE_FRAME } from "@switchyard/yard/capture";
 import { yardPaths } from "@switchyard/yard/paths";
@@ -135,5 +135,5 @@ function wrong(why: string): YardError {
 /** Whoever has seen enough closes the FIFO. */
 function isReaderGone(error: unknown): boolean {
   const cause = error instanceof YardError ? error.cause : undefined;
-  return cause instanceof Error && "code" in cause && cause.code === "EPIPE";
+  return errnoOf(cause) === "EPIPE";
 }

@@ -1,7 +1,7 @@
 /** Where a capture is written to: a stream, a file, or a ring of files. */
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, rmSync, writeSync } from "node:fs";
 import { extname } from "node:path";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { watchReadable } from "@switchyard/linux";
 import type { CaptureOutput } from "@switchyard/yard/capture";
 
@@ -137,7 +137,7 @@ export function numbered(path: string, number: number): string {
 }
 
 function unwritable(path: string, cause: unknown): YardError {
-  const errno = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const errno = errnoOf(cause);
   if (errno === "ENOSPC" || errno === "EDQUOT")
     return new YardError("capture.disk-full", `there is no room left for ${path}`, {
       hint: "what was written until then can be read; --ring FILES/SIZE keeps only the latest",

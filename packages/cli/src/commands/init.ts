@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
 import { labTemplate } from "../lab-template.ts";
@@ -26,7 +26,7 @@ function init(session: Session, given: string | undefined): void {
   try {
     writeFileSync(file, labTemplate(labNameOf(basename(file).replace(/(\.yard)?\.ya?ml$/, ""))), { flag: "wx" });
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "EEXIST")
+    if (errnoOf(cause) === "EEXIST")
       throw new YardError("lab.file-exists", `${shown} exists already`, {
         hint: "name another file, or remove it first",
       });

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { asYardError, run, tryRun, YardError } from "@switchyard/base";
+import { asYardError, errnoOf, run, tryRun, YardError } from "@switchyard/base";
 import type { Switch } from "@switchyard/vswitch";
 import { runDirectory } from "@switchyard/yard/paths";
 import type { VhostUser } from "./attachment.ts";
@@ -171,7 +171,7 @@ async function placeSocket(made: string, path: string, { group, permissions }: V
     try {
       linkSync(made, path);
     } catch (thrown) {
-      if (!(thrown instanceof Error) || !("code" in thrown) || thrown.code !== "EXDEV") throw thrown;
+      if (errnoOf(thrown) !== "EXDEV") throw thrown;
       writeFileSync(path, "");
       await run(["mount", "--bind", made, path]);
     }

@@ -1,4 +1,4 @@
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 
 /** What the client library throws: an HTTP status, or a failure of the connection. */
 export interface DockerFailure {
@@ -11,11 +11,10 @@ export interface DockerFailure {
 export function readFailure(error: unknown): DockerFailure {
   if (!(error instanceof Error)) return { status: undefined, errno: undefined, message: String(error) };
   const status = "statusCode" in error && typeof error.statusCode === "number" ? error.statusCode : undefined;
-  const errno = "code" in error && typeof error.code === "string" ? error.code : undefined;
   const json = "json" in error ? error.json : undefined;
   const said = typeof json === "object" && json !== null && "message" in json ? json.message : undefined;
   const message = typeof said === "string" ? said : error.message.replace(/^\(HTTP code \d+\) [^-]*- /, "");
-  return { status, errno, message: message.trim() };
+  return { status, errno: errnoOf(error), message: message.trim() };
 }
 
 /** A failure of the client library in our words; one that is ours already stays. */

@@ -2,7 +2,7 @@
 import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Readable } from "node:stream";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { packTree } from "./pack.ts";
 import { FileError, RootedFolder } from "./rooted.ts";
 import { unpackTree } from "./unpack.ts";
@@ -83,7 +83,7 @@ function reach<R>(path: string, look: () => R): R {
     return look();
   } catch (error) {
     if (error instanceof YardError) throw error;
-    if (error instanceof FileError || (error instanceof Error && "code" in error && error.code === "ENOENT"))
+    if (error instanceof FileError || errnoOf(error) === "ENOENT")
       throw new YardError("runtime.path-absent", `there is no ${path}`, { cause: error });
     throw error;
   }

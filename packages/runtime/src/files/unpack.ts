@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import type { Readable } from "node:stream";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { extract, type Header } from "tar-stream";
 import { FileError, type RootedFolder } from "./rooted.ts";
 
@@ -235,9 +235,8 @@ function absentIs<R>(otherwise: R, look: () => R): R {
   try {
     return look();
   } catch (error) {
-    if (error instanceof FileError && ["ENOENT", "ENOTDIR", "ELOOP"].includes(error.code)) return otherwise;
-    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
-      return otherwise;
+    const absent = ["ENOENT", "ENOTDIR", ...(error instanceof FileError ? ["ELOOP"] : [])];
+    if (absent.includes(errnoOf(error) ?? "")) return otherwise;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
-import { backoff, delay } from "@switchyard/base";
+import { backoff, delay, errnoOf } from "@switchyard/base";
 import { endProcess, identify, type ProcessId } from "@switchyard/linux";
 
 const ROOT = "/sys/fs/cgroup";
@@ -64,7 +64,7 @@ function removed(folder: string): boolean {
     rmdirSync(folder);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOENT";
+    return errnoOf(error) === "ENOENT";
   }
 }
 

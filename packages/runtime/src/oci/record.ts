@@ -1,4 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { errnoOf } from "@switchyard/base";
 import { bootId, isAlive, type ProcessId } from "@switchyard/linux";
 import type { ContainerState } from "../types.ts";
 import { bundleOf, type OciPaths } from "./paths.ts";
@@ -22,8 +23,7 @@ export function readOptional(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && ["ENOENT", "ENOTDIR", "ESRCH"].includes(String(error.code)))
-      return undefined;
+    if (["ENOENT", "ENOTDIR", "ESRCH"].includes(errnoOf(error) ?? "")) return undefined;
     throw error;
   }
 }

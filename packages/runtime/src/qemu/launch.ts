@@ -11,7 +11,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { childEnvironment, YardError } from "@switchyard/base";
+import { childEnvironment, errnoOf, YardError } from "@switchyard/base";
 import {
   endProcess,
   identify,
@@ -199,7 +199,7 @@ class OpenFiles implements Disposable {
     try {
       return this.add(openSync(file, flags, 0o600));
     } catch (cause) {
-      const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+      const code = errnoOf(cause);
       if (code === "ENOENT" || code === "ENOTDIR")
         throw new YardError("vm.file-absent", `there is no file ${file}`, {
           cause,

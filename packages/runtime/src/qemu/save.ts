@@ -1,6 +1,6 @@
 /** A disk copied, whole and as it is now, to a file of its own. */
 import { chmodSync, chownSync, constants, copyFileSync, existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { diskNode } from "./command.ts";
 import { type ImageLayer, makeImage } from "./images.ts";
 import { runJob } from "./jobs.ts";
@@ -45,7 +45,7 @@ function place(draft: string, file: string): void {
   try {
     linkSync(draft, file);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = errnoOf(cause);
     if (code === "EEXIST") checkTarget(file);
     if (code !== "EXDEV" && code !== "EPERM") throw saveFailed(file, cause);
     try {

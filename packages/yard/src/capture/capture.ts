@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { YardError } from "@switchyard/base";
+import { errnoOf, YardError } from "@switchyard/base";
 import { portName } from "@switchyard/vswitch";
 import type { CaptureProgress, CaptureReply } from "../agent/captures.ts";
 import { type AgentClient, connectAgent } from "../agent/client.ts";
@@ -117,7 +117,7 @@ async function copy(stream: string, output: CaptureOutput): Promise<number> {
   } catch (error) {
     // Where whoever reads our output leaves at once, or the capture ends by itself, the stream goes before it is opened;
     // the agent's reply tells which.
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (errnoOf(error) !== "ENOENT") throw error;
   }
   return captured;
 }
