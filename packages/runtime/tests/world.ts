@@ -125,7 +125,7 @@ export class Captured implements ExecStreams {
       const timer = setTimeout(() => {
         this.#waiting.delete(look);
         reject(new Error(`no ${JSON.stringify(text)} in ${JSON.stringify(this.out)}`));
-      }, 10_000);
+      }, 30_000);
       const look = () => {
         if (!this.out.includes(text)) return;
         clearTimeout(timer);
@@ -141,7 +141,7 @@ export class Captured implements ExecStreams {
 /** A value that turns up later. */
 export function eventually<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const timer = setTimeout(() => reject(new Error("it did not happen within 10 s")), 10_000);
+  const timer = setTimeout(() => reject(new Error("it did not happen within 30 s")), 30_000);
   return {
     promise: promise.finally(() => clearTimeout(timer)),
     resolve,

@@ -5,7 +5,10 @@ import type { ContainerEvent } from "../types.ts";
 /** Milliseconds between attempts to reach an engine that is away: the first, and the most. */
 const RETRY = [250, 10_000] as const;
 
-/** Follows an engine's events of containers with these labels, over its restarts; what happened meanwhile is told then. */
+/**
+ * Follows an engine's events of containers with these labels from now on, over its restarts; what happened while it
+ * could not be reached, and before it was, is told then.
+ */
 export async function followDockerEvents(
   docker: Docker,
   labels: Readonly<Record<string, string>>,
@@ -13,7 +16,7 @@ export async function followDockerEvents(
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
-  let since: string | undefined;
+  let since = (Date.now() / 1_000).toFixed(3);
   let waits = backoff(...RETRY);
   while (!signal.aborted) {
     try {
@@ -26,7 +29,7 @@ export async function followDockerEvents(
         abortSignal: signal,
       };
       // The library's types know whole seconds only; the API takes a fraction.
-      const stream = await docker.getEvents(since === undefined ? options : Object.assign(options, { since }));
+      const stream = await docker.getEvents(Object.assign(options, { since }));
       waits = backoff(...RETRY);
       for await (const line of lines(stream, signal)) {
         const event = parseDockerEvent(line);
@@ -37,8 +40,6 @@ export async function followDockerEvents(
     } catch (error) {
       if (!signal.aborted) log.debug({ err: error }, "docker events interrupted");
     }
-    // An engine that comes back has lost nothing that we could miss from before we first listened.
-    since ??= String(Math.floor(Date.now() / 1000));
     if (!signal.aborted) await delay(waits.next().value, signal).catch(() => undefined);
   }
 }
