@@ -53,10 +53,7 @@ describe.skipIf(!requires("root", "openvswitch", "ping"))("a nic with monitor", 
     expect((await site.yard(yard, ["inspect", "b"])).stdout).not.toContain("RX PACKETS");
   });
 
-  test("gets an address from a server by `attach --dhcp`, or says that there is none and leaves nothing", async () => {
-    const { code, stderr } = await site.yard(yard, ["attach", "b", "lan", "--dhcp"]);
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining("[nic.no-lease]") });
-    expect(JSON.parse((await site.yard(yard, ["inspect", "b", "--json"])).stdout)[0].nics).toHaveLength(1);
+  test("gets an address from a server by `attach --dhcp`", async () => {
     expect(await site.yard(yard, ["attach", "b", "default", "--dhcp"])).toMatchObject({ code: 0 });
     const [, nic] = JSON.parse((await site.yard(yard, ["inspect", "b", "--json"])).stdout)[0].nics;
     expect(nic).toMatchObject({ dhcp: true, addresses: [nic.lease.address] });

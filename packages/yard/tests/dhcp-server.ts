@@ -2,17 +2,14 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { endProcess, identify } from "@switchyard/linux";
+import { runningServices } from "../src/agent/services.ts";
 import type { NicEntry, Rows } from "../src/store/mod.ts";
 
-/** What it grants, in seconds: the shortest that busybox' client takes at its word. */
+/** What it grants, in seconds. busybox' client asks for no renewal before 15. */
 const SECONDS = 16;
 
-/**
- * Writes the configuration of a server for 10.86.`subnet`.0/24 on a node's eth0.
- *
- * @returns its file, for `busybox udhcpd`
- */
-export function serverConfig(folder: string, subnet: number): string {
+/** The command of a server for 10.86.`subnet`.0/24 on a node's eth0; its configuration is written. */
+export function serverCommand(folder: string, subnet: number): readonly [string, ...string[]] {
   const file = join(folder, `server${subnet}.conf`);
   const lines = [
     ...["interface eth0", `start 10.86.${subnet}.100`, `end 10.86.${subnet}.109`],
@@ -21,7 +18,8 @@ export function serverConfig(folder: string, subnet: number): string {
     ...[`option router 10.86.${subnet}.1`, `option dns 10.86.${subnet}.53`],
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
-  return file;
+  // Nobody has the address that is offered: asking takes two seconds else, and the client asks again after three.
+  return ["busybox", "udhcpd", "-a", "100", file];
 }
 
 /** Takes the server away without its saying so. */
@@ -33,6 +31,11 @@ export async function killServer(folder: string, subnet: number): Promise<void> 
 export async function kill(pid: number): Promise<void> {
   const found = identify(pid);
   if (found) await endProcess(found, 0);
+}
+
+/** The process of a nic's client. */
+export function clientPid(run: string, port: string | undefined): number | undefined {
+  return [...runningServices(run)].find(([id]) => id.startsWith(`dhcp-${port}-`))?.[1].pid;
 }
 
 export function nicOf({ nodes }: Rows, node: string, nic = "eth0"): NicEntry | undefined {

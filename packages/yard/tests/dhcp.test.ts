@@ -2,8 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { chmodSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
-import { runningServices } from "../src/agent/services.ts";
-import { kill, nicOf, serverConfig } from "./dhcp-server.ts";
+import { clientPid, kill, nicOf, serverCommand } from "./dhcp-server.ts";
 import { LiveYard } from "./live.ts";
 import { expectBulkBetween } from "./tcp.ts";
 
@@ -27,8 +26,8 @@ nodes:
   one:
     kind: netns
     nics: [ { network: floor, ip: 10.86.1.1/24, vlan: 100 } ]
-    exec: [ [busybox, udhcpd, ${serverConfig(yard.folder, 1)}] ]
-  two: { kind: netns, nics: [ { network: wide, ip: 10.86.2.1/24 } ], exec: [ [busybox, udhcpd, ${serverConfig(yard.folder, 2)}] ] }
+    exec: [ ${JSON.stringify(serverCommand(yard.folder, 1))} ]
+  two: { kind: netns, nics: [ { network: wide, ip: 10.86.2.1/24 } ], exec: [ ${JSON.stringify(serverCommand(yard.folder, 2))} ] }
   a: { kind: netns, nics: [ { network: office, dhcp: true } ], exec: [ [ping, -c, "1", 10.86.1.1] ] }
   b:
     kind: container
@@ -67,7 +66,7 @@ nodes:
 
     const clientOf = async (node: string) => {
       const { port } = (await yard.until((rows) => nicOf(rows, node))).status;
-      return [...runningServices(yard.paths.run)].find(([id]) => id.startsWith(`dhcp-${port}-`))?.[1].pid ?? 0;
+      return clientPid(yard.paths.run, port) ?? 0;
     };
 
     test("keeps its client, which has no privileges to speak of, when the agent is killed", async () => {

@@ -20,6 +20,12 @@ export const NOBODY = 65534;
 /** What a client may do: see raw frames, as it has no address yet, and hold the port of DHCP. */
 const CAPABILITIES = "-all,+net_raw,+net_bind_service";
 
+/** What a client was granted is good until it expires, whatever becomes of that client. */
+const FORGET_EXPIRED = `expires=0
+[ ! -e "$LEASE" ] || while read -r key value; do [ "$key" != expires ] || expires=$value; done <"$LEASE"
+[ "$expires" -gt "$(($(date +%s) + 2))" ] || rm -f "$LEASE"
+`;
+
 /**
  * What udhcpc(8) runs at an event: it calls `sh <event>` in the folder that these are in. The lease is left in the file
  * that the environment names. The agent does what it says, so that there is one who sets addresses and routes.
@@ -29,13 +35,11 @@ const EVENTS: Readonly<Record<string, string>> = {
 printf '%s\\n' "address $ip/$mask" "server $serverid" "gateway $router" "dns $dns" \\
   "expires $(($(date +%s) + lease))" >"$LEASE.new" && mv "$LEASE.new" "$LEASE"
 `,
-  // It also comes at the client's start, and what an earlier one was granted is still good then.
-  deconfig: `expires=0
-[ ! -e "$LEASE" ] || while read -r key value; do [ "$key" != expires ] || expires=$value; done <"$LEASE"
-[ "$expires" -gt "$(($(date +%s) + 2))" ] || rm -f "$LEASE"
-`,
+  // It also comes at the client's start, and up to half a minute before the end of a lease that nobody renews.
+  deconfig: FORGET_EXPIRED,
   nak: 'rm -f "$LEASE"\n',
-  leasefail: ":\n",
+  // A round of asking was in vain.
+  leasefail: FORGET_EXPIRED,
 };
 
 /** The id of a nic's client, which is also the name of its lease. On another segment it is another client. */
