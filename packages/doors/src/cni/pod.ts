@@ -14,7 +14,7 @@ const CONFIGURATION = "userspace/configuration-data";
 const MAPPED = "userspace/mapped-dir";
 /** The name of the volume. */
 const VOLUME = "shared-dir";
-/** Where containers have their sockets who say nothing. */
+/** What a pod without such a volume is told of where its sockets are, as the userspace CNI has it: where containers mount `sharedDir`. */
 const DEFAULT_MAPPED = "/var/lib/cni/usrspcni";
 /** Where kubelet keeps what pods have. */
 const KUBELET = "/var/lib/kubelet/pods";

@@ -88,6 +88,20 @@ describe("what the host hands over", () => {
     rmSync(`${folder}/podinfo/annotations`);
   });
 
+  test("is what the files say where the annotations say it, too: those come later, and name a folder that may be a guess", () => {
+    const vhost = { mode: "server", socketfile: "s" };
+    const told = { containerId: container, ifName: "eth0", name: "n", config: { vhost }, ipResult };
+    const second = { ...told, ifName: "eth1" };
+    const data = JSON.stringify([told, second]);
+    write("podinfo/annotations", `userspace/configuration-data=${JSON.stringify(data)}\nuserspace/mapped-dir="/mapped"`);
+    write("shared/configData-0123456789ab-eth0.json", { ...told, config });
+    expect<unknown>(read()).toEqual([
+      { ...order, socket: `${folder}/shared/0123456789ab-eth0` },
+      { ...order, ifname: "eth1", socket: "/mapped/s" },
+    ]);
+    for (const file of ["podinfo/annotations", "shared/configData-0123456789ab-eth0.json"]) rmSync(`${folder}/${file}`);
+  });
+
   test("that cannot be read, or would lead out of the folder, is noted and left", () => {
     write("data/configData-a-eth0.json", "{");
     const vhost = { mode: "server", socketfile: "../../etc/x" };

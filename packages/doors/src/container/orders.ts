@@ -56,7 +56,14 @@ const ConfigData = z.looseObject({
 const Remote = z.looseObject({ host: Config });
 const AddData = ConfigData.omit({ config: true });
 
-/** @param note gets a line for each file that is none of these. @returns by interface, each once */
+/**
+ * What is said of an interface in several places is taken from the file beside its socket, else from those of `data`,
+ * and from the annotations last: kubelet brings them up to a minute later, and where the pod has no volume for sockets
+ * the folder that they name is but the usual one.
+ *
+ * @param note gets a line for each file that is none of these
+ * @returns by interface, each once
+ */
 export function readOrders({ data, shared, annotations }: HandoverPlaces, note: (line: string) => void): Order[] {
   const orders = new Map<string, Order>();
   const take = (file: string, read: () => readonly Order[]) => {
@@ -66,13 +73,13 @@ export function readOrders({ data, shared, annotations }: HandoverPlaces, note: 
       note(`${file} cannot be read: ${error instanceof Error ? error.message : error}`);
     }
   };
+  if (existsSync(annotations)) take(annotations, () => readAnnotations(annotations, shared));
   for (const file of jsonFiles(data, "remote-"))
     take(file, () => [readRemote(file, shared)].filter((it) => it !== undefined));
   // Not in folders of the shared one: those may be other containers'.
   for (const folder of [data, shared])
     for (const file of jsonFiles(folder, "configData-"))
       take(file, () => [orderOf(ConfigData.parse(json(file)), dirname(file))]);
-  if (existsSync(annotations)) take(annotations, () => readAnnotations(annotations, shared));
   return [...orders.values()];
 }
 
