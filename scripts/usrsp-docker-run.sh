@@ -39,6 +39,9 @@ for word do
 done
 [ -n "$holder" ] || die "none of these words is an image that the engine has: $*"
 
+# From here on lists have one thing a line, as files' names may have blanks.
+IFS='
+'
 contid=
 nics=
 container=
@@ -71,7 +74,8 @@ mkdir -p "$folder/shared" "$folder/$contid"
 number=0
 for file in $files; do
   # Noted before: what has been begun is taken back as well.
-  nics="eth$number=$file $nics"
+  nics="eth$number=$file
+$nics"
   "$yard" cni try "$networks/$file" "/proc/$pid/ns/net" add --id "$contid" --ifname "eth$number" >/dev/null
   number=$((number + 1))
 done
