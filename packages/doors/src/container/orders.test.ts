@@ -93,7 +93,10 @@ describe("what the host hands over", () => {
     const told = { containerId: container, ifName: "eth0", name: "n", config: { vhost }, ipResult };
     const second = { ...told, ifName: "eth1" };
     const data = JSON.stringify([told, second]);
-    write("podinfo/annotations", `userspace/configuration-data=${JSON.stringify(data)}\nuserspace/mapped-dir="/mapped"`);
+    write(
+      "podinfo/annotations",
+      `userspace/configuration-data=${JSON.stringify(data)}\nuserspace/mapped-dir="/mapped"`,
+    );
     write("shared/configData-0123456789ab-eth0.json", { ...told, config });
     expect<unknown>(read()).toEqual([
       { ...order, socket: `${folder}/shared/0123456789ab-eth0` },
