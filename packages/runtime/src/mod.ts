@@ -7,5 +7,6 @@ export { openEngine, openVmEngine } from "./open.ts";
 export { copyIntoGuest, copyOutOfGuest, type GuestShell } from "./qemu/guest-copy.ts";
 export * from "./qemu/types.ts";
 export { vmUser } from "./qemu/user.ts";
+export { type Collected, collectText } from "./streams/collect.ts";
 export { spawnInteractive } from "./streams/spawn.ts";
 export * from "./types.ts";

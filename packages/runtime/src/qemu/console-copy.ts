@@ -9,6 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { YardError } from "@switchyard/base";
 import type { ProcessId } from "@switchyard/linux";
+import { collectText } from "../streams/collect.ts";
 import type { ExecOptions, ExecStreams } from "../types.ts";
 import { typeOnce } from "./console.ts";
 import { askConsole, beginning, ending, execOnConsole, INTERRUPT, LONGEST, refuseOnConsole } from "./console-exec.ts";
@@ -78,16 +79,11 @@ async function openShell(
   signal: AbortSignal | undefined,
 ): Promise<ConsoleShell> {
   const run: GuestShell["run"] = async (command, signal) => {
-    let said = "";
-    const sink = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said += chunk.toString("utf8");
-        done();
-      },
-    });
+    const { stream, text } = collectText();
     const options = { command, tty: false, ...(signal === undefined ? {} : { signal }) };
-    const code = await execOnConsole(machine, name, process, options, { stdin: undefined, stdout: sink, stderr: sink });
-    return { code, said };
+    const streams = { stdin: undefined, stdout: stream, stderr: stream };
+    const code = await execOnConsole(machine, name, process, options, streams);
+    return { code, said: text() };
   };
   const sh = (script: string, ...words: readonly string[]) => ["sh", "-c", script, ...words];
   const lacking = (

@@ -1,6 +1,7 @@
 /** Files into a guest and out of it by its own agent, which reads and writes files in the guest. */
 import { randomBytes } from "node:crypto";
-import { Readable, Writable } from "node:stream";
+import { Readable } from "node:stream";
+import { collectText } from "../streams/collect.ts";
 import { call, execByAgent } from "./guest-agent.ts";
 import { failed, type GuestShell, must } from "./guest-copy.ts";
 import { isRecord } from "./qmp.ts";
@@ -40,16 +41,10 @@ export function draftPath(): string {
 }
 
 async function run(socket: string, command: readonly string[], signal?: AbortSignal) {
-  let said = "";
-  const sink = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      said += chunk.toString("utf8");
-      done();
-    },
-  });
+  const { stream, text } = collectText();
   const options = { command, tty: false, ...(signal === undefined ? {} : { signal }) };
-  const code = await execByAgent(socket, options, { stdin: undefined, stdout: sink, stderr: sink });
-  return { code, said };
+  const code = await execByAgent(socket, options, { stdin: undefined, stdout: stream, stderr: stream });
+  return { code, said: text() };
 }
 
 async function open(socket: string, path: string, mode: "r" | "w"): Promise<number> {

@@ -1,6 +1,5 @@
-import { Writable } from "node:stream";
 import { type Ip, YardError } from "@switchyard/base";
-import { execInNamespace } from "@switchyard/runtime";
+import { collectText, execInNamespace } from "@switchyard/runtime";
 
 /** What a measurement came to. */
 export interface IperfResult {
@@ -35,7 +34,7 @@ export async function iperf(client: string, server: string, address: Ip, options
   // Any port that is free in the node; what ephemeral ports and well-known services take is left alone.
   const port = String(20_000 + Math.floor(Math.random() * 10_000));
   using serving = await startServer(server, [program, "-s", "-1", "-p", port, "--forceflush"], options.signal);
-  const output = collector();
+  const output = collectText();
   const command = [
     ...[program, "-c", address, "-p", port, "-t", String(options.seconds), "-P", String(options.parallel)],
     ...["--connect-timeout", "3000", "--json", ...(options.reverse ? ["-R"] : [])],
@@ -56,35 +55,19 @@ interface Server extends Disposable {
 async function startServer(namespace: string, command: readonly string[], signal: AbortSignal): Promise<Server> {
   const stop = new AbortController();
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
-  let said = "";
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      said += chunk.toString("utf8");
-      if (said.includes("Server listening")) resolve();
-      done();
-    },
+  const said = collectText((text) => {
+    if (text.includes("Server listening")) resolve();
   });
   const ended = execInNamespace(
     namespace,
     { command, tty: false, signal: AbortSignal.any([signal, stop.signal]) },
-    { stdin: undefined, stdout, stderr: stdout },
+    { stdin: undefined, stdout: said.stream, stderr: said.stream },
   ).then(
-    () => reject(new YardError("iperf.failed", `the server ended: ${said.trim()}`)),
+    () => reject(new YardError("iperf.failed", `the server ended: ${said.text().trim()}`)),
     (error: unknown) => reject(error),
   );
   await listening;
   return { ended, [Symbol.dispose]: () => stop.abort() };
-}
-
-function collector(): { readonly stream: Writable; text(): string } {
-  const chunks: Buffer[] = [];
-  const stream = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      chunks.push(chunk);
-      done();
-    },
-  });
-  return { stream, text: () => Buffer.concat(chunks).toString("utf8") };
 }
 
 /** Reads iperf3's report. @throws YardError `iperf.failed` */

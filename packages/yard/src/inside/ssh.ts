@@ -1,6 +1,6 @@
 /** Into a virtual machine by ssh(1), over a network that the host is on. */
 import { existsSync } from "node:fs";
-import { PassThrough, type Readable, Writable } from "node:stream";
+import { PassThrough, type Readable, type Writable } from "node:stream";
 import {
   addressOf,
   childEnvironment,
@@ -11,7 +11,13 @@ import {
   shellWords,
   YardError,
 } from "@switchyard/base";
-import { type ExecOptions, type ExecStreams, type GuestShell, spawnInteractive } from "@switchyard/runtime";
+import {
+  collectText,
+  type ExecOptions,
+  type ExecStreams,
+  type GuestShell,
+  spawnInteractive,
+} from "@switchyard/runtime";
 import type { YardPaths } from "../agent/paths.ts";
 import { findRunningNode } from "../view/find.ts";
 import { withLeased } from "../view/leased.ts";
@@ -119,15 +125,10 @@ function wordsOf({ command, env = {}, workdir, tty }: ExecOptions): readonly str
 /** A guest by ssh, for copying. */
 export function sshShell(way: SshWay, address: Ip): GuestShell {
   const run = async (command: readonly string[], signal?: AbortSignal, stdin?: Readable, stdout?: Writable) => {
-    let said = "";
-    const told = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said += chunk.toString("utf8");
-        done();
-      },
-    });
+    const told = collectText();
     const options = { command, tty: false, ...(signal === undefined ? {} : { signal }) };
-    const code = await execBySsh(way, address, options, { stdin, stdout: stdout ?? told, stderr: told });
+    const code = await execBySsh(way, address, options, { stdin, stdout: stdout ?? told.stream, stderr: told.stream });
+    const said = told.text();
     if (code === SSH_FAILED)
       throw new YardError("ssh.failed", `ssh to ${way.user}@${address} failed: ${said.trim() || "it said nothing"}`);
     return { code, said };
