@@ -31,6 +31,7 @@ export const nicConfigSchema = z
     dns: config?.dns ?? [],
   }));
 
+/** One nic. */
 export const nicSchema = z.object({
   type: z.enum(["default", "bridge", "vlan", "vxlan", "macvlan", "passthrough", "zerotier"], {
     error: (issue) => `unsupported network type '${String(issue.input)}'`,
@@ -47,6 +48,11 @@ export const nicSchema = z.object({
     .nullish()
     .transform((it) => it ?? false),
 });
+/** Those of a container or a machine. */
+export const nicsSchema = z
+  .array(nicSchema)
+  .nullish()
+  .transform((nics) => nics ?? []);
 export type ZeroosNic = z.output<typeof nicSchema>;
 
 /** A nic that a container has, or had: its place in the list is its number for ever. */

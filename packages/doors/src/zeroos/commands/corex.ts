@@ -20,9 +20,9 @@ import { change, type Ground, networksOf } from "../ground.ts";
 import { type Call, command, commandSchema, type Handler } from "../job.ts";
 import type { JobPlace, Jobs } from "../jobs.ts";
 import type { Networks } from "../networks.ts";
-import { nicPart, nicSchema, placeNics, type ZeroosNic } from "../nics.ts";
+import { nicPart, nicSchema, nicsSchema, placeNics, type ZeroosNic } from "../nics.ts";
 import { Turns } from "../turns.ts";
-import { addForward, checkForwards, forwardWords, removeForward, removeForwards } from "./forwards.ts";
+import { addForward, checkForwards, forwardWords, portsSchema, removeForward, removeForwards } from "./forwards.ts";
 
 const textMap = z
   .record(z.string(), z.string())
@@ -41,14 +41,8 @@ const createSchema = z.object({
   root: z.string().min(1, "root plist is required"),
   mount: textMap,
   host_network: flag,
-  nics: z
-    .array(nicSchema)
-    .nullish()
-    .transform((nics) => nics ?? []),
-  port: z
-    .record(z.string(), z.number().int().min(1).max(65_535))
-    .nullish()
-    .transform((map) => map ?? {}),
+  nics: nicsSchema,
+  port: portsSchema,
   privileged: flag,
   hostname: text,
   /** Of the container on ZeroTier's networks. */

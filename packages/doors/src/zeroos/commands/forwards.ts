@@ -2,11 +2,17 @@
 import { YardError } from "@switchyard/base";
 import type { PortForward } from "@switchyard/yard/model";
 import { changePorts, type Note } from "@switchyard/yard/store";
+import { z } from "zod";
 import { change, type Ground } from "../ground.ts";
 import type { PlacedNic } from "../nics.ts";
 
 /** The port of the target by that of the host, as a client wrote it. */
 export type Ports = Readonly<Record<string, number>>;
+
+export const portsSchema = z
+  .record(z.string(), z.number().int().min(1).max(65_535))
+  .nullish()
+  .transform((map): Ports => map ?? {});
 
 /** What ports lead to. */
 export interface Target {

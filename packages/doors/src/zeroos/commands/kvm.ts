@@ -22,9 +22,9 @@ import {
   targetOf,
 } from "../machines.ts";
 import type { Networks } from "../networks.ts";
-import { nicPart, nicSchema, placeNics, type ZeroosNic } from "../nics.ts";
+import { nicPart, nicSchema, nicsSchema, placeNics, type ZeroosNic } from "../nics.ts";
 import { Turns } from "../turns.ts";
-import { addForward, checkForwards, forwardWords, removeForward, removeForwards } from "./forwards.ts";
+import { addForward, checkForwards, forwardWords, portsSchema, removeForward, removeForwards } from "./forwards.ts";
 
 /** Milliseconds that a guest may take to heed the power button before it is switched off. */
 const GRACE = 60_000;
@@ -52,14 +52,8 @@ const createSchema = z.object({
   cpu: z.number().int().min(1),
   /** MiB. */
   memory: z.number().int().min(1),
-  nics: z
-    .array(nicSchema)
-    .nullish()
-    .transform((nics) => nics ?? []),
-  port: z
-    .record(z.string(), z.number().int().min(1).max(65_535))
-    .nullish()
-    .transform((map) => map ?? {}),
+  nics: nicsSchema,
+  port: portsSchema,
 });
 const id = z.object({ uuid: z.string() });
 const nicArguments = nicSchema.extend({ uuid: z.string() });
