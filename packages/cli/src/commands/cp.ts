@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import type { CopyProgress } from "@switchyard/runtime";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { examples } from "../help.ts";
 import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
-import { givenWay } from "./exec.ts";
+import { consoleOption, givenWay, keyOption, sshOption } from "./exec.ts";
 
 /** What `cp` is to copy: one side is in a node, the other on the host. */
 export interface Copy {
@@ -32,11 +32,9 @@ export function define(command: Command, session: Session): void {
     )
     .argument("<source>", "a path, or NODE:PATH")
     .argument("<destination>", "a path, or NODE:PATH")
-    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
-    .addOption(
-      new Option("--console", "in a virtual machine: by the shell that is logged in at its console").conflicts("ssh"),
-    )
-    .option("--key <file>", "private key for --ssh")
+    .addOption(sshOption())
+    .addOption(consoleOption())
+    .addOption(keyOption())
     .action(async (source: string, destination: string, options: Options) => {
       await cp(session, yardName(command, session.env), parseCopy(source, destination, session.cwd), options);
     });

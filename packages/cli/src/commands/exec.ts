@@ -36,11 +36,9 @@ export function define(command: Command, session: Session): void {
     .option("-e, --env <name=value>", "set an environment variable (may be repeated)", repeated, [])
     .option("-u, --user <name>", "run as this user of the container")
     .option("-w, --workdir <path>", "run in this folder")
-    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
-    .addOption(
-      new Option("--console", "in a virtual machine: by the shell that is logged in at its console").conflicts("ssh"),
-    )
-    .option("--key <file>", "private key for --ssh")
+    .addOption(sshOption())
+    .addOption(consoleOption())
+    .addOption(keyOption())
     .passThroughOptions()
     .action(async (node: string, words: readonly string[], options: Options) => {
       const argv = words[0] === "--" ? words.slice(1) : words;
@@ -83,6 +81,21 @@ async function exec(
     },
     streams,
   );
+}
+
+/** `--ssh`, `--console`, `--key`: by which way into a virtual machine. */
+export function sshOption(): Option {
+  return new Option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on");
+}
+
+export function consoleOption(): Option {
+  return new Option("--console", "in a virtual machine: by the shell that is logged in at its console").conflicts(
+    "ssh",
+  );
+}
+
+export function keyOption(): Option {
+  return new Option("--key <file>", "private key for --ssh");
 }
 
 /** As `--ssh` and `--key` say it. */

@@ -5,7 +5,7 @@ import { openInside } from "../inside.ts";
 import { type Session, yardName } from "../session.ts";
 import { callerStreams } from "../terminal.ts";
 import { attachConsole, DEFAULT_HISTORY } from "./console.ts";
-import { givenWay } from "./exec.ts";
+import { givenWay, keyOption, sshOption } from "./exec.ts";
 
 interface Options {
   readonly user?: string;
@@ -23,8 +23,8 @@ export function define(command: Command, session: Session): void {
     )
     .argument("<node>", "name of a node")
     .option("-u, --user <name>", "be this user of the container")
-    .option("--ssh <user>", "into a virtual machine as this user by ssh, over a network that the host is on")
-    .option("--key <file>", "private key for --ssh")
+    .addOption(sshOption())
+    .addOption(keyOption())
     .action(async (node: string, options: Options) => {
       const yard = yardName(command, session.env);
       await using inside = await openInside(session, yard, ["-y", yard, "shell", node]);
