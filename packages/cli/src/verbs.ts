@@ -71,6 +71,18 @@ export const verbs: readonly Verb[] = [
     load: () => import("./commands/capture.ts"),
   },
   {
+    name: "stop",
+    summary: "have nodes run no longer, until they are started",
+    group: nodes,
+    load: () => import("./commands/stop.ts"),
+  },
+  {
+    name: "start",
+    summary: "have stopped nodes run again",
+    group: nodes,
+    load: () => import("./commands/start.ts"),
+  },
+  {
     name: "vm",
     summary: "pause, resume, shut down, start or reset a virtual machine",
     group: nodes,

@@ -162,6 +162,21 @@ describe.skipIf(!able)("a lab, from up to down", () => {
     expect((await run("ps", "--networks", "-q")).stdout).not.toContain("extra");
   });
 
+  test("nodes are stopped, stay so when the lab is made again, and are started; the plan says nothing of them", async () => {
+    expect((await run("stop", "web", "client", "--grace", "0")).stdout).toMatch(/^web, client stopped \(/);
+    expect((await run("stop", "web", "--json")).stdout).toMatch(/"changed": ?false/);
+    expect((await run("up", example)).stdout).toMatch(/^lab hello: nothing to do/);
+    const { stdout } = await run("ps");
+    expect(stdout).toMatch(/hello +web +container\/oci +stopped +office +10\.251\.0\.10\/24/);
+    expect((await run("ps", "--labs")).stdout).toMatch(/hello +up /);
+    const inside = await run("exec", "client", "--", "true");
+    expect([inside.code, inside.stderr]).toEqual([1, expect.stringContaining("start it: yard start client")]);
+    expect((await run("plan", example)).stdout).toBe("nothing to do\n");
+    expect(await run("stop", "wbe")).toMatchObject({ code: 1, stderr: expect.stringContaining("did you mean web?") });
+    expect((await run("start", "web", "client")).stdout).toMatch(/^web, client started \(/);
+    expect(await run("pingall")).toMatchObject({ code: 0 });
+  });
+
   test("completion knows the nodes that run", async () => {
     expect((await run("__complete", "--", "-y", yard, "inspect", "vau")).stdout).toBe("vault-1\tnode\nvault-2\tnode\n");
   });

@@ -173,6 +173,41 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect((await site.ask("PATCH", "/nodes/wan/impair", { forward: { delay: "soon" } })).status).toBe(422);
   });
 
+  test("stops a node, first as a plan, and starts it again as it was", async () => {
+    const before = await site.done("GET", "/nodes/web");
+    const planned = await site.done("POST", "/nodes/web/stop?dry_run=true");
+    expect(planned.plan).toContainEqual({
+      text: "- node web: stop the oci container",
+      do: "container-stop",
+      subject: "node web",
+    });
+    expect((await site.done("GET", "/nodes/web")).stopped).toBe(false);
+    expect(await site.done("POST", "/nodes/web/stop?grace=1")).toMatchObject({ changed: true, plan: null });
+    const down = await site.done("GET", "/nodes/web");
+    expect(down).toMatchObject({ state: "stopped", stopped: true, error: null, pid: null });
+    expect(down.nics.map(({ state, error }: { state: string; error: unknown }) => [state, error])).toEqual([
+      ["down", null],
+    ]);
+    expect((await site.done("GET", "/labs/office")).state).toBe("up");
+    expect(await (await site.fetch("/metrics")).text()).toContain(
+      'switchyard_nodes{state="stopped",kind="container"} 1',
+    );
+    const inside = await site.ask("POST", "/nodes/web/exec", { command: ["true"] });
+    expect([inside.status, inside.body.code, inside.body.hint]).toEqual([
+      409,
+      "node.not-running",
+      "start it: yard start web",
+    ]);
+    expect((await site.done("POST", "/nodes/web/stop")).changed).toBe(false);
+    expect(await site.done("POST", "/nodes/web/start")).toMatchObject({ changed: true });
+    const { pid, since, ...after } = await site.done("GET", "/nodes/web");
+    expect(after).toEqual({ ...before, pid: undefined, since: undefined, nics: after.nics });
+    expect(after.nics).toMatchObject([{ mac: before.nics[0].mac, addresses: before.nics[0].addresses, state: "up" }]);
+    expect(pid).not.toBe(before.pid);
+    const wan = await site.ask("POST", "/nodes/wan/stop");
+    expect([wan.status, wan.body.code]).toEqual([422, "node.not-stoppable"]);
+  });
+
   test("runs commands, checks and measurements, and copies files into a node and out of it", async () => {
     const ran = await site.done("POST", "/nodes/web/exec", {
       command: ["sh", "-c", "cat; echo no >&2; exit 3"],
@@ -199,7 +234,9 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect(folder.headers.get("content-type")).toBe("application/x-tar");
     expect(Buffer.from(await folder.arrayBuffer()).includes("in.bin")).toBe(true);
     expect((await site.ask("GET", "/nodes/pc/files?path=/etc/hosts")).body.code).toBe("cp.host-files");
-    expect(await site.fetch("/api/v1/nodes/web/logs").then((answer) => answer.text())).toBe("ready\n");
+    expect(await site.fetch("/api/v1/nodes/web/logs").then((answer) => answer.text())).toBe(
+      "ready\nready\n", // of both its lives
+    );
     expect((await site.ask("GET", "/nodes/pc/logs")).body.code).toBe("node.no-logs");
   });
 

@@ -101,6 +101,11 @@ export interface ContainerEngine extends AsyncDisposable {
    */
   prepare?(name: string, signal?: AbortSignal): Promise<void>;
   start(name: string, signal?: AbortSignal): Promise<ContainerState>;
+  /**
+   * Ends the first process (SIGTERM, SIGKILL after `grace` milliseconds, 0 kills at once), and with it all others. What
+   * the container has written is there when it is started again.
+   */
+  stop(name: string, grace: number, signal?: AbortSignal): Promise<void>;
   /** Stops (SIGTERM, SIGKILL after `grace` milliseconds, 0 kills at once) and removes. */
   remove(name: string, grace: number, signal?: AbortSignal): Promise<void>;
   /** @returns the command's exit code */

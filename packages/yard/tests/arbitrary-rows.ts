@@ -59,6 +59,7 @@ const node = fc.record({
   ports: fc.constantFrom<PortForward[]>([], [{ address: undefined, hostPort: 8080, nodePort: 80, protocol: "tcp" }]),
   exec: fc.constantFrom<string[][]>([], [["true"]]),
   nics: fc.array(nic, { maxLength: 3 }),
+  stopped: fc.constantFrom(undefined, undefined, 10),
   present: fc.boolean(),
 });
 
@@ -105,6 +106,8 @@ export const storeRows: fc.Arbitrary<Rows> = fc
           objId: i + 1,
           lab: it.lab,
           host: "h1",
+          // Somebody's container is not ours to stop.
+          stopped: it.kind === "guest" ? undefined : it.stopped,
           spec: specOf(name, it),
           nics,
           status: nodeStatus(new Map()),

@@ -24,6 +24,7 @@ interface NodeSeed {
   readonly nics: readonly NicSeed[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly exec: string | undefined;
+  readonly stopped: boolean;
 }
 interface BridgeSeed {
   readonly name: string;
@@ -80,6 +81,7 @@ const nodeSeed: fc.Arbitrary<NodeSeed> = fc.record({
   nics: fc.uniqueArray(nicSeed, { maxLength: 3, selector: (nic) => nic.name }),
   sysctls: fc.dictionary(fc.constantFrom("net.a", "net.b"), fc.constantFrom("0", "1"), { noNullPrototype: true }),
   exec: fc.constantFrom(undefined, "h1", "h2"),
+  stopped: fc.constantFrom(false, false, true),
 });
 const file: fc.Arbitrary<FileState> = fc.oneof(
   fc.record({

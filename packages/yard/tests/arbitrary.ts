@@ -122,10 +122,12 @@ function grow(from: Seed): State {
     const nics = node.nics.filter((nic) => from.lans.includes(nic.lan));
     const guest = node.kind === "guest";
     const plugged: VmNic[] = [];
+    const status = node.stopped ? "exited" : "running";
+    const away = node.stopped && node.kind !== "vm" && !guest;
     if (node.kind === "vm")
       machines.set(node.name, {
         fingerprint: node.fingerprint,
-        status: "running",
+        status,
         nics: plugged,
         config: undefined,
       });
@@ -134,10 +136,14 @@ function grow(from: Seed): State {
         runtime: node.kind,
         engine: undefined,
         fingerprint: node.fingerprint,
-        status: "running",
+        status,
         namespace,
         config: undefined,
       });
+    // What lives in a namespace of ours keeps that.
+    if (away && (node.kind === "podman" || node.kind === "oci"))
+      namespaces.set(namespace, { node: node.name, container: undefined, routes: [], sysctls: {} });
+    if (away) continue;
     if (!guest && node.kind !== "vm")
       namespaces.set(namespace, {
         node: node.name,
@@ -212,7 +218,7 @@ function grow(from: Seed): State {
     const namespace = `yard_t_${node.name}`;
     for (const { name, tag } of node.nics) {
       const purpose = purposeOf({ kind: "nic", node: node.name, nic: name });
-      if (tag === undefined || !namespaces.has(namespace)) continue;
+      if (tag === undefined || node.stopped || !namespaces.has(namespace)) continue;
       memberships.set(`${node.name} ${name}`, { namespace, home: `/z/${node.name}`, nwid: name, purpose });
     }
   }

@@ -89,6 +89,18 @@ class Host {
         this.#parts.containers.set(action.node, { ...container, status: "running" });
         return;
       }
+      case "container-stop": {
+        const container = this.#parts.containers.get(action.node);
+        if (container?.status !== "running") return;
+        this.#endLife(action.node);
+        this.#parts.containers.set(action.node, { ...container, status: "exited" });
+        return;
+      }
+      case "machine-stop": {
+        const machine = this.#parts.machines.get(action.node);
+        if (machine?.status === "running") this.#parts.machines.set(action.node, { ...machine, status: "exited" });
+        return;
+      }
       case "machine-remove":
         this.#parts.machines.delete(action.node);
         return;

@@ -13,6 +13,7 @@ import {
   requires,
   snapshotMachine,
 } from "@switchyard/testing";
+import { type Commanded, type Store, startNodes, stopNodes } from "../src/store/mod.ts";
 import { LiveYard } from "./live.ts";
 import { Screen } from "./screen.ts";
 
@@ -178,6 +179,36 @@ nodes:
       expect((await yard.up(LAB())).failures).toEqual([]);
       await Screen.sees(engine, vm(), "guest ready", 0);
       expect(await yard.comesToReach("host", "vm")).toBe(true);
+    });
+
+    test("that are stopped stay off when the lab is declared again, and have their disk when they are started", async () => {
+      const change = async (write: (store: Store) => Promise<Commanded>) => {
+        await using store = await yard.store();
+        return (await yard.settled((await write(store)).cfg)).failures;
+      };
+      await inGuest("echo kept | dd of=/dev/vda conv=fsync 2>/dev/null");
+      // This guest does not heed its power button.
+      expect(await change((store) => stopNodes(store, ["vm"], 1))).toEqual([]);
+      expect((await yard.up(LAB())).failures).toEqual([]);
+      expect(await yard.status("vm")).toMatchObject({ state: "stopped", pid: undefined, failure: undefined });
+      expect(await yard.plan(LAB())).toEqual([]);
+      expect((await yard.in("host", "ping", "-c1", "-W1", "10.86.1.7")).code).toBe(1);
+      const { nics } = await yard.until(({ nodes }) => nodes.find((node) => node.name === "vm"));
+      expect(nics.map(({ status: { state, failure } }) => [state, failure])).toEqual([
+        ["down", undefined],
+        ["down", undefined],
+      ]);
+      // What changes of its nics meanwhile is there when it comes back.
+      const nic = "{ network: other, name: more, mac: 02:00:00:00:86:02, ip: none }";
+      expect((await yard.up(lab(`${LAN}, default, ${nic}`))).failures).toEqual([]);
+      expect((await yard.status("vm"))?.state).toBe("stopped");
+
+      expect(await change((store) => startNodes(store, ["vm"]))).toEqual([]);
+      await Screen.sees(engine, vm(), "guest ready", 0);
+      expect(await yard.comesToReach("host", "vm")).toBe(true);
+      expect(await inGuest("head -c 4 /dev/vda; grep -c 02:00:00:00:86:02 /sys/class/net/*/address")).toMatch(
+        /^kept.*:1$/ms,
+      );
     });
 
     test("whose definition has changed are made anew, and those that are gone leave nothing", async () => {

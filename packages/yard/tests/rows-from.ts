@@ -24,6 +24,7 @@ export function rowsFrom(
       objId: i + 1,
       lab: "one",
       host: "h1",
+      stopped: undefined,
       spec,
       nics: nics.map((it, n) => ({
         ...it,

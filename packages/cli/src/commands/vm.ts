@@ -59,7 +59,10 @@ const deeds: readonly Deed[] = [
 /** `yard vm pause|resume|shutdown|start|reset NODE` */
 export function define(command: Command, session: Session): void {
   command
-    .description("Press the buttons of a virtual machine. What is declared of it stays: `up` starts one that is off.")
+    .description(
+      "Press the buttons of a virtual machine. What is declared of it stays: `up` starts one that is off\n" +
+        "(`yard stop` has it stay off).",
+    )
     .argument("[what]", deeds.map(({ name }) => name).join(", "))
     .action((what: string | undefined) => {
       const names = deeds.map(({ name }) => name).join(", ");
@@ -87,7 +90,7 @@ function defineDeed(command: Command, session: Session, { name, done, act }: Dee
     const began = performance.now();
     const yard = yardName(command, session.env);
     await using inside = await openInside(session, yard, ["-y", yard, "vm", name, node]);
-    const machine = await inside.theMachine(node);
+    const machine = await (name === "start" ? inside.theBootable(node) : inside.theMachine(node));
     await act(machine.engine, machine.name, options, session.signal);
     report(session, options, node, true, began, done);
   });

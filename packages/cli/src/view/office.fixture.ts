@@ -60,6 +60,7 @@ export function node(name: string, nics: readonly NicView[], more: Partial<NodeV
     subnets: [],
     leased: null,
     paused: false,
+    stopped: false,
     accelerator: null,
     since: null,
     objId: 1,

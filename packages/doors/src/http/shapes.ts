@@ -100,6 +100,7 @@ export const node = z
     exitCode: orNull(z.number().int()),
     reason: orNull(text),
     paused: z.boolean(),
+    stopped: z.boolean().describe("Whether it is not to run, until it is started."),
     accelerator: orNull(text),
     since: orNull(z.number()).describe("When it came up, in milliseconds since the epoch."),
     objId: count,

@@ -126,6 +126,7 @@ function stateOf(state: NodeEntry["nics"][number]["status"]["state"] | undefined
     case "failed":
       return "error";
     case "pending":
+    case "down":
     case undefined:
       return "unknown";
   }

@@ -121,6 +121,17 @@ class DockerEngine implements ContainerEngine {
     return state;
   }
 
+  async stop(name: string, grace: number, signal?: AbortSignal): Promise<void> {
+    try {
+      const t = Math.ceil(grace / 1000);
+      await this.#docker.getContainer(checkContainerName(name)).stop({ t, abortSignal: signal });
+    } catch (error) {
+      const { status } = readFailure(error);
+      // 304: stopped already; 404: gone.
+      if (status !== 304 && status !== 404) throw asDockerError(error, this.#address, signal);
+    }
+  }
+
   async remove(name: string, grace: number, signal?: AbortSignal): Promise<void> {
     const container = this.#docker.getContainer(checkContainerName(name));
     const gone = async (ask: () => Promise<unknown>) => {

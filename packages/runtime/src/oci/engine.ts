@@ -167,6 +167,11 @@ export class OciEngine implements ContainerEngine {
     }
   }
 
+  async stop(name: string, grace: number): Promise<void> {
+    const live = readLive(this.#paths, checkContainerName(name));
+    if (live !== undefined && isAlive(live)) await this.#stop(this.#bundle(name), live, grace);
+  }
+
   async remove(name: string, grace: number): Promise<void> {
     checkContainerName(name);
     const bundle = this.#bundle(name);

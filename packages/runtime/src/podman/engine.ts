@@ -111,6 +111,14 @@ class PodmanEngine implements ContainerEngine {
     return state;
   }
 
+  async stop(name: string, grace: number, signal?: AbortSignal): Promise<void> {
+    const time = String(Math.ceil(grace / 1000));
+    const args = ["stop", "--ignore", "--time", time, checkContainerName(name)];
+    const result = await this.#podman.try(args, { timeout: grace + 60_000, ...(signal ? { signal } : {}) });
+    if (result.code !== 0 && (await this.#find(name, signal))?.status === "running")
+      throw new YardError("runtime.engine-failed", `podman cannot stop ${name}: ${lastWords(result)}`);
+  }
+
   async remove(name: string, grace: number, signal?: AbortSignal): Promise<void> {
     const time = String(Math.ceil(grace / 1000));
     const args = ["rm", "--force", "--ignore", "--volumes", "--time", time, checkContainerName(name)];

@@ -29,6 +29,16 @@ export type Action = { readonly subject: Subject } /** End a supervised process.
   | { readonly do: "service-stop"; readonly id: string }
   /** Kill and remove a container; its docker namespace dies with it, but a name in `/run/netns` keeps it alive. */
   | { readonly do: "container-remove"; readonly node: string; readonly container: ContainerNodeState }
+  /** End a container's first process; what it has written stays. */
+  | {
+      readonly do: "container-stop";
+      readonly node: string;
+      readonly container: ContainerNodeState;
+      /** Milliseconds between SIGTERM and SIGKILL. */
+      readonly grace: number;
+    }
+  /** Press a virtual machine's power button, and after `grace` milliseconds switch it off. */
+  | { readonly do: "machine-stop"; readonly node: string; readonly grace: number }
   /** Switch a virtual machine off and delete what was kept of it; its tap devices stay. */
   | { readonly do: "machine-remove"; readonly node: string }
   /** Have a machine give a nic back, and unplug it. */
@@ -191,7 +201,8 @@ export const PHASES = [
   "stop services",
   /** NICs of the host's, which would be lost, or lose their names, with the namespace that they are in. */
   "return links",
-  "remove containers",
+  /** And virtual machines. */
+  "stop and remove containers",
   /** Nics that virtual machines are to lose, while their tap devices are still there. */
   "unplug nics",
   "delete namespaces",
@@ -232,9 +243,11 @@ export function phaseOf(action: Action): Phase {
   switch (action.do) {
     case "service-stop":
       return "stop services";
+    case "container-stop":
     case "container-remove":
+    case "machine-stop":
     case "machine-remove":
-      return "remove containers";
+      return "stop and remove containers";
     case "machine-unplug":
       return "unplug nics";
     case "namespace-delete":

@@ -32,6 +32,8 @@ export interface Outcome {
   readonly started: ReadonlyMap<string, ContainerState>;
   /** The virtual machines that were started, by node. */
   readonly booted: ReadonlyMap<string, VmState>;
+  /** The nodes whose container or virtual machine was stopped. */
+  readonly stopped: ReadonlySet<string>;
   /** The marks of the nodes whose commands were run. */
   readonly marks: ReadonlyMap<string, ExecMark>;
 }
@@ -74,7 +76,7 @@ export async function apply(
   if (site.bounce && worthBouncing(doomed.length, site)) {
     const deletions: readonly Phase[] = [
       "stop services",
-      "remove containers",
+      "stop and remove containers",
       "unplug nics",
       "delete namespaces",
       "delete links",
@@ -118,7 +120,8 @@ export async function apply(
   await work.published(asked || actions.length > 0);
   checkVteps(site, desired, work.blame);
   await checkSwitch(site, desired, (node) => work.lives(node), work.blame, asked || actions.length > 0);
-  return { failures: work.blame.failures(), started: work.started, booted: work.booted, marks: work.marks };
+  const { started, booted, stopped, marks } = work;
+  return { failures: work.blame.failures(), started, booted, stopped, marks };
 }
 
 /** As many devices are there before the daemon comes to them, when it has been told of their ports. */

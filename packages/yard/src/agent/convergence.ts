@@ -89,7 +89,7 @@ export class Convergence implements Disposable {
     forgetLeases(run, (id) => wanted.services.has(id));
     await recordEngines(store.db, this.at.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
-    const onHost = rows.nodes.filter((node) => node.host === facts.host);
+    const onHost = rows.nodes.filter((node) => node.host === facts.host && node.stopped === undefined);
     const networks = new Map(rows.networks.map((network) => [network.name, network]));
     const joining = unjoined(onHost, networks, seen.memberships);
     const { waiting, failures: leaseless } = this.#leases.look([...unleased(onHost, facts.leases), ...joining]);
@@ -111,7 +111,8 @@ export class Convergence implements Disposable {
     // Of several failures of one row the last is told: what is the cause of others.
     const all = [...ofHost, ...failures, ...unreachable, ...leaseless, ...outcome.failures, ...absent];
     this.#applied = cfg;
-    forgetHomes(facts.state, wanted);
+    const away = rows.nodes.flatMap(({ name, stopped }) => (stopped === undefined ? [] : [name]));
+    forgetHomes(facts.state, wanted, away);
     for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);
     await writeStatus(
       store.db,
@@ -125,6 +126,7 @@ export class Convergence implements Disposable {
           macs: seen.macs,
           marks: new Map([...marks, ...outcome.marks]),
           memberships: seen.memberships,
+          stopped: outcome.stopped,
           apart: apartNodes(rows, facts),
           impairedBy: new Map([...wanted.pipes.values()].map(({ purpose, by }) => [purpose, by])),
         }),

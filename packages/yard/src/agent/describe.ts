@@ -9,7 +9,9 @@ export function describe(action: Action): string {
 
 const SIGNS: Readonly<Record<Action["do"], "+" | "-" | "~">> = {
   "service-stop": "-",
+  "container-stop": "-",
   "container-remove": "-",
+  "machine-stop": "-",
   "machine-remove": "-",
   "machine-unplug": "-",
   "namespace-delete": "-",
@@ -76,12 +78,16 @@ function what(action: Action): string {
       return `join the ZeroTier network ${action.state.nwid}`;
     case "zerotier-leave":
       return `leave the ZeroTier network ${action.state.nwid}`;
+    case "container-stop":
+      return `stop the ${action.container.runtime} container`;
     case "container-remove":
       return `remove the ${action.container.runtime} container`;
     case "container-create":
       return `create ${action.container.runtime === "oci" ? "an" : "a"} ${action.container.runtime} container from ${sourceOf(action.container.config)}`;
     case "container-start":
       return "start the container";
+    case "machine-stop":
+      return "shut the virtual machine down";
     case "machine-remove":
       return "remove the virtual machine";
     case "machine-unplug":

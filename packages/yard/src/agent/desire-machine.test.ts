@@ -38,6 +38,7 @@ function rowsOf(spec: VmSpec): Rows {
         objId: 1,
         lab: "one",
         host: "h1",
+        stopped: undefined,
         spec: rest,
         nics: nics.map((it, index) => ({
           ...it,

@@ -6,6 +6,7 @@ import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./desire.ts";
 import type { Networks } from "./desire-network.ts";
 import { isLeased, networkConfig } from "./desire-seed.ts";
+import { stoppedState } from "./desire-stopped.ts";
 import { LABEL_FINGERPRINT, LABEL_GRACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
 import { containerName, nicDevice, switchNamespace } from "./names.ts";
 import type { LinkMaking, MachineState, TapPlace, TapState } from "./state.ts";
@@ -92,7 +93,7 @@ export function machineState(
   };
   const seed = cloudInit && { seed: seedOf(node, cloudInit, plugged, networks) };
   const config: VmConfig = { ...lasting, ...seed, nics, labels };
-  return { fingerprint, status: "running", nics, config };
+  return { fingerprint, status: "running", ...stoppedState(node), nics, config };
 }
 
 /**

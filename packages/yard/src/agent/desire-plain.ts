@@ -41,8 +41,8 @@ type PlainStates = {
 };
 
 /** Whether a node is a bare namespace that takes part in nothing which other nodes have a part in too. */
-export function isPlain({ spec, nics }: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): boolean {
-  if (spec.kind !== "netns" || spec.ports.length > 0) return false;
+export function isPlain({ spec, nics, stopped }: NodeEntry, networks: ReadonlyMap<string, NetworkEntry>): boolean {
+  if (stopped !== undefined || spec.kind !== "netns" || spec.ports.length > 0) return false;
   return nics.every((nic) => {
     const network = networks.get(nic.network ?? "");
     return network !== undefined && network.type !== "zerotier" && !isSpecial(nic);

@@ -19,6 +19,7 @@ import { isPlain, KnownNodes, type NodeStates, noStates } from "./desire-plain.t
 import { relay } from "./desire-relay.ts";
 import { nodeRoutes } from "./desire-routes.ts";
 import { desireSpies } from "./desire-spy.ts";
+import { addAway, isAway } from "./desire-stopped.ts";
 import { tunnels } from "./desire-tunnel.ts";
 import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import { zerotier } from "./desire-zerotier.ts";
@@ -92,7 +93,8 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
   const own = rows.nodes.filter((node) => node.host === facts.host);
   /** With the addresses that networks keep for nics, and with those that nics have. */
   const declared = withResolvers(own, networks);
-  const nodes = withLeases(declared, facts.leases);
+  const all = withLeases(declared, facts.leases);
+  const nodes = all.filter((node) => !isAway(node));
   const impairedLinks = new Set(rows.links.flatMap(({ name, impair }) => (impair === undefined ? [] : [name])));
   const linkMtu = new Map(rows.links.map((link) => [link.name, link.mtu]));
 
@@ -127,7 +129,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
   const wires = addWires(others, rows.links, mtuOf, impaired, { bridges, ports, pipes }, facts);
 
   const ways = natNodes(rows, facts);
-  const files = new Map<string, FileState>(labFiles(nodes, facts));
+  const files = new Map<string, FileState>(labFiles(all, facts));
   const states: NodeStates = { ...noStates(), ports, veths, links, files };
   const addNode = (node: NodeEntry, into: NodeStates) => {
     if (isJoint(node.spec)) {
@@ -189,6 +191,7 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
     if (node.spec.exec.length > 0) into.exec.set(node.name, execState(node, namespace));
     for (const [path, file] of nodeFiles(node, facts)) into.files.set(path, file);
   };
+  for (const node of all) if (isAway(node)) addAway(node, facts, states);
   const special = new Set(others);
   for (const node of nodes) {
     if (special.has(node)) addNode(node, states);
@@ -200,7 +203,8 @@ export function desire(declaredRows: Rows, hostFacts: HostFacts, known = new Kno
   const joined = zerotier(others, networks, facts);
   for (const [id, service] of joined.services) services.set(id, service);
   for (const [path, file] of joined.files) files.set(path, file);
-  const forwarding = relay(ways.size > 0 ? nodes : others, networks, ways, facts);
+  const awake = (ways.size > 0 ? nodes : others).filter(({ stopped }) => stopped === undefined);
+  const forwarding = relay(awake, networks, ways, facts);
   const spies = desireSpies(facts.captured.size > 0 ? nodes : others, ports, facts.captured);
   if (forwarding) {
     services.set("relay", forwarding.service);

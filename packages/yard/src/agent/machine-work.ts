@@ -22,6 +22,11 @@ export class MachineWork {
     return await (await this.site.hypervisor.get()).start(this.name(node), this.site.signal);
   }
 
+  /** @param grace milliseconds between the power button and the end */
+  async stop(node: string, grace: number): Promise<void> {
+    await (await this.site.hypervisor.get()).stop(this.name(node), grace, this.site.signal);
+  }
+
   async remove(node: string): Promise<void> {
     const grace = graceOf(this.seen.get(node));
     await (await this.site.hypervisor.get()).remove(this.name(node), grace, this.site.signal);

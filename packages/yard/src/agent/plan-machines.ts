@@ -14,10 +14,15 @@ export function planMachines(desired: State, actual: State, options: PlanOptions
     const present = actual.machines.get(node);
     if (present?.fingerprint !== machine.fingerprint) {
       if (present) actions.push({ do: "machine-remove", node, subject });
-      actions.push({ do: "machine-create", node, machine, subject }, { do: "machine-start", node, subject });
+      actions.push({ do: "machine-create", node, machine, subject });
+      if (machine.status === "running") actions.push({ do: "machine-start", node, subject });
       continue;
     }
     planNics(node, machine, present, desired, actual, actions);
+    if (machine.status !== "running") {
+      if (present.status === "running") actions.push({ do: "machine-stop", node, grace: machine.grace ?? 0, subject });
+      continue;
+    }
     // One that has ended by itself stays so, as a container does.
     if (present.status === "created" || (present.status === "exited" && options.revive))
       actions.push({ do: "machine-start", node, subject });

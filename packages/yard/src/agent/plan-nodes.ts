@@ -78,8 +78,9 @@ export function planNodes(desired: State, actual: State, options: PlanOptions, a
     const subject: Subject = { kind: "node", node };
     const next = fate.get(node);
     if (next === "sleep") asleep.add(node);
+    if (next === "stop") actions.push({ do: "container-stop", node, container, grace: container.grace ?? 0, subject });
     if (next === "remake") actions.push({ do: "container-create", node, container, subject });
-    if (next === "remake" || next === "start") {
+    if (container.status === "running" && (next === "remake" || next === "start")) {
       reborn.add(node);
       actions.push({ do: "container-start", node, container, subject });
     }
@@ -88,7 +89,7 @@ export function planNodes(desired: State, actual: State, options: PlanOptions, a
 }
 
 /** `remake` also when there is none; `sleep` leaves an exited one alone. */
-type Fate = "keep" | "start" | "remake" | "sleep";
+type Fate = "keep" | "start" | "stop" | "remake" | "sleep";
 
 function containerFate(
   wanted: ContainerNodeState,
@@ -96,6 +97,7 @@ function containerFate(
   options: PlanOptions,
 ): Fate {
   if (present === undefined || !sameContainer(wanted, present)) return "remake";
+  if (wanted.status !== "running") return present.status === "running" ? "stop" : "keep";
   switch (present.status) {
     case "running":
       return "keep";

@@ -34,9 +34,15 @@ function plain(state: State, like: State) {
     }),
     vteps: sorted(state.vteps, ({ purpose: _, ...it }) => it),
     underlays: sorted(state.underlays, ({ purpose: _, ...it }) => it),
-    containers: sorted(state.containers, ({ config: _, ...it }) => it),
+    containers: sorted(state.containers, ({ config: _, grace: __, ...it }, key) => ({
+      ...it,
+      status: statusOf(it, like.containers.get(key)),
+    })),
     taps: sorted(state.taps, ({ purpose: _, ...it }) => it),
-    machines: sorted(state.machines, ({ config: _, ...it }) => it),
+    machines: sorted(state.machines, ({ config: _, grace: __, ...it }, key) => ({
+      ...it,
+      status: statusOf(it, like.machines.get(key)),
+    })),
     memberships: sorted(ofHomes(state, like), ({ nwid }) => nwid),
     services: sorted(state.services, ({ purpose: _, ...it }) => it),
     nats: sorted(state.nats, ({ purpose: _, ...it }, key) => {
@@ -48,6 +54,11 @@ function plain(state: State, like: State) {
     files: sorted(state.files, (it) => (it.type === "text" ? it.text : { target: it.target })),
     exec: sorted(state.exec, (it) => [it.hash, it.failed]),
   };
+}
+
+/** One that is not to run may as well never have run. */
+function statusOf({ status }: { readonly status: string }, like: { readonly status: string } | undefined): string {
+  return like?.status === "exited" && status === "created" ? "exited" : status;
 }
 
 /** Only processes that shall run are asked for theirs. */
@@ -89,6 +100,28 @@ describe("the plan", () => {
         },
       ),
       { numRuns: 1000 },
+    );
+  });
+
+  test("never starts what is stopped, whoever asks, and starts it once it is to run again", () => {
+    fc.assert(
+      fc.property(desiredState, actualState, fc.boolean(), (desired, actual, asked) => {
+        const started = new Set(
+          plan(desired, actual, { revive: asked }).flatMap((it) =>
+            it.do === "container-start" || it.do === "machine-start" || it.do === "exec" ? [it.node] : [],
+          ),
+        );
+        const all = [...desired.containers, ...desired.machines];
+        for (const [node, { status }] of all) if (status === "exited") expect(started).not.toContain(node);
+        const running = <V extends { readonly status: string }>(map: ReadonlyMap<string, V>) =>
+          new Map([...map].map(([node, it]) => [node, { ...it, status: "running" as const }]));
+        const again = { ...desired, containers: running(desired.containers), machines: running(desired.machines) };
+        const starts = plan(again, applyToModel(actual, plan(desired, actual, revive)), revive);
+        for (const [node, { status }] of all)
+          expect(starts.some((it) => it.do.endsWith("-start") && "node" in it && it.node === node)).toBe(
+            status === "exited",
+          );
+      }),
     );
   });
 
@@ -135,8 +168,10 @@ describe("the plan", () => {
         const actions = plan(desired, actual, { revive: false });
         if (status === "exited") expect(actions).toEqual([]);
         else {
-          expect(actions.filter((it) => it.do === "container-start")).toHaveLength(desired.containers.size);
-          expect(actions.filter((it) => it.do === "machine-start")).toHaveLength(desired.machines.size);
+          const wanted = (all: ReadonlyMap<string, { readonly status: string }>) =>
+            [...all.values()].filter((it) => it.status === "running").length;
+          expect(actions.filter((it) => it.do === "container-start")).toHaveLength(wanted(desired.containers));
+          expect(actions.filter((it) => it.do === "machine-start")).toHaveLength(wanted(desired.machines));
         }
       }),
     );
@@ -148,10 +183,12 @@ function target(action: Action): [kinds: readonly (keyof State)[], name: string]
     case "service-stop":
     case "service-start":
       return [["services"], action.id];
+    case "container-stop":
     case "container-remove":
     case "container-create":
     case "container-start":
       return [["containers"], action.node];
+    case "machine-stop":
     case "machine-remove":
     case "machine-create":
     case "machine-start":

@@ -21,6 +21,7 @@ function findings(rows: Rows, more: Partial<Findings> = {}): Findings {
     ports,
     failures: [],
     memberships: new Map(),
+    stopped: new Set(),
     apart: new Map(),
     impairedBy: new Map(),
     ...more,

@@ -30,6 +30,8 @@ export interface Findings {
   readonly marks: ReadonlyMap<string, ExecMark>;
   /** What zerotier-one tells of each membership. */
   readonly memberships: ReadonlyMap<string, Membership>;
+  /** The nodes whose container or virtual machine has just been stopped. */
+  readonly stopped: ReadonlySet<string>;
   /** By node of kind c2c: why it is not joined to its other end. */
   readonly apart: ReadonlyMap<string, string>;
   /** What impairs, by the purpose of the pipe. */
@@ -120,6 +122,7 @@ function nodeStatusOf(
   findings: Findings,
   told: Failure | undefined,
 ): NodeStatus {
+  if (node.stopped !== undefined) return stoppedStatusOf(node, findings, told);
   const container = findings.containers.get(node.name);
   const machine = findings.machines.get(node.name);
   const { status } = container ?? machine ?? {};
@@ -151,6 +154,23 @@ function nodeStatusOf(
     namespace: kind === "guest" || kind === "vm" || isJoint(node.spec) ? undefined : nodeNamespace(yard, node.name),
     container: node.spec.kind === "guest" ? node.spec.container : container?.id,
     commands: mark && formatMark(mark),
+  };
+}
+
+/** One that is not to run: nothing of its last life is told, but that of a container which cannot be ended. */
+function stoppedStatusOf(
+  { name }: NodeEntry,
+  { containers, machines, stopped }: Findings,
+  failure: Failure | undefined,
+): NodeStatus {
+  const runner = containers.get(name) ?? machines.get(name);
+  const lives = runner?.pid !== undefined && !stopped.has(name);
+  return {
+    ...{ state: failure ? "failed" : lives ? "running" : "stopped", failure },
+    pid: lives ? runner?.pid : undefined,
+    container: containers.get(name)?.id,
+    ...{ exitCode: undefined, reason: undefined, accelerator: undefined, namespace: undefined, commands: undefined },
+    paused: false,
   };
 }
 
@@ -189,7 +209,7 @@ function nicStatusOf(
   const onHost = link !== undefined || findings.desired.taps.has(hosted);
   const plugged = onHost || (observed?.ofport !== undefined && observed.ofport >= 0);
   const up = status.state === "running" && plugged;
-  const state = failure ? "failed" : up ? "up" : "pending";
+  const state = failure ? "failed" : up ? "up" : node.stopped !== undefined ? "down" : "pending";
   if (link) {
     const near = link.making.kind === "bridged" ? nicDevice(yard, port) : undefined;
     return { state, failure, port: near, ofport: undefined, mac: findings.macs.get(port), impairedBy: undefined };

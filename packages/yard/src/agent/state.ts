@@ -189,8 +189,10 @@ export interface ContainerNodeState {
   readonly engine: string | undefined;
   /** Hash of all that can only be changed by making it anew; also a label of the container. */
   readonly fingerprint: string;
-  /** `created`: made but never started. `exited`: its first process has ended. */
+  /** `created`: made but never started. `exited`: its first process has ended; desired: it is not to run. */
   readonly status: "created" | "running" | "exited";
+  /** Milliseconds that it has for ending, where it is not to run. Not compared. */
+  readonly grace?: number;
   /** Its name in `/run/netns`. */
   readonly namespace: string;
   /** What to make it from; undefined in an observed state, where the fingerprint stands for it. Not compared. */
@@ -222,8 +224,10 @@ export interface TapState {
 export interface MachineState {
   /** Hash of all that can only be changed by making it anew: not of its nics. Also a label of it. */
   readonly fingerprint: string;
-  /** `created`: made but never started. `exited`: its QEMU has ended. */
+  /** `created`: made but never started. `exited`: its QEMU has ended; desired: it is not to run. */
   readonly status: "created" | "running" | "exited";
+  /** Milliseconds between its power button and its end, where it is not to run. Not compared. */
+  readonly grace?: number;
   /** Those plugged in, by index. */
   readonly nics: readonly VmNic[];
   /** What to make it from, with its nics; undefined in an observed state. Not compared. */

@@ -39,6 +39,8 @@ export class Work {
   readonly marks = new Map<string, ExecMark>();
   readonly started = new Map<string, ContainerState>();
   readonly booted = new Map<string, VmState>();
+  /** The nodes whose container or machine was stopped. */
+  readonly stopped = new Set<string>();
 
   constructor(
     private readonly site: Site,
@@ -51,7 +53,13 @@ export class Work {
     switch (phase) {
       case "stop services":
         return await this.each(actions, "service-stop", "service.not-stopped", ({ id }) => this.site.services.stop(id));
-      case "remove containers":
+      case "stop and remove containers":
+        await both(
+          this.each(actions, "container-stop", "node.container-failed", (action) => this.stop(action)),
+          this.each(actions, "machine-stop", "node.machine-failed", ({ node, grace }) =>
+            this.machines.stop(node, grace).then(() => void this.stopped.add(node)),
+          ),
+        );
         return await both(
           this.each(actions, "container-remove", "node.container-failed", (action) => this.remove(action)),
           this.each(actions, "machine-remove", "node.machine-failed", ({ node }) => this.machines.remove(node)),
@@ -183,9 +191,20 @@ export class Work {
       );
   }
 
-  private async remove({ node, container }: ActionOf<"container-remove">): Promise<void> {
+  private async stop({ node, container, grace }: ActionOf<"container-stop">): Promise<void> {
+    const engine = await this.site.engines.get(container);
+    await engine.stop(this.containerName(node), this.heeds(node) ? grace : 0, this.site.signal);
+    this.stopped.add(node);
+  }
+
+  /** Whether the first process of a node's container does something about SIGTERM. */
+  private heeds(node: string): boolean {
     const pid = this.seen.containers.get(node)?.pid;
-    const grace = pid !== undefined && handlesTermination(pid) ? GRACE : 0;
+    return pid !== undefined && handlesTermination(pid);
+  }
+
+  private async remove({ node, container }: ActionOf<"container-remove">): Promise<void> {
+    const grace = this.heeds(node) ? GRACE : 0;
     await (await this.site.engines.get(container)).remove(this.containerName(node), grace, this.site.signal);
   }
 

@@ -37,9 +37,14 @@ export function prepareHome({ folder, identity }: NonNullable<ServiceState["home
   chmodSync(secret, 0o600);
 }
 
-/** Removes the homes of nodes that have no nics on ZeroTier's networks any more. */
-export function forgetHomes(state: string, desired: State): void {
-  const wanted = new Set([...desired.memberships.values()].map(({ home }) => home));
+/**
+ * Removes the homes of nodes that have no nics on ZeroTier's networks any more.
+ *
+ * @param away nodes that are stopped: they keep theirs
+ */
+export function forgetHomes(state: string, desired: State, away: readonly string[]): void {
+  const members = [...desired.memberships.values()].map(({ home }) => home);
+  const wanted = new Set([...members, ...away.map((node) => zerotierHome(state, node))]);
   const folder = zerotierHome(state, "");
   for (const name of existsSync(folder) ? readdirSync(folder) : [])
     if (!wanted.has(join(folder, name))) rmSync(join(folder, name), { recursive: true, force: true });

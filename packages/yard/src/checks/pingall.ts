@@ -20,9 +20,10 @@ const WINDOW = 8;
 
 /**
  * Every ordered pair of nodes with addresses on a common network, with the address to ping. Pure. Virtual machines are
- * pinged, but have no namespace to ping from.
+ * pinged, but have no namespace to ping from. Of those that are stopped nobody expects an answer.
  */
-export function pairsOf(nodes: readonly NodeView[]): { from: NodeView; targets: { to: NodeView; address: Ip }[] }[] {
+export function pairsOf(all: readonly NodeView[]): { from: NodeView; targets: { to: NodeView; address: Ip }[] }[] {
+  const nodes = all.filter(({ stopped }) => !stopped);
   const sources = nodes.filter(({ namespace }) => namespace !== "");
   return sources.map((from) => ({
     from,

@@ -21,6 +21,7 @@ export const insideCodes = {
   "node.not-running":
     "The node does not run at the moment, so nothing can be done inside it. `yard inspect NODE` shows why.",
   "node.not-vm": "The verb is for virtual machines, and the node is none. `yard ps` shows the kinds.",
+  "node.stopped": "The node is stopped, and what would be switched on in it would be switched off again: `yard start`.",
   "node.unknown": "The yard has no node of that name. `yard ps` lists them.",
   "ssh.failed": "ssh could not get into a virtual machine; its own message is given.",
   "ssh.key-absent": "The private key that a virtual machine is declared to be entered with is not there.",

@@ -135,6 +135,19 @@ export class Inside {
   }
 
   /**
+   * The same of one that may be switched on.
+   *
+   * @throws YardError `node.unknown`, `node.not-vm`, `node.stopped`
+   */
+  async theBootable(node: string): Promise<{ readonly engine: VmEngine; readonly name: string }> {
+    const machine = await this.theMachine(node);
+    if (!findNode(this.view, node).stopped) return machine;
+    throw new YardError("node.stopped", `node ${node} is stopped, and would be switched off again`, {
+      hint: `start it: yard start ${node}`,
+    });
+  }
+
+  /**
    * What the first process of a container has printed, or the serial console of a virtual machine.
    *
    * @throws YardError `node.unknown`, `node.no-logs`

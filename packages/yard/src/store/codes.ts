@@ -26,6 +26,8 @@ export const storeCodes = {
     "A NIC of the host can be the nic of one node only. Take another NIC, or a macvlan for both.",
   "nic.plugged": "The nic is on another network or link already. Pull it out there first.",
   "nic.unknown": "The node has no nic of that name. `yard inspect NODE` lists its nics.",
+  "node.not-stoppable":
+    "Only a namespace, a container or a virtual machine of the yard's own can be stopped and started.",
   "node.ids-exhausted": "A yard holds 65,535 nodes at most. Remove some, or use another yard.",
   "node.name-taken": "A node of that name exists that is not this one. Choose another name, or another yard.",
   "node.not-ours":

@@ -31,6 +31,7 @@ export * from "./foreign.ts";
 export { checkHost, hostSubnets } from "./host-subnets.ts";
 export { newNicName, nextNic } from "./nic-name.ts";
 export { clearYard, plugNic, setRstp } from "./plug.ts";
+export { STOP_GRACE, startNodes, stopNodes } from "./power.ts";
 export * from "./rows.ts";
 export { SettledNodes } from "./settled.ts";
 export * from "./status.ts";

@@ -108,6 +108,11 @@ export class NodeChanges {
     this.#draft.diff(node, wanted, (changed) => this.#draft.tx.update("Node", node._uuid, changed));
   }
 
+  /** @param grace seconds that it has for ending; undefined: it is to run */
+  setStopped(node: NodeRow, grace: number | undefined): void {
+    this.#draft.diff(node, { stopped: grace }, (changed) => this.#draft.tx.update("Node", node._uuid, changed));
+  }
+
   setSpy(row: NicRow, spy: boolean): void {
     this.#draft.diff(row, { spy }, (changed) => this.#draft.tx.update("Nic", row._uuid, changed));
   }

@@ -39,6 +39,7 @@ export function nodePart(row: NodeRow) {
     uuid: row._uuid,
     name: row.name,
     objId: row.obj_id,
+    stopped: row.stopped,
     spec: parseNodeConfig(row),
     status: nodeStatus(row.status),
   };

@@ -60,6 +60,8 @@ export interface NodeEntry {
   readonly objId: number;
   readonly lab: string | undefined;
   readonly host: string;
+  /** It is not to run, and had so many seconds for ending; undefined: it is to run. */
+  readonly stopped: number | undefined;
   readonly spec: NodeConfig;
   /** By index. */
   readonly nics: readonly NicEntry[];

@@ -17,9 +17,9 @@ export interface Failure {
 
 /**
  * `pending`: the agent has not come to it. `starting`: it works on it. `running`: as declared. `exited`: its first process
- * has ended. `failed`: see the failure.
+ * has ended. `stopped`: it is not to run, and does not. `failed`: see the failure.
  */
-export type NodeStateWord = "pending" | "starting" | "running" | "exited" | "failed";
+export type NodeStateWord = "pending" | "starting" | "running" | "exited" | "stopped" | "failed";
 export interface NodeStatus {
   readonly state: NodeStateWord;
   readonly failure: Failure | undefined;
@@ -49,7 +49,8 @@ export interface LeaseStatus {
 }
 
 export interface NicStatus {
-  readonly state: "pending" | "up" | "failed";
+  /** `down`: its node is stopped. */
+  readonly state: "pending" | "up" | "down" | "failed";
   readonly failure: Failure | undefined;
   /** The name of its port and the number that the switch gave it. */
   readonly port: string | undefined;
@@ -98,9 +99,8 @@ export function nodeStatusMap(status: NodeStatus): StatusMap {
 }
 
 export function nodeStatus(map: StatusMap): NodeStatus {
-  const state = map.get("state");
   return {
-    state: state === "starting" || state === "running" || state === "exited" || state === "failed" ? state : "pending",
+    state: nodeState(map.get("state")),
     failure: statusFailure(map),
     pid: numberOf(map.get("pid")),
     exitCode: numberOf(map.get("exit_code")),
@@ -111,6 +111,19 @@ export function nodeStatus(map: StatusMap): NodeStatus {
     container: map.get("container"),
     commands: map.get("commands"),
   };
+}
+
+function nodeState(text: string | undefined): NodeStateWord {
+  switch (text) {
+    case "starting":
+    case "running":
+    case "exited":
+    case "stopped":
+    case "failed":
+      return text;
+    default:
+      return "pending";
+  }
 }
 
 export function nicStatusMap(status: NicStatus): StatusMap {
@@ -127,7 +140,7 @@ export function nicStatusMap(status: NicStatus): StatusMap {
 export function nicStatus(map: StatusMap): NicStatus {
   const by = map.get("impaired_by");
   return {
-    state: upOrFailed(map),
+    state: map.get("state") === "down" ? "down" : upOrFailed(map),
     failure: statusFailure(map),
     port: map.get("port"),
     ofport: numberOf(map.get("ofport")),

@@ -1,4 +1,4 @@
-// Generated from switchyard.ovsschema (Switchyard 1.2.0) by ovsdb's generate.ts; do not edit.
+// Generated from switchyard.ovsschema (Switchyard 1.3.0) by ovsdb's generate.ts; do not edit.
 import { defineSchema, type Schema, type Uuid } from "@switchyard/ovsdb";
 
 /** A row of Yard. */
@@ -64,6 +64,8 @@ export interface NodeRow {
   readonly host: Uuid;
   /** refers to Nic */
   readonly nics: ReadonlySet<Uuid>;
+  /** 0…3600 */
+  readonly stopped: number | undefined;
   readonly config: string;
   readonly status: ReadonlyMap<string, string>;
   readonly external_ids: ReadonlyMap<string, string>;
@@ -122,7 +124,7 @@ export interface LinkRow {
   readonly external_ids: ReadonlyMap<string, string>;
 }
 
-/** The tables of Switchyard 1.2.0. */
+/** The tables of Switchyard 1.3.0. */
 export interface SwitchyardTables {
   Yard: YardRow;
   Host: HostRow;
@@ -136,7 +138,7 @@ export interface SwitchyardTables {
 
 export const schema: Schema<SwitchyardTables> = defineSchema({
   "name": "Switchyard",
-  "version": "1.2.0",
+  "version": "1.3.0",
   "tables": {
     "Yard": {
       "columns": {
@@ -194,6 +196,7 @@ export const schema: Schema<SwitchyardTables> = defineSchema({
         "lab": {"type":{"key":{"type":"uuid","refTable":"Lab","refType":"strong"},"min":0,"max":1}},
         "host": {"type":{"key":{"type":"uuid","refTable":"Host","refType":"strong"}}},
         "nics": {"type":{"key":{"type":"uuid","refTable":"Nic","refType":"strong"},"min":0,"max":"unlimited"}},
+        "stopped": {"type":{"key":{"type":"integer","minInteger":0,"maxInteger":3600},"min":0,"max":1}},
         "config": {"type":"string"},
         "status": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}},
         "external_ids": {"type":{"key":"string","value":"string","min":0,"max":"unlimited"}}

@@ -110,5 +110,5 @@ function isWhole({ labs, nodes, networks, bridges }: Scope): boolean {
 
 function isSettled(node: NodeRow): boolean {
   const { state } = nodeStatus(node.status);
-  return state === "running" || state === "exited" || state === "failed";
+  return state === "running" || state === "exited" || state === "stopped" || state === "failed";
 }

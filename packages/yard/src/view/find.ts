@@ -85,6 +85,8 @@ export function findLink(view: YardView, text: string): LinkView {
 export function findRunningNode(view: YardView, name: string): NodeView {
   const node = findNode(view, name);
   if (node.state === "running") return node;
+  if (node.stopped)
+    throw new YardError("node.not-running", `node ${name} is stopped`, { hint: `start it: yard start ${name}` });
   throw new YardError(
     "node.not-running",
     `node ${name} is ${node.state}${node.error === null ? "" : `: ${node.error.message}`}`,

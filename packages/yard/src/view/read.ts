@@ -86,6 +86,7 @@ function nodeView(row: NodeEntry, networks: ReadonlyMap<string, NetworkView>, be
     exitCode: status.exitCode ?? null,
     reason: status.reason ?? null,
     paused: status.paused,
+    stopped: row.stopped !== undefined,
     accelerator: status.accelerator ?? null,
     since: status.state !== "running" || status.pid === undefined ? null : (began(status.pid) ?? null),
     objId: row.objId,
@@ -164,13 +165,16 @@ function targetText(to: C2cSpec["to"]): string {
     : `${to.peer} (vxlan ${to.id}${to.encrypt === undefined ? "" : `, encrypted to ${to.encrypt.key}`})`;
 }
 
+/** What is as it is declared: of a node that is stopped, too. */
+const SETTLED = new Set(["running", "up", "stopped", "down"]);
+
 function labView(name: string, file: string, networks: readonly NetworkView[], nodes: readonly NodeView[]): LabView {
   const own = [
     ...networks.filter(({ lab }) => lab === name),
     ...nodes.filter(({ lab }) => lab === name).flatMap((node) => [node, ...node.nics]),
   ];
   const failed = own.some(({ state, error }) => error !== null || state === "failed" || state === "exited");
-  const settled = own.every(({ state }) => state === "running" || state === "up");
+  const settled = own.every(({ state }) => SETTLED.has(state));
   return { name, file, state: failed ? "failed" : settled ? "up" : "pending" };
 }
 

@@ -99,6 +99,8 @@ export interface NodeView {
   /** Of a virtual machine: why it has ended, whether it stands still, and what it runs by. */
   readonly reason: string | null;
   readonly paused: boolean;
+  /** Whether it is not to run: `stop` says so, and `start` that it is. */
+  readonly stopped: boolean;
   readonly accelerator: string | null;
   /** When it came up, in milliseconds since the epoch. */
   readonly since: number | null;

@@ -27,7 +27,8 @@ export const machines: readonly Operation[] = [
     reply: done,
     handle: async ({ site, params: { node = "" }, body: { action, grace }, note }) => {
       note(action);
-      const { engine, name } = await site.inside().theMachine(node);
+      const way = site.inside();
+      const { engine, name } = await (action === "start" ? way.theBootable(node) : way.theMachine(node));
       const { signal } = site;
       switch (action) {
         case "pause":

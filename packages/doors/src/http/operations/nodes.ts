@@ -1,9 +1,9 @@
 import { nodeSpec } from "@switchyard/yard/model";
-import { addNode, removeNode, rowsOf } from "@switchyard/yard/store";
+import { addNode, removeNode, rowsOf, STOP_GRACE, startNodes, stopNodes } from "@switchyard/yard/store";
 import { findNode } from "@switchyard/yard/view";
 import { withCounters, withLeased } from "@switchyard/yard/view/store";
 import { z } from "zod";
-import { change, changeQuery } from "../change.ts";
+import { change, changeQuery, type Write } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
 import * as shapes from "../shapes.ts";
 import { labPart } from "./lab-part.ts";
@@ -76,6 +76,43 @@ export const nodes: readonly Operation[] = [
     handle: ({ site, params: { node = "" }, query }) => {
       findNode(site.view(), node);
       return change(site, query, (store, _place, options) => removeNode(store, node, options), { nodes: [node] });
+    },
+  }),
+  json({
+    id: "stopNode",
+    method: "POST",
+    path: "/nodes/{node}/stop",
+    role: "operate",
+    tag,
+    summary: "Have a node run no longer, as `yard stop` does. It stays so, whatever is declared, until it is started.",
+    query: changeQuery.extend({
+      grace: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(3_600)
+        .default(STOP_GRACE)
+        .describe("Seconds until what runs in it is ended by force."),
+    }),
+    reply: shapes.changeReply,
+    handle: ({ site, params: { node = "" }, query }) => {
+      findNode(site.view(), node);
+      const write: Write = (store, _place, options) => stopNodes(store, [node], query.grace, options);
+      return change(site, query, write, { nodes: [node] });
+    },
+  }),
+  json({
+    id: "startNode",
+    method: "POST",
+    path: "/nodes/{node}/start",
+    role: "operate",
+    tag,
+    summary: "Have a node run again that was stopped, or that has ended by itself, as `yard start` does.",
+    query: changeQuery,
+    reply: shapes.changeReply,
+    handle: ({ site, params: { node = "" }, query }) => {
+      findNode(site.view(), node);
+      return change(site, query, (store, _place, options) => startNodes(store, [node], options), { nodes: [node] });
     },
   }),
 ];

@@ -60,6 +60,7 @@ export function node(name: string, nics: readonly NicView[], more: Partial<NodeV
     exitCode: null,
     reason: null,
     paused: false,
+    stopped: false,
     accelerator: null,
     since: null,
     objId: 1,
