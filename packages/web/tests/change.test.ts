@@ -93,7 +93,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       const loss = page.getByRole("slider", { name: "Loss" }).first();
       await loss.focus();
       await page.keyboard.press("End");
-      await page.locator(".react-flow__edge.wire.impaired").waitFor({ state: "attached" });
+      await page.locator(".lines .wire.impaired").waitFor({ state: "attached" });
       expect(await yard("exec", "left", "--", "ping", "-c", "1", "-W", "1", "10.61.9.2").catch(String)).toContain(
         "100% packet loss",
       );
@@ -101,7 +101,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       await page.getByRole("button", { name: "Undo: Impair" }).waitFor();
       expect(file()).toContain("impair: { forward: { loss: 100% } }");
       await undo("Impair left:wire0--right:wire0");
-      await page.locator(".react-flow__edge.wire:not(.impaired)").waitFor({ state: "attached" });
+      await page.locator(".lines .wire:not(.impaired)").waitFor({ state: "attached" });
       await yard("exec", "left", "--", "ping", "-c", "1", "-W", "2", "10.61.9.2");
       expect(file()).toBe(OFFICE);
     });

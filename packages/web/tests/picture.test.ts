@@ -19,8 +19,8 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "chromium"))("the p
       "desk\nlan · 10.61.1.0/24",
     ]);
     expect(await page.locator("[data-nic]").count()).toBe(5);
-    expect(await page.locator(".react-flow__edge.attachment").count()).toBe(3);
-    expect(await page.locator(".react-flow__edge.wire").count()).toBe(1);
+    expect(await page.locator(".lines .attachment").getAttribute("data-lines")).toBe("3");
+    expect(await page.locator(".lines .wire").count()).toBe(1);
     await page.locator('[data-nic="web:eth0"][data-state="up"][data-spied="false"]').waitFor();
     await page.getByText("5 nodes, all as declared").waitFor();
   });

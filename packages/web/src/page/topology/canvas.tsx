@@ -4,10 +4,10 @@ import {
   type Connection,
   ConnectionMode,
   Controls,
-  type Edge,
   MiniMap,
   type NodeChange,
   ReactFlow,
+  ReactFlowProvider,
   useStore as useFlowStore,
   useReactFlow,
 } from "@xyflow/react";
@@ -15,8 +15,10 @@ import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { usePage } from "../state/page.ts";
 import { openPanel } from "../state/panels.ts";
 import { useStore } from "../state/store.ts";
-import { type FlowNode, flowEdges, flowNodes } from "./flow.ts";
+import { type FlowNode, flowNodes } from "./flow.ts";
 import { type Positions, settle } from "./layout.ts";
+import { drawnLines } from "./lines.ts";
+import { LinesLayer } from "./lines-layer.tsx";
 import { openMenu } from "./menu-state.ts";
 import { NetworkBox } from "./network-box.tsx";
 import { NodeBox } from "./node-box.tsx";
@@ -25,9 +27,21 @@ import { sceneOf } from "./scene.ts";
 const boxTypes = { node: NodeBox, network: NetworkBox };
 const FIT = { padding: 0.12, maxZoom: 1.2 };
 
+/** Zoomed out further than this, what is written in boxes cannot be read: they are drawn without it. */
+const FAR = 0.4;
+
 /** The picture of the yard. */
 export function Canvas() {
+  return (
+    <ReactFlowProvider>
+      <Drawing />
+    </ReactFlowProvider>
+  );
+}
+
+function Drawing() {
   const page = usePage();
+  const isFar = useFlowStore(({ transform: [, , zoom] }) => zoom < FAR);
   const view = useStore(page.yard, (it) => it);
   const positions = useStore(page.positions, (it) => it);
   const mayChange = useStore(page.role, (role) => role === "operate");
@@ -35,17 +49,21 @@ export function Canvas() {
   const settled = useMemo(() => settle(scene, positions), [scene, positions]);
   const [nodes, setNodes] = useState<FlowNode[]>([]);
   const isMoved = useRef(false);
-  const [edges, setEdges] = useState<Edge[]>([]);
 
   useEffect(() => setNodes((old) => flowNodes(scene, settled, old)), [scene, settled]);
-  useEffect(() => setEdges((old) => flowEdges(scene, view, old)), [scene, view]);
+  const lines = useMemo(() => drawnLines(scene.lines, nodes), [scene, nodes]);
+  // What is declared shows once it is so.
+  const impaired = useMemo(
+    () => new Set(view?.links.filter(({ impair }) => impair !== null && impair.by !== null).map(({ name }) => name)),
+    [view],
+  );
   // Where everything stands is kept, so that what comes later moves nothing.
   useEffect(() => page.positions.set(settled), [page, settled]);
 
   return (
-    <ReactFlow<FlowNode, Edge>
+    <ReactFlow<FlowNode>
+      className={isFar ? "far" : ""}
       nodes={nodes}
-      edges={edges}
       nodeTypes={boxTypes}
       connectionMode={ConnectionMode.Loose}
       isValidConnection={({ source, target }) => source !== target}
@@ -70,9 +88,6 @@ export function Canvas() {
           "node" in data ? { kind: "node", node: data.node.name } : { kind: "network", network: data.network.name },
         )
       }
-      onEdgeContextMenu={(event, { id }) => {
-        if (id.startsWith("wire:")) openMenu(event, { kind: "link", link: id.slice("wire:".length) });
-      }}
       onPaneContextMenu={(event) => openMenu(event, { kind: "canvas" })}
       onConnect={(connection) => connect(page.work, connection)}
       onMoveStart={(event) => {
@@ -91,6 +106,7 @@ export function Canvas() {
       ariaLabelConfig={ARIA}
     >
       <Background />
+      <LinesLayer lines={lines} impaired={impaired} />
       <StayFitted nodes={nodes} isMoved={isMoved} />
       <Controls showInteractive={false} fitViewOptions={FIT} />
       {nodes.length > 60 ? <MiniMap pannable zoomable ariaLabel="Map of the whole yard" /> : null}

@@ -1,10 +1,9 @@
 /** The picture in the canvas's own terms. */
-import { type Edge, type NodeHandle, Position } from "@xyflow/react";
-import type { YardView } from "../api/contract.ts";
-import { reuse } from "../state/reuse.ts";
+import { type NodeHandle, Position } from "@xyflow/react";
 import type { Positions } from "./layout.ts";
+import { nicLeft, nicsBelow } from "./lines.ts";
 import type { NetworkBoxNode } from "./network-box.tsx";
-import { type NodeBoxNode, nicLeft } from "./node-box.tsx";
+import type { NodeBoxNode } from "./node-box.tsx";
 import type { Box, Scene } from "./scene.ts";
 
 export type FlowNode = NodeBoxNode | NetworkBoxNode;
@@ -17,11 +16,13 @@ const DOT = 14;
  */
 export function flowNodes(scene: Scene, positions: Positions, old: FlowNode[]): FlowNode[] {
   const before = new Map(old.map((node) => [node.id, node]));
+  const lower = nicsBelow(scene, positions);
   const nodes = scene.boxes.map((box) => {
     const position = positions.get(box.id) ?? { x: 0, y: 0 };
+    const below = [...(lower.get(box.id) ?? [])];
     const was = before.get(box.id);
-    const same = was && isOf(was, box) && was.position.x === position.x && was.position.y === position.y;
-    return same ? was : { ...was, ...flowNode(box, position) };
+    const same = was && isOf(was, box, below) && was.position.x === position.x && was.position.y === position.y;
+    return same ? was : { ...was, ...flowNode(box, position, below) };
   });
   return isSame(old, nodes) ? old : nodes;
 }
@@ -30,13 +31,13 @@ function isSame<T>(old: readonly T[], fresh: readonly T[]): boolean {
   return old.length === fresh.length && fresh.every((item, at) => item === old[at]);
 }
 
-function isOf({ data }: FlowNode, box: Box): boolean {
+function isOf({ data }: FlowNode, box: Box, below: readonly string[]): boolean {
   return "node" in data
-    ? box.kind === "node" && data.node === box.node
+    ? box.kind === "node" && data.node === box.node && isSame(data.below, below)
     : box.kind === "network" && data.network === box.network;
 }
 
-function flowNode(box: Box, position: { readonly x: number; readonly y: number }): FlowNode {
+function flowNode(box: Box, position: { readonly x: number; readonly y: number }, below: readonly string[]): FlowNode {
   const { id, size } = box;
   // The canvas would else measure what is seen, and know nothing of what is not.
   const common = { id, position: { ...position }, ...size, measured: size };
@@ -44,45 +45,19 @@ function flowNode(box: Box, position: { readonly x: number; readonly y: number }
     const { network } = box;
     const target: NodeHandle = { id: "network", type: "target", position: Position.Bottom, x: 0, y: 0, ...size };
     const ariaLabel = `network ${network.name}, ${network.state}`;
-    const end: NodeHandle = { ...target, id: "vlan", type: "source" };
-    return { ...common, type: "network", data: { network }, handles: [target, end], ariaLabel };
+    return { ...common, type: "network", data: { network }, handles: [target], ariaLabel };
   }
   const { node } = box;
   const handles = node.nics.map(
     ({ name }, at): NodeHandle => ({
       id: name,
       type: "source",
-      position: Position.Top,
+      position: below.includes(name) ? Position.Bottom : Position.Top,
       x: nicLeft(at) - DOT / 2,
-      y: -DOT / 2,
+      y: (below.includes(name) ? size.height : 0) - DOT / 2,
       width: DOT,
       height: DOT,
     }),
   );
-  return { ...common, type: "node", data: { node }, handles, ariaLabel: `node ${node.name}, ${node.state}` };
-}
-
-/** Lines of the picture; as with boxes, what goes as before is the same thing as before. */
-export function flowEdges({ lines }: Scene, view: YardView | undefined, old: Edge[]): Edge[] {
-  // What is declared shows once it is so.
-  const impaired = new Set(
-    view?.links.filter(({ impair }) => impair !== null && impair.by !== null).map(({ name }) => name),
-  );
-  const before = new Map(old.map((edge) => [edge.id, edge]));
-  const edges = lines.map(({ id, kind, from, to }) => {
-    const edge: Edge = {
-      id,
-      type: "straight",
-      source: from.box,
-      sourceHandle: from.nic ?? "vlan",
-      target: to.box,
-      targetHandle: to.nic ?? "network",
-      className: kind === "wire" && impaired.has(id.slice("wire:".length)) ? "wire impaired" : kind,
-      focusable: false,
-      selectable: false,
-      reconnectable: false,
-    };
-    return reuse(before.get(id), edge);
-  });
-  return isSame(old, edges) ? old : edges;
+  return { ...common, type: "node", data: { node, below }, handles, ariaLabel: `node ${node.name}, ${node.state}` };
 }

@@ -16,7 +16,7 @@ export function keepPositions(positions: Store<Positions>, yard: string, storage
 }
 
 /** @param text of whatever wrote there; what is no position is passed over */
-export function readPositions(text: string | null): Map<string, Point> {
+function readPositions(text: string | null): Map<string, Point> {
   const kept: unknown = parse(text ?? "[]");
   const entries = (Array.isArray(kept) ? kept : []).flatMap((entry: unknown): [string, Point][] => {
     const [id, x, y] = Array.isArray(entry) ? entry : [];

@@ -64,6 +64,20 @@ describe("a layout", () => {
     );
   });
 
+  test("of parts that do not hang together has the shape of a screen", () => {
+    const lans = Array.from({ length: 20 }, (_, n) => `lan${n}`);
+    const islands = sceneOf({
+      networks: lans.map((name) => network(name)),
+      nodes: lans.flatMap((lan) =>
+        Array.from({ length: 10 }, (_, n) => node(`${lan}-${n}`, [nic("eth0", { network: lan })])),
+      ),
+    });
+    const points = [...layout(islands).values()];
+    const [width, height] = [Math.max(...points.map(({ x }) => x)), Math.max(...points.map(({ y }) => y))];
+    expect(width / height).toBeGreaterThan(1);
+    expect(width / height).toBeLessThan(3);
+  });
+
   test("of a thousand nodes takes less than a second", () => {
     const large = sceneOf({
       networks: Array.from({ length: 20 }, (_, n) => network(`lan${n}`)),

@@ -25,11 +25,63 @@ interface Block extends Size {
 }
 
 /**
- * Lays a picture out. A node that is on one network alone stands in a block below it; networks and the nodes that join
- * several are laid out as a graph of such blocks.
+ * Lays a picture out. What hangs together stands together; such parts stand in rows, in the shape of a screen. Within a
+ * part, a node that is on one network alone stands in a block below it; networks and the nodes that join several are laid
+ * out as a graph of such blocks.
  */
 export function layout({ boxes, lines }: Scene): Map<string, Point> {
   const neighbours = neighboursOf(lines);
+  const parts = partsOf(boxes, neighbours).map((part) => {
+    const ids = new Set(part.map(({ id }) => id));
+    const within = lines.filter(({ from, to }) => ids.has(from.box) && ids.has(to.box));
+    return partLayout(part, within, neighbours);
+  });
+  return inRows(parts);
+}
+
+/** Boxes that hang together, in order of their first. */
+function partsOf(boxes: readonly Box[], neighbours: ReadonlyMap<string, ReadonlySet<string>>): Box[][] {
+  const partOf = new Map<string, number>();
+  for (const [part, { id }] of boxes.entries()) {
+    const open = partOf.has(id) ? [] : [id];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      partOf.set(at, part);
+      for (const other of neighbours.get(at) ?? []) if (!partOf.has(other)) open.push(other);
+    }
+  }
+  return [...Map.groupBy(boxes, ({ id }) => partOf.get(id)).values()];
+}
+
+/** A part of the picture, in a place of its own. */
+interface Part extends Size {
+  /** From its upper left corner. */
+  readonly positions: ReadonlyMap<string, Point>;
+}
+
+/** Parts side by side, in as many rows as make all of it look like a screen; the larger come first. */
+function inRows(parts: readonly Part[]): Map<string, Point> {
+  const space = 2 * GAP;
+  const area = parts.reduce((sum, { width, height }) => sum + (width + space) * (height + space), 0);
+  const most = Math.max(Math.sqrt(area * SCREEN), ...parts.map(({ width }) => width));
+  const positions = new Map<string, Point>();
+  const corner = { x: 0, y: 0, row: 0 };
+  for (const { width, height, positions: own } of parts.toSorted((a, b) => b.height - a.height)) {
+    if (corner.x > 0 && corner.x + width > most) {
+      corner.y += corner.row + space;
+      corner.x = corner.row = 0;
+    }
+    for (const [id, { x, y }] of own) positions.set(id, { x: corner.x + x, y: corner.y + y });
+    corner.x += width + space;
+    corner.row = Math.max(corner.row, height);
+  }
+  return positions;
+}
+
+function partLayout(
+  boxes: readonly Box[],
+  lines: readonly Line[],
+  neighbours: ReadonlyMap<string, ReadonlySet<string>>,
+): Part {
   const byId = new Map(boxes.map((box) => [box.id, box]));
   const leafOf = new Map(
     boxes.flatMap((box) => {
@@ -43,19 +95,29 @@ export function layout({ boxes, lines }: Scene): Map<string, Point> {
     ({ id }) => leafOf.get(id),
   );
   const blocks = boxes.filter(({ id }) => !leafOf.has(id)).map((head) => blockOf(head, leaves.get(head.id) ?? []));
-  const tries = (["TB", "LR"] as const).map((direction) => positionsOf(placeBlocks(blocks, lines, direction), blocks));
-  const [best = new Map()] = tries.toSorted((a, b) => oddness(a) - oddness(b));
-  return best;
+  const tries = (["TB", "LR"] as const).map((direction) =>
+    partOf(positionsOf(placeBlocks(blocks, lines, direction), blocks), byId),
+  );
+  const [best] = tries.toSorted((a, b) => oddness(a) - oddness(b));
+  return best ?? { width: 0, height: 0, positions: new Map() };
 }
 
 /** Width to height of what a picture is looked at in. */
 const SCREEN = 1.8;
 
-/** How far a layout is from the shape of a screen. */
-function oddness(positions: Positions): number {
-  const extent = (values: readonly number[]) => Math.max(...values, 0) - Math.min(...values, 0) + NETWORK_SIZE.width;
-  const points = [...positions.values()];
-  return Math.abs(Math.log(extent(points.map(({ x }) => x)) / extent(points.map(({ y }) => y)) / SCREEN));
+/** How far a part is from the shape of a screen. */
+function oddness({ width, height }: Size): number {
+  return Math.abs(Math.log(width / height / SCREEN));
+}
+
+function partOf(placed: Positions, boxes: ReadonlyMap<string, Box>): Part {
+  const rects = [...placed].map(([id, point]) => ({ ...point, ...(boxes.get(id)?.size ?? NETWORK_SIZE) }));
+  const [left, top] = [Math.min(...rects.map(({ x }) => x)), Math.min(...rects.map(({ y }) => y))];
+  return {
+    width: Math.max(...rects.map(({ x, width }) => x + width)) - left,
+    height: Math.max(...rects.map(({ y, height }) => y + height)) - top,
+    positions: new Map([...placed].map(([id, { x, y }]) => [id, { x: x - left, y: y - top }])),
+  };
 }
 
 /**

@@ -9,13 +9,6 @@ export const NetworkBox = memo(function NetworkBox({ data: { network } }: NodePr
   return (
     <div className={`network network-${network.state}`} data-network={network.name} data-state={network.state}>
       <Handle type="target" position={Position.Bottom} id="network" className="network-target" />
-      <Handle
-        type="source"
-        position={Position.Bottom}
-        id="vlan"
-        className="network-target below"
-        isConnectable={false}
-      />
       <span className="network-name">{network.name}</span>
       <span className="network-facts">{networkText(network)}</span>
       {network.error === null ? null : (

@@ -1,4 +1,4 @@
-import { Handle, Position } from "@xyflow/react";
+import { Handle, type Position } from "@xyflow/react";
 import { memo } from "react";
 import type { NicView } from "../api/contract.ts";
 import { rateText, useRate } from "../plot/rates.ts";
@@ -7,7 +7,13 @@ import { openPanel } from "../state/panels.ts";
 import { openMenu } from "./menu-state.ts";
 
 /** A nic: a dot that says whether it is up, spied on and in use, and from which a line can be drawn. */
-export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; nic: NicView; left: number }) {
+export const NicDot = memo(function NicDot(props: {
+  node: string;
+  nic: NicView;
+  left: number;
+  side: Position.Top | Position.Bottom;
+}) {
+  const { node, nic, left, side } = props;
   const { panels, role } = usePage();
   const rate = useRate(node, nic.name);
   const traffic =
@@ -15,7 +21,7 @@ export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; 
   return (
     <Handle
       type="source"
-      position={Position.Top}
+      position={side}
       id={nic.name}
       className={`nic nodrag nic-${nic.state}`}
       style={{ left }}
@@ -36,7 +42,7 @@ export const NicDot = memo(function NicDot({ node, nic, left }: { node: string; 
 });
 
 /** A nic in words. */
-export function nicText(node: string, nic: NicView, rate: string): string {
+function nicText(node: string, nic: NicView, rate: string): string {
   const parts = [
     `${node}:${nic.name} ${nic.state}`,
     nic.addresses.join(" "),

@@ -1,17 +1,24 @@
-import type { Node, NodeProps } from "@xyflow/react";
+import { type Node, type NodeProps, Position } from "@xyflow/react";
 import { memo } from "react";
 import type { NodeView } from "../api/contract.ts";
+import { nicLeft } from "./lines.ts";
 import { NicDot } from "./nic-dot.tsx";
-import { NIC_PITCH } from "./scene.ts";
 
-export type NodeBoxNode = Node<{ readonly node: NodeView }, "node">;
+/** `below`: the nics whose dots are at the lower edge. */
+export type NodeBoxNode = Node<{ readonly node: NodeView; readonly below: readonly string[] }, "node">;
 
-/** A node: its name, what it is, how it is, and its nics along the upper edge. */
-export const NodeBox = memo(function NodeBox({ data: { node } }: NodeProps<NodeBoxNode>) {
+/** A node: its name, what it is, how it is, and its nics along its edges. */
+export const NodeBox = memo(function NodeBox({ data: { node, below } }: NodeProps<NodeBoxNode>) {
   return (
     <div className={`node node-${node.state}`} data-node={node.name} data-state={node.state} title={factsOf(node)}>
       {node.nics.map((nic, at) => (
-        <NicDot key={nic.name} node={node.name} nic={nic} left={nicLeft(at)} />
+        <NicDot
+          key={nic.name}
+          node={node.name}
+          nic={nic}
+          left={nicLeft(at)}
+          side={below.includes(nic.name) ? Position.Bottom : Position.Top}
+        />
       ))}
       <span className="node-name">{node.name}</span>
       <span className="node-kind">
@@ -22,11 +29,6 @@ export const NodeBox = memo(function NodeBox({ data: { node } }: NodeProps<NodeB
     </div>
   );
 });
-
-/** Of a dot's middle, in pixels from the box's left edge. */
-export function nicLeft(index: number): number {
-  return NIC_PITCH * (index + 0.75);
-}
 
 function NodeErrors({ node }: { node: NodeView }) {
   const errors = [node.error, ...node.nics.map(({ error }) => error)].filter((error) => error !== null);

@@ -31,11 +31,11 @@ const NODE_WIDTH_MIN = 152;
 export const NIC_PITCH = 26;
 const CHARACTER = 8;
 
-export function networkId(name: string): string {
+function networkId(name: string): string {
   return `network:${name}`;
 }
 
-export function nodeId(name: string): string {
+function nodeId(name: string): string {
   return `node:${name}`;
 }
 
