@@ -46,7 +46,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       const { page } = stage;
       await undo("Plug vault:eth0 into desk");
       expect(file()).toBe(OFFICE);
-      await page.locator('[data-id="node:vault:eth0"][aria-label*="cellar"]').waitFor();
+      await page.locator('[data-nic="vault:eth0"][data-on="cellar"]').waitFor();
       expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
     });
 
@@ -87,22 +87,40 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       await page.locator('[data-nic="web:eth0"][data-spied="false"]').waitFor();
     });
 
-    test("sliders impair a wire while they move, and a broken wire is seen", async () => {
+    test("sliders show their plan and impair a wire while they move, and a broken wire is seen", async () => {
       const { page, yard } = stage;
       await menu('[data-nic="left:wire0"]', "Impair…");
       const loss = page.getByRole("slider", { name: "Loss" }).first();
       await loss.focus();
       await page.keyboard.press("End");
+      await plan().getByText("link left:wire0--right:wire0").first().waitFor();
       await page.locator(".lines .wire.impaired").waitFor({ state: "attached" });
       expect(await yard("exec", "left", "--", "ping", "-c", "1", "-W", "1", "10.61.9.2").catch(String)).toContain(
         "100% packet loss",
       );
-      await page.getByRole("button", { name: "Close" }).click();
+      await page.getByRole("button", { name: "Keep it so" }).click();
       await page.getByRole("button", { name: "Undo: Impair" }).waitFor();
       expect(file()).toContain("impair: { forward: { loss: 100% } }");
       await undo("Impair left:wire0--right:wire0");
       await page.locator(".lines .wire:not(.impaired)").waitFor({ state: "attached" });
       await yard("exec", "left", "--", "ping", "-c", "1", "-W", "2", "10.61.9.2");
+      expect(file()).toBe(OFFICE);
+    });
+
+    test("sliders that shall not be felt show their plan alone, and what was felt is taken back by Cancel", async () => {
+      const { page } = stage;
+      await menu('[data-nic="pc:eth0"]', "Impair…");
+      await page.getByRole("checkbox", { name: "Felt while they move" }).uncheck();
+      await page.getByRole("slider", { name: "Delay" }).first().focus();
+      await page.keyboard.press("End");
+      await plan().getByText("nic pc:eth0").first().waitFor();
+      expect(await page.locator('[data-nic="pc:eth0"]').getAttribute("data-impaired")).toBe("false");
+      await page.getByRole("checkbox", { name: "Felt while they move" }).check();
+      await page.getByRole("slider", { name: "Delay" }).first().focus();
+      await page.keyboard.press("ArrowLeft");
+      await page.locator('[data-nic="pc:eth0"][data-impaired="true"]').waitFor();
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.locator('[data-nic="pc:eth0"][data-impaired="false"]').waitFor();
       expect(file()).toBe(OFFICE);
     });
 

@@ -77,6 +77,27 @@ describe.skipIf(!able)("who may use the page, and how", () => {
     expect(complaints.filter((text) => text.includes("Content Security Policy")).length).toBe(1);
   });
 
+  test("the page takes no style but its own", async () => {
+    const { page, link } = stage;
+    await page.locator('[data-node="web"] .node-name').dblclick();
+    await page.locator('[data-terminal="web"] .xterm-rows', { hasText: "web:" }).waitFor();
+    await page.getByRole("button", { name: "Lab file" }).click();
+    await page.getByRole("textbox", { name: "Lab file" }).waitFor();
+    // Those of the terminal and the editor count; a stranger's does not.
+    const isTaken = await page.evaluate(() => {
+      const stranger = document.createElement("style");
+      stranger.textContent = ".bar { display: none }";
+      document.head.append(stranger);
+      return [...document.querySelectorAll("style")].map((style) => [style === stranger, style.sheet !== null]);
+    });
+    expect(isTaken.length).toBeGreaterThan(3);
+    expect(isTaken.filter(([isStranger, isSo]) => isStranger === isSo)).toEqual([]);
+    const { origin, searchParams } = new URL(link);
+    const headers = { authorization: `Bearer ${searchParams.get("token")}` };
+    const answers = await Promise.all([1, 2].map(() => fetch(`${origin}/`, { headers })));
+    expect(new Set(answers.map((answer) => answer.headers.get("content-security-policy"))).size).toBe(2);
+  });
+
   test("who may only look is offered nothing else", async () => {
     const { browser, lookingLink } = stage;
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });

@@ -1,10 +1,21 @@
 /** The page, for browsers. */
+import { randomBytes } from "node:crypto";
+import { gunzipSync } from "node:zlib";
 import { YardError } from "@switchyard/base";
 import type { PageFile, Site } from "./ground.ts";
 
-/** All is the page's own; nothing of it is framed, and it talks to nobody else. */
-const POLICY =
-  "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/**
+ * All is the page's own; nothing of it is framed, and it talks to nobody else. What its libraries style by elements of their
+ * own bears the nonce. Attributes are let pass: xterm.js writes a terminal's true colours by them, which loads nothing and
+ * reaches no other element.
+ */
+function policyOf(nonce: string): string {
+  const styles = `style-src 'self' 'nonce-${nonce}'; style-src-attr 'unsafe-inline'`;
+  return `default-src 'self'; img-src 'self' data: blob:; ${styles}; font-src 'self' data:; worker-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+}
+
+/** What stands in the page where the nonce belongs. */
+const NONCE = "%nonce%";
 
 /** A file of the page; its ways within itself are those of `/`. @throws YardError `http.not-found` */
 export function pageResponse({ page, yard }: Site, request: Request, path: string): Response {
@@ -29,15 +40,25 @@ function isPlace(path: string): boolean {
 }
 
 function fileResponse({ type, bytes, encoding, etag, immutable }: PageFile, request: Request): Response {
+  if (type.startsWith("text/html")) return documentResponse(bytes, type);
   const headers = {
     "content-type": type,
     "content-encoding": encoding,
     etag,
     "cache-control": immutable ? "private, max-age=31536000, immutable" : "no-cache",
-    "content-security-policy": POLICY,
+    "content-security-policy": "default-src 'none'",
   };
   if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
   return new Response(bytes, { headers });
+}
+
+/** The page itself, with a nonce of its own each time. */
+function documentResponse(bytes: Uint8Array<ArrayBuffer>, type: string): Response {
+  const nonce = randomBytes(16).toString("base64url");
+  const text = gunzipSync(bytes).toString("utf8").replaceAll(NONCE, nonce);
+  return new Response(text, {
+    headers: { "content-type": type, "cache-control": "no-store", "content-security-policy": policyOf(nonce) },
+  });
 }
 
 function html(status: number, yard: string, text: string): Response {

@@ -99,8 +99,8 @@ export const inside: readonly Operation[] = [
           const streams = terminal(peer, true, { columns, rows });
           if (way.isMachine(node)) return await sit(way, node, HISTORY, peer);
           const command = kind === "netns" ? [site.environment.SHELL ?? "/bin/sh"] : ["/bin/sh"];
-          // Whoever looks at the prompt shall see that this is not the host.
-          const environment = { TERM: term, PS1: `${node}:\\w# ` };
+          // Whoever looks at the prompt shall see that this is not the host. Every shell of POSIX expands parameters in it.
+          const environment = { TERM: term, PS1: `${node}:$PWD# ` };
           return {
             exitCode: await way.exec(node, { command, tty: true, env: environment, signal: peer.gone }, streams),
           };

@@ -1,26 +1,46 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type FormEvent, type ReactNode, useId, useState } from "react";
+import { problemText } from "../api/problem.ts";
 import { usePage } from "../state/page.ts";
 import { useStore } from "../state/store.ts";
 import { Modal } from "./modal.tsx";
-import { type Asked, KINDS, type Kind, type NetworkType, networkSpec, nodeSpec, TYPES } from "./specs.ts";
+import {
+  type Asked,
+  endsOf,
+  furtherOf,
+  KINDS,
+  type Kind,
+  type NetworkType,
+  networkSpec,
+  nodeSpec,
+  TYPES,
+} from "./specs.ts";
 
 /** As the lab file has names. */
 const NAME = "[A-Za-z0-9][A-Za-z0-9_.\\-]{0,62}";
 
-/** A form in a dialog; what it asks is what `fields` shows. */
+/** A form in a dialog; what it asks is what `children` shows. @param onSubmit may throw what is wrong with the answers */
 function AddForm(props: { title: string; submit: string; onSubmit: (form: FormData) => void; children: ReactNode }) {
   const { dialog } = usePage();
+  const [problem, setProblem] = useState("");
   const close = () => dialog.set(undefined);
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const form = new FormData(event.currentTarget);
-    close();
-    props.onSubmit(form);
+    try {
+      props.onSubmit(new FormData(event.currentTarget));
+      close();
+    } catch (thrown) {
+      setProblem(problemText(thrown));
+    }
   };
   return (
     <Modal title={props.title} onClose={close}>
       <form onSubmit={onSubmit}>
         {props.children}
+        {problem === "" ? null : (
+          <p className="alert" role="alert">
+            {problem}
+          </p>
+        )}
         <div className="actions">
           <button type="button" onClick={close}>
             Cancel
@@ -59,14 +79,77 @@ function Field(props: {
 }
 
 function Fields({ asked }: { asked: readonly Asked[] }) {
-  return asked.map(({ name, label, hint = "", required = false }) => (
-    <Field key={name} name={name} label={label} hint={hint} required={required} />
-  ));
+  return asked.map(({ name, label, hint = "", required = false, as, choices }) => {
+    if (choices !== undefined) return <ChoiceField key={name} name={name} label={label} choices={choices} />;
+    if (as === "network") return <NetworkOrBridge key={name} name={name} label={label} hint={hint} />;
+    return (
+      <Field
+        key={name}
+        name={name}
+        label={label}
+        hint={hint}
+        required={required}
+        {...(as === "number" ? { pattern: "[0-9]+" } : {})}
+      />
+    );
+  });
+}
+
+function ChoiceField({ name, label, choices }: { name: string; label: string; choices: readonly string[] }) {
+  return (
+    <label>
+      {label}
+      <select name={name}>
+        {choices.map((choice) => (
+          <option key={choice}>{choice}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** A network of the yard's, or the name of a bridge that the page knows nothing of. */
+function NetworkOrBridge({ name, label, hint }: { name: string; label: string; hint: string }) {
+  const { yard } = usePage();
+  const networks = useStore(yard, (view) => view?.networks) ?? [];
+  const list = useId();
+  return (
+    <label>
+      {label}
+      <input name={name} placeholder={hint} list={list} autoComplete="off" />
+      <datalist id={list}>
+        {networks.map((network) => (
+          <option key={network.name} value={network.name} />
+        ))}
+      </datalist>
+    </label>
+  );
+}
+
+/** Whatever else a lab file can say of it. */
+function Further({ example }: { example: string }) {
+  return (
+    <details className="further">
+      <summary>More, as the lab file writes it</summary>
+      <textarea
+        name="further"
+        rows={4}
+        className="mono"
+        aria-label="More, as the lab file writes it"
+        placeholder={example}
+      />
+    </details>
+  );
 }
 
 function text(form: FormData, name: string): string {
   const value = form.get(name);
   return typeof value === "string" ? value.trim() : "";
+}
+
+/** What can be chosen, in the order of the forms. */
+function keysOf<T extends object>(choices: T): (keyof T & string)[] {
+  return Object.keys(choices) as (keyof T & string)[];
 }
 
 export function AddNodeDialog() {
@@ -77,10 +160,10 @@ export function AddNodeDialog() {
       title="Add a node"
       submit="See the plan"
       onSubmit={(form) =>
-        work.addNode(
-          text(form, "name"),
-          nodeSpec(kind, (name) => text(form, name)),
-        )
+        work.addNode(text(form, "name"), {
+          ...nodeSpec(kind, (name) => text(form, name)),
+          ...furtherOf(text(form, "further")),
+        })
       }
     >
       <Field label="Name" name="name" required pattern={NAME} />
@@ -88,18 +171,28 @@ export function AddNodeDialog() {
         Kind
         <select
           value={kind}
-          onChange={({ target }) => setKind(KINDS.find(({ kind }) => kind === target.value)?.kind ?? "netns")}
+          onChange={({ target }) => setKind(keysOf(KINDS).find((it) => it === target.value) ?? kind)}
         >
-          {KINDS.map(({ kind, title }) => (
-            <option key={kind} value={kind}>
-              {title}
+          {keysOf(KINDS).map((it) => (
+            <option key={it} value={it}>
+              {it}: {KINDS[it].title}
             </option>
           ))}
         </select>
       </label>
-      <Fields asked={KINDS.find((it) => it.kind === kind)?.fields ?? []} />
-      <NetworkChoice label={kind === "a2b" ? "First network" : "Network"} name="network" />
-      {kind === "a2b" ? <NetworkChoice label="Second network" name="network2" /> : null}
+      <Fields asked={KINDS[kind].fields} />
+      {endsOf(kind).map((name, at, ends) => (
+        <NetworkChoice
+          key={name}
+          label={ends.length === 1 ? "Network" : at === 0 ? "First network" : "Second network"}
+          name={name}
+        />
+      ))}
+      <Further
+        example={
+          kind === "container" ? "env: { GREETING: hello }\nmemory: 64M" : "nics: [{ network: lan, ip: 10.1.0.7 }]"
+        }
+      />
     </AddForm>
   );
 }
@@ -128,10 +221,10 @@ export function AddNetworkDialog() {
       title="Add a network"
       submit="See the plan"
       onSubmit={(form) =>
-        work.addNetwork(
-          text(form, "name"),
-          networkSpec(type, (name) => text(form, name)),
-        )
+        work.addNetwork(text(form, "name"), {
+          ...networkSpec(type, (name) => text(form, name)),
+          ...furtherOf(text(form, "further")),
+        })
       }
     >
       <Field label="Name" name="name" required pattern={NAME} />
@@ -139,17 +232,17 @@ export function AddNetworkDialog() {
         Type
         <select
           value={type}
-          onChange={({ target }) => setType(TYPES.find(({ type }) => type === target.value)?.type ?? "lan")}
+          onChange={({ target }) => setType(keysOf(TYPES).find((it) => it === target.value) ?? type)}
         >
-          {TYPES.map(({ type, title }) => (
-            <option key={type} value={type}>
-              {title}
+          {keysOf(TYPES).map((it) => (
+            <option key={it} value={it}>
+              {it}: {TYPES[it].title}
             </option>
           ))}
         </select>
       </label>
-      <Fields asked={TYPES.find((it) => it.type === type)?.fields ?? []} />
-      <Field label="Subnet" name="cidr" hint="10.1.0.0/24" />
+      <Fields asked={TYPES[type].fields} />
+      <Further example={"gateway: 10.1.0.254\nmtu: 1400"} />
     </AddForm>
   );
 }

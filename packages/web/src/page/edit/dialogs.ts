@@ -1,3 +1,5 @@
+import type { Impaired } from "./impaired.ts";
+
 /** The dialog that is open: at most one is. */
 export type Dialog =
   | { readonly kind: "add-node" }
@@ -6,6 +8,5 @@ export type Dialog =
   | { readonly kind: "add-nic"; readonly node: string }
   | { readonly kind: "wire"; readonly node: string; readonly nic: string }
   | { readonly kind: "attach"; readonly node: string; readonly nic: string }
-  /** Of a nic, `node:nic`, or a link by its name. */
-  | { readonly kind: "impair"; readonly target: string }
+  | { readonly kind: "impair"; readonly target: Impaired }
   | { readonly kind: "trace"; readonly node: string; readonly nic: string };

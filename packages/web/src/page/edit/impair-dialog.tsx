@@ -1,55 +1,123 @@
 import { useEffect, useRef, useState } from "react";
-import type { ImpairView } from "../api/contract.ts";
+import type { Step } from "../api/api.ts";
+import { problemText } from "../api/problem.ts";
 import { usePage } from "../state/page.ts";
-import { useStore } from "../state/store.ts";
 import { NO_SLIDES, SLIDERS, type Slides, slidesOf, writtenOf } from "./impair-sliders.ts";
+import { type Impaired, impairedText, impairOf, waysOf } from "./impaired.ts";
 import { Modal } from "./modal.tsx";
+import { Plan } from "./plan-dialog.tsx";
 
 /** Milliseconds between two changes while a slider moves. */
-const PACE = 250;
+const PACE = 200;
 
-/** Sliders for what befalls the frames of a nic or a wire; they act while they move. */
-export function ImpairDialog({ target }: { target: string }) {
+interface Ways {
+  readonly forward: Slides;
+  readonly backward: Slides;
+}
+
+/** What the sliders have come to. */
+interface Shown {
+  readonly plan: readonly Step[] | undefined;
+  readonly problem: string;
+}
+
+interface Live {
+  timer: number;
+  /** What is on its way to the yard. */
+  work: Promise<void> | undefined;
+  isChanged: boolean;
+  /** Whether anything of it has been done. */
+  isFelt: boolean;
+}
+
+/**
+ * Sliders for what befalls frames. What moving them would do is shown as the plan that it is, and then done while they
+ * move, unless that is switched off.
+ */
+export function ImpairDialog({ target }: { target: Impaired }) {
   const { dialog, yard, work } = usePage();
-  const impair = useStore(yard, (view) => view && impairOf(view, target));
-  const [before] = useState(() => ({
-    forward: slidesOf(impair?.forward ?? {}),
-    backward: slidesOf(impair?.backward ?? {}),
-  }));
-  const [ways, setWays] = useState(before);
-  const live = useRef<{ timer: number | undefined; changed: boolean }>({ timer: undefined, changed: false });
-
-  const written = (of: { readonly forward: Slides; readonly backward: Slides }) => ({
-    forward: writtenOf(of.forward, impair?.forward ?? {}),
-    backward: writtenOf(of.backward, impair?.backward ?? {}),
+  // What was written when the dialog was opened: what has no slider stays so.
+  const [was] = useState(() => {
+    const view = yard.get();
+    const { forward = {}, backward = {} } = (view && impairOf(view, target)) ?? {};
+    return { forward, backward };
   });
-  const slide = (next: typeof ways) => {
-    setWays(next);
-    live.current.changed = true;
-    window.clearTimeout(live.current.timer);
-    live.current.timer = window.setTimeout(() => void work.impair(target, written(next), written(before), false), PACE);
+  const [ways, setWays] = useState<Ways>(() => ({ forward: slidesOf(was.forward), backward: slidesOf(was.backward) }));
+  const [isLive, setLive] = useState(true);
+  const [shown, setShown] = useState<Shown>({ plan: undefined, problem: "" });
+  const live = useRef<Live>({ timer: 0, work: undefined, isChanged: false, isFelt: false });
+  const open = useRef({ ways, isLive });
+  open.current = { ways, isLive };
+
+  const written = ({ forward, backward }: Ways) => ({
+    forward: writtenOf(forward, was.forward),
+    backward: writtenOf(backward, was.backward),
+  });
+  // Each has its plan shown and is then done; of those that come meanwhile only the last.
+  const follow = async () => {
+    try {
+      for (let done: Ways | undefined; done !== open.current.ways; ) {
+        done = open.current.ways;
+        const impair = written(done);
+        setShown({ plan: await work.impairPlan(target, impair), problem: "" });
+        if (!open.current.isLive) continue;
+        live.current.isFelt = true;
+        await work.impairNow(target, impair);
+      }
+    } catch (thrown) {
+      setShown({ plan: undefined, problem: problemText(thrown) });
+    }
+    live.current.work = undefined;
   };
-  const close = () => {
+  const slide = (next: Ways) => {
+    setWays(next);
+    live.current.isChanged = true;
     window.clearTimeout(live.current.timer);
-    if (live.current.changed) void work.impair(target, written(ways), written(before), true);
+    live.current.timer = window.setTimeout(() => {
+      live.current.work ??= follow();
+    }, PACE);
+  };
+  const close = async (keep: boolean) => {
+    window.clearTimeout(live.current.timer);
     dialog.set(undefined);
+    await live.current.work;
+    const { isChanged, isFelt } = live.current;
+    if (keep && isChanged) await work.impair(target, written(ways), was);
+    else if (!keep && isFelt) await work.impairBack(target, was);
   };
   useEffect(() => () => window.clearTimeout(live.current.timer), []);
 
-  const [ahead, back] = target.includes("--")
-    ? target.split("--").map((end) => `From ${end}`)
-    : ["What it sends", "What it gets"];
+  const view = yard.get();
+  const [ahead, back] = view === undefined ? ["Forward", "Backward"] : waysOf(view, target);
   return (
-    <Modal title={`Impair ${target}`} onClose={close}>
-      <p className="status">Felt at once; closing this writes it into the lab file, and undo takes it back.</p>
-      <Way title={ahead ?? ""} slides={ways.forward} onSlide={(forward) => slide({ ...ways, forward })} />
-      <Way title={back ?? ""} slides={ways.backward} onSlide={(backward) => slide({ ...ways, backward })} />
+    <Modal title={`Impair ${impairedText(target)}`} onClose={() => void close(false)}>
+      <Way title={ahead} slides={ways.forward} onSlide={(forward) => slide({ ...ways, forward })} />
+      <Way title={back} slides={ways.backward} onSlide={(backward) => slide({ ...ways, backward })} />
+      <label className="switch">
+        <input type="checkbox" checked={isLive} onChange={({ target }) => setLive(target.checked)} />
+        Felt while they move
+      </label>
+      <div className="impair-plan">
+        {shown.problem === "" ? null : (
+          <p className="alert" role="alert">
+            {shown.problem}
+          </p>
+        )}
+        {shown.plan === undefined ? (
+          <p className="status">The plan stands here as they move.</p>
+        ) : (
+          <Plan steps={shown.plan} />
+        )}
+      </div>
       <div className="actions">
         <button type="button" onClick={() => slide({ forward: NO_SLIDES, backward: NO_SLIDES })}>
           None
         </button>
-        <button type="button" className="primary" onClick={close}>
-          Close
+        <button type="button" onClick={() => void close(false)}>
+          Cancel
+        </button>
+        <button type="button" className="primary" onClick={() => void close(true)}>
+          Keep it so
         </button>
       </div>
     </Modal>
@@ -94,19 +162,4 @@ function Slider(props: { label: string; text: string; at: number; most: number; 
       <output>{text}</output>
     </>
   );
-}
-
-function impairOf(
-  view: {
-    readonly links: readonly { readonly name: string; readonly impair: ImpairView | null }[];
-    readonly nodes: readonly {
-      readonly name: string;
-      readonly nics: readonly { readonly name: string; readonly impair: ImpairView | null }[];
-    }[];
-  },
-  target: string,
-): ImpairView | null {
-  if (target.includes("--")) return view.links.find(({ name }) => name === target)?.impair ?? null;
-  const [node, nic] = target.split(":");
-  return view.nodes.find(({ name }) => name === node)?.nics.find(({ name }) => name === nic)?.impair ?? null;
 }

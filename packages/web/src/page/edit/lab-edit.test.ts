@@ -14,9 +14,10 @@ import {
   removeNode,
   setImpair,
   setLinkImpair,
+  setNodeImpair,
   setSpy,
 } from "./lab-edit.ts";
-import { KINDS, networkSpec, nodeSpec, TYPES } from "./specs.ts";
+import { KINDS, type Kind, type NetworkType, networkSpec, nodeSpec, TYPES } from "./specs.ts";
 
 const office = `# An office.
 name: office
@@ -162,8 +163,28 @@ test("what a gesture leaves is a lab that can be had", () => {
     addNic(office, "probe", undefined),
     setSpy(office, { node: "web", nic: "up0" }, true),
     // The image of a machine is looked at, and none is here.
-    ...KINDS.filter(({ kind }) => kind !== "vm").map(({ kind }) => addNode(office, "new", nodeSpec(kind, answer))),
-    ...TYPES.map(({ type }) => addNetwork(office, "new", networkSpec(type, answer))),
+    ...(Object.keys(KINDS) as Kind[])
+      .filter((kind) => kind !== "vm")
+      // A link to another yard needs no number.
+      .map((kind) =>
+        addNode(
+          office,
+          "new",
+          nodeSpec(kind, (name) => (name === "id" ? "" : answer(name))),
+        ),
+      ),
+    // A VXLAN that has peers has no master.
+    ...(Object.keys(TYPES) as NetworkType[]).map((type) =>
+      addNetwork(
+        office,
+        "new",
+        networkSpec(type, (name) => (name === "master" && type === "vxlan" ? "" : answer(name))),
+      ),
+    ),
+    setNodeImpair(addNode(office, "new", { kind: "a2b", nics: ["desk", "cellar"] }), "new", {
+      forward: { delay: "20ms" },
+      backward: {},
+    }),
   ];
   for (const text of texts) {
     const { lab } = parseLab(text, { file: "/lab.yard.yaml", shown: "lab", environment: {} });
@@ -186,6 +207,7 @@ function answer(name: string): string {
     peers: "192.0.2.7 192.0.2.8",
     bridge: "br0",
     parent: "eth9",
+    nwid: "8056c2e21c000001",
   };
   return answers[name] ?? "";
 }

@@ -146,6 +146,11 @@ export function setLinkImpair(text: string, link: string, impair: ImpairWritten)
   });
 }
 
+/** What befalls the frames between the two nics of an a2b: `forward` is from the first to the second. */
+export function setNodeImpair(text: string, node: string, impair: ImpairWritten): string {
+  return edited(text, (doc) => putImpair(doc, nodeOf(doc, node), impair, ["forward", "backward"]));
+}
+
 function edited(text: string, change: (doc: Document) => void): string {
   const doc: Document = parseDocument(text);
   if (doc.errors.length > 0) throw new EditRefused(`the lab file cannot be read: ${doc.errors[0]?.message}`);

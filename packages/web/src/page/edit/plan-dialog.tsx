@@ -35,7 +35,8 @@ export function PlanDialog() {
   );
 }
 
-function Plan({ steps }: { steps: readonly Step[] }) {
+/** Step by step. */
+export function Plan({ steps }: { steps: readonly Step[] }) {
   if (steps.length === 0) return <p className="status">On the switch and in the kernel nothing is to be done.</p>;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard

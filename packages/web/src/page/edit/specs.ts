@@ -1,128 +1,148 @@
 /** What can be added, and how a lab file says it. */
+import { isMap, parseDocument } from "yaml";
 
 /** A word of a lab file that is asked for. */
 export interface Asked {
+  /** Its key in the lab file. */
   readonly name: string;
   readonly label: string;
   readonly hint?: string;
   readonly required?: boolean;
+  /** What is written for an answer; default: its text. */
+  readonly as?: "number" | "words" | "network";
+  /** The only answers that there are; the first is what holds where nothing is said. */
+  readonly choices?: readonly string[];
 }
 
-export const KINDS = [
-  { kind: "netns", title: "bare namespace", fields: [] },
-  {
-    kind: "container",
+interface Choice {
+  readonly title: string;
+  readonly fields: readonly Asked[];
+}
+
+const COUNT: Asked = { name: "count", label: "How many", hint: "1", as: "number" };
+
+export const KINDS = {
+  netns: { title: "bare namespace", fields: [COUNT] },
+  container: {
     title: "container",
     fields: [
-      { name: "runtime", label: "Runtime", hint: "docker, podman or oci" },
+      { name: "runtime", label: "Runtime", choices: ["docker", "podman", "oci"] },
       { name: "image", label: "Image", hint: "busybox", required: true },
       { name: "command", label: "Command", hint: "sleep 1000000" },
+      COUNT,
     ],
   },
-  {
-    kind: "vm",
+  vm: {
     title: "virtual machine",
-    fields: [{ name: "image", label: "Disk image", hint: "debian.qcow2", required: true }],
+    fields: [
+      { name: "image", label: "Disk image", hint: "debian.qcow2" },
+      { name: "kernel", label: "Kernel, to boot without a boot loader", hint: "/srv/vmlinuz" },
+      { name: "initrd", label: "Its initial RAM disk", hint: "/srv/initrd.img" },
+      { name: "append", label: "Its command line", hint: "console=ttyS0" },
+      { name: "memory", label: "Memory", hint: "512M" },
+      COUNT,
+    ],
   },
-  { kind: "a2b", title: "impaired line between two networks", fields: [] },
-  { kind: "tap", title: "interface of the host", fields: [] },
-  {
-    kind: "nat",
+  a2b: { title: "impaired line between two networks", fields: [] },
+  tap: { title: "interface of the host", fields: [] },
+  nat: {
     title: "way out through the host",
     fields: [{ name: "cidr", label: "Subnet", hint: "10.7.0.0/24", required: true }],
   },
-  { kind: "phy", title: "NIC of the host", fields: [{ name: "parent", label: "NIC", hint: "eth1", required: true }] },
-  {
-    kind: "c2c",
+  phy: {
+    title: "NIC of the host",
+    fields: [
+      { name: "parent", label: "NIC", hint: "eth1; as the node is called" },
+      { name: "mode", label: "How", choices: ["absorb", "macvlan"] },
+    ],
+  },
+  c2c: {
     title: "link to another yard",
     fields: [
-      { name: "yard", label: "Other yard", hint: "site2", required: true },
+      { name: "yard", label: "Other yard of this host", hint: "site2" },
       { name: "node", label: "Node there, if its name is another" },
+      { name: "peer", label: "Or another host's address", hint: "10.2.0.2" },
+      { name: "id", label: "Number of the VXLAN there", hint: "7000", as: "number" },
     ],
   },
-] as const satisfies readonly { readonly kind: string; readonly title: string; readonly fields: readonly Asked[] }[];
-export type Kind = (typeof KINDS)[number]["kind"];
+} as const satisfies Readonly<Record<string, Choice>>;
+export type Kind = keyof typeof KINDS;
 
-export const TYPES = [
-  { type: "lan", title: "bridge of its own", fields: [] },
-  { type: "nat", title: "the same, with the host as its way out", fields: [] },
-  {
-    type: "vlan",
-    title: "VLAN of another bridge",
+const CIDR: Asked = { name: "cidr", label: "Subnet", hint: "10.1.0.0/24" };
+const PARENT: Asked = { name: "parent", label: "NIC", hint: "eth1", required: true };
+
+export const TYPES = {
+  lan: { title: "bridge of its own", fields: [CIDR] },
+  nat: { title: "the same, with the host as its way out", fields: [CIDR] },
+  vlan: {
+    title: "VLAN of another network or bridge",
     fields: [
-      { name: "id", label: "VLAN", hint: "100", required: true },
-      { name: "master", label: "Master bridge", hint: "trunk", required: true },
+      { name: "id", label: "VLAN", hint: "100", required: true, as: "number" },
+      { name: "master", label: "Network or bridge that it is one of", hint: "backplane", as: "network" },
+      CIDR,
     ],
   },
-  {
-    type: "vxlan",
+  vxlan: {
     title: "VXLAN to other hosts",
     fields: [
-      { name: "id", label: "VNI", hint: "4200", required: true },
-      { name: "peers", label: "Other hosts' addresses", hint: "192.0.2.7 192.0.2.8", required: true },
+      { name: "id", label: "VNI", hint: "4200", required: true, as: "number" },
+      { name: "peers", label: "Other hosts' addresses", hint: "192.0.2.7 192.0.2.8", as: "words" },
+      { name: "master", label: "Or where its multicast goes out", hint: "vxbackend", as: "network" },
+      CIDR,
     ],
   },
-  {
-    type: "bridge",
+  bridge: {
     title: "bridge that is there",
-    fields: [{ name: "bridge", label: "Bridge", hint: "br0", required: true }],
+    fields: [{ name: "bridge", label: "Bridge", hint: "br0", required: true }, CIDR],
   },
-  {
-    type: "macvlan",
-    title: "behind a NIC of the host",
-    fields: [{ name: "parent", label: "NIC", hint: "eth1", required: true }],
+  macvlan: { title: "behind a NIC of the host", fields: [PARENT, CIDR] },
+  passthrough: { title: "NIC of the host itself, for one node", fields: [PARENT, CIDR] },
+  zerotier: {
+    title: "network of ZeroTier",
+    fields: [{ name: "nwid", label: "Its number", hint: "8056c2e21c000001", required: true }],
   },
-] as const satisfies readonly { readonly type: string; readonly title: string; readonly fields: readonly Asked[] }[];
-export type NetworkType = (typeof TYPES)[number]["type"];
+} as const satisfies Readonly<Record<string, Choice>>;
+export type NetworkType = keyof typeof TYPES;
 
-/** A node as a lab file says it. @param asked what was answered; empty: nothing */
-export function nodeSpec(kind: Kind, asked: (name: string) => string): object {
-  const networks = (kind === "a2b" ? ["network", "network2"] : ["network"]).map(asked).filter((name) => name !== "");
-  const nics = networks.length > 0 ? { nics: networks } : {};
-  switch (kind) {
-    case "container": {
-      const words = asked("command")
-        .split(/\s+/)
-        .filter((word) => word !== "");
-      const runtime = asked("runtime");
-      return {
-        kind,
-        ...(runtime === "" ? {} : { runtime }),
-        image: asked("image"),
-        ...(words.length === 0 ? {} : { command: words }),
-        ...nics,
-      };
-    }
-    case "vm":
-      return { kind, image: asked("image"), ...nics };
-    case "nat":
-      return { kind, cidr: asked("cidr"), ...nics };
-    case "phy":
-      return { kind, parent: asked("parent"), ...nics };
-    case "c2c":
-      return { kind, yard: asked("yard"), ...(asked("node") === "" ? {} : { node: asked("node") }), ...nics };
-    case "netns":
-    case "a2b":
-    case "tap":
-      return { kind, ...nics };
-  }
+/** The fields of what the form offers to plug the node into. */
+export function endsOf(kind: Kind): readonly string[] {
+  return kind === "a2b" ? ["network", "network2"] : ["network"];
+}
+
+/** A node as a lab file says it. @param answered empty: nothing */
+export function nodeSpec(kind: Kind, answered: (name: string) => string): object {
+  const nics = endsOf(kind)
+    .map(answered)
+    .filter((name) => name !== "");
+  return { kind, ...written(KINDS[kind], answered), ...(nics.length > 0 ? { nics } : {}) };
 }
 
 /** A network as a lab file says it. */
-export function networkSpec(type: NetworkType, asked: (name: string) => string): object {
-  const cidr = asked("cidr") === "" ? {} : { cidr: asked("cidr") };
-  switch (type) {
-    case "lan":
-      return cidr;
-    case "nat":
-      return { type, ...cidr };
-    case "vlan":
-      return { type, id: Number(asked("id")), master: asked("master"), ...cidr };
-    case "vxlan":
-      return { type, id: Number(asked("id")), peers: asked("peers").split(/[\s,]+/), ...cidr };
-    case "bridge":
-      return { type, bridge: asked("bridge"), ...cidr };
-    case "macvlan":
-      return { type, parent: asked("parent"), ...cidr };
-  }
+export function networkSpec(type: NetworkType, answered: (name: string) => string): object {
+  return { ...(type === "lan" ? {} : { type }), ...written(TYPES[type], answered) };
+}
+
+/**
+ * Further keys as a lab file writes them, each on a line of its own.
+ *
+ * @throws Error what cannot be read, in words
+ */
+export function furtherOf(text: string): object {
+  const doc = parseDocument(text);
+  const [error] = doc.errors;
+  if (error !== undefined) throw new Error(error.message.split("\n")[0]);
+  if (doc.contents === null) return {};
+  if (!isMap(doc.contents)) throw new Error("write key: value, each on a line of its own");
+  return doc.toJS();
+}
+
+function written({ fields }: Choice, answered: (name: string) => string): object {
+  const entries = fields.map(({ name, as, choices }) => {
+    const text = answered(name);
+    if (text === "" || text === choices?.[0]) return [];
+    if (as === "number") return [[name, Number(text)] as const];
+    if (as === "words") return [[name, text.split(/[\s,]+/).filter((word) => word !== "")] as const];
+    return [[name, text] as const];
+  });
+  return Object.fromEntries(entries.flat());
 }

@@ -3,6 +3,7 @@ import { type Change, path, type Step, type YardApi } from "../api/api.ts";
 import type { NodeView, YardView } from "../api/contract.ts";
 import { problemText } from "../api/problem.ts";
 import { Store } from "../state/store.ts";
+import { type Impaired, impairedPath, impairedText, labOf, withImpair } from "./impaired.ts";
 import {
   addLink,
   addNetwork,
@@ -14,8 +15,6 @@ import {
   removeNetwork,
   removeNic,
   removeNode,
-  setImpair,
-  setLinkImpair,
   setSpy,
 } from "./lab-edit.ts";
 
@@ -142,24 +141,37 @@ export class Work {
     });
   }
 
+  /** What it would do to impair something so. @throws ApiError */
+  async impairPlan(what: Impaired, impair: ImpairWritten): Promise<readonly Step[]> {
+    return (await this.api.plan(impairChange(what, impair))).plan ?? [];
+  }
+
+  /** Impairs something while sliders move: it is not written into the lab file. @throws ApiError */
+  async impairNow(what: Impaired, impair: ImpairWritten): Promise<void> {
+    await this.api.make(impairChange(what, impair));
+  }
+
+  /** Has it as it was before sliders were moved. */
+  async impairBack(what: Impaired, was: ImpairWritten): Promise<void> {
+    await this.impairNow(what, was).catch((thrown: unknown) => this.notice.set(problemText(thrown)));
+  }
+
   /**
-   * Impairs a nic or, by its name, a wire while sliders move: at once, without a plan.
+   * Impairs something for good: the lab file says so.
    *
-   * @param final the slider was let go: undo takes back all that was done since it was seized
+   * @param before how it was before sliders were moved, which undo brings back
    */
-  async impair(target: string, impair: ImpairWritten, before: ImpairWritten, final: boolean): Promise<void> {
-    const isLink = target.includes("--");
-    const { node, nic } = placeOf(target);
-    const where = isLink ? path("links", target, "impair") : path("nodes", node, "nics", nic, "impair");
-    const set = (to: ImpairWritten): Change => ({ method: "PATCH", path: where, body: settings(to) });
-    const title = `Impair ${target}`;
+  async impair(what: Impaired, impair: ImpairWritten, before: ImpairWritten): Promise<void> {
+    const title = `Impair ${impairedText(what)}`;
     try {
-      if (!final) return void (await this.api.make(set(impair)));
-      const edit = (text: string) =>
-        isLink ? setLinkImpair(text, target, impair) : setImpair(text, { node, nic }, impair);
-      const meant = await this.#meaning(this.#labOf(node), edit, { change: set(impair), undo: set(before) });
+      const view = this.yard.get();
+      const meant = await this.#meaning(view && labOf(view, what), (text) => withImpair(text, what, impair), {
+        change: impairChange(what, impair),
+        undo: impairChange(what, before),
+      });
       await this.api.make(meant.change);
       this.#remember(title, meant.undo);
+      this.notice.set(`${title}: done`);
     } catch (thrown) {
       this.notice.set(`${title}: ${problemText(thrown)}`);
     }
@@ -299,8 +311,8 @@ function placeOf(text: string): { readonly node: string; readonly nic: string } 
   return { node, nic };
 }
 
-/** For the API: a way without any is off, and what a setting was before stays no longer. */
-function settings({ forward, backward }: ImpairWritten): object {
+/** A way without any setting is off, and what a setting was before stays no longer. */
+function impairChange(what: Impaired, { forward, backward }: ImpairWritten): Change {
   const way = (of: Readonly<Record<string, string>>) => (Object.keys(of).length === 0 ? "off" : of);
-  return { forward: way(forward), backward: way(backward) };
+  return { method: "PATCH", path: impairedPath(what), body: { forward: way(forward), backward: way(backward) } };
 }

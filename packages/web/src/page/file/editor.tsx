@@ -13,6 +13,7 @@ import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } f
 import { tags } from "@lezer/highlight";
 import { useEffect, useRef } from "react";
 import type { ApiError, Problem } from "../api/problem.ts";
+import { pageNonce } from "../shell/nonce.ts";
 import { placeAt, type Schema, suggest } from "./completion.ts";
 
 interface Props {
@@ -42,6 +43,7 @@ export function Editor({ text, onText, check, schema }: Props) {
       state: EditorState.create({
         extensions: [
           ...EXTENSIONS,
+          EditorView.cspNonce.of(pageNonce()),
           autocompletion({ override: [completion] }),
           linter(async ({ state }) => diagnosticsOf(state.doc, await calls.current.check(state.doc.toString())), {
             delay: 400,

@@ -71,6 +71,9 @@ function nodeEntries(page: Page, node: NodeView): MenuEntry[] {
           node.paused ? power("Resume", "resume") : power("Pause", "pause"),
         ]
       : []),
+    ...(kind === "a2b"
+      ? [{ text: "Impair…", act: () => page.dialog.set({ kind: "impair", target: { kind: "node", node: name } }) }]
+      : []),
     { text: "Add a nic…", act: () => page.dialog.set({ kind: "add-nic", node: name }) },
     { text: "Remove…", act: () => work.removeNode(name) },
   ];
@@ -78,7 +81,6 @@ function nodeEntries(page: Page, node: NodeView): MenuEntry[] {
 
 function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): MenuEntry[] {
   const { work } = page;
-  const at = `${node.name}:${nic.name}`;
   return [
     { text: "Capture packets", act: () => show(page, { kind: "capture", node: node.name, nic: nic.name }) },
     {
@@ -92,7 +94,12 @@ function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): 
     },
     {
       text: "Impair…",
-      act: () => page.dialog.set({ kind: "impair", target: nic.link ?? at }),
+      act: () =>
+        page.dialog.set({
+          kind: "impair",
+          target:
+            nic.link === null ? { kind: "nic", node: node.name, nic: nic.name } : { kind: "link", link: nic.link },
+        }),
     },
     { text: "Plug into a network…", act: () => page.dialog.set({ kind: "attach", node: node.name, nic: nic.name }) },
     {
@@ -122,7 +129,7 @@ function networkEntries(page: Page, { name, bridge }: { readonly name: string; r
 
 function linkEntries(page: Page, link: string): MenuEntry[] {
   return [
-    { text: "Impair…", act: () => page.dialog.set({ kind: "impair", target: link }) },
+    { text: "Impair…", act: () => page.dialog.set({ kind: "impair", target: { kind: "link", link } }) },
     { text: "Cut…", act: () => page.work.unwire(link) },
   ];
 }

@@ -3,6 +3,7 @@ import { Terminal } from "@xterm/xterm";
 import { useEffect, useRef } from "react";
 import { path, type YardApi } from "../api/api.ts";
 import { problemOf } from "../api/problem.ts";
+import { withNonce } from "../shell/nonce.ts";
 import { usePage } from "../state/page.ts";
 
 /** A shell in a node, or the serial console of a virtual machine. */
@@ -26,7 +27,7 @@ function openTerminal(element: HTMLElement, api: YardApi, address: string): () =
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
-  terminal.open(element);
+  withNonce(() => terminal.open(element));
   fit.fit();
   const { cols, rows } = terminal;
   const isShell = address.endsWith("/shell");

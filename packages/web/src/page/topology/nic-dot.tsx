@@ -27,6 +27,7 @@ export const NicDot = memo(function NicDot(props: {
       style={{ left }}
       data-nic={`${node}:${nic.name}`}
       data-state={nic.state}
+      data-on={nic.network}
       data-spied={nic.spy !== null}
       data-impaired={nic.impair !== null && nic.impair.by !== null}
       data-traffic={traffic}
