@@ -298,11 +298,14 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
   test("it is paused, goes on, is reset, and all of it is told", async () => {
     const { engine } = world;
     using events = new Events(engine);
-    // The watcher has the ear of QEMU when the first event comes.
-    await Bun.sleep(300);
-    await engine.pause(b);
-    await events.until({ name: b, what: "paused" });
+    // The watcher may have QEMU's ear a moment later only.
+    while (events.find({ name: b, what: "paused" }) === undefined) {
+      await engine.resume(b);
+      await engine.pause(b);
+      await Bun.sleep(20);
+    }
     expect((await engine.list(LABELS)).find(({ name }) => name === b)?.status).toBe("paused");
+    events.list.length = 0;
     await engine.resume(b);
     await events.until({ name: b, what: "resumed" });
     const seat = new Seat(engine, b, 0);
@@ -331,7 +334,7 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
   test("the power button lets the guest shut itself down, and the reason is known", async () => {
     const { engine } = world;
     using events = new Events(engine);
-    await engine.stop(a, 10_000);
+    await engine.stop(a, 30_000);
     expect(await events.until({ name: a, what: "exited" })).toMatchObject({ reason: "guest-shutdown" });
     expect((await engine.list(LABELS))[0]).toMatchObject({ status: "exited", reason: "guest-shutdown" });
     await engine.stop(a, 10_000);

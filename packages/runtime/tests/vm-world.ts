@@ -167,14 +167,19 @@ export class Events {
     );
   }
 
-  until(wanted: Partial<VmEvent>): Promise<VmEvent> {
+  /** The first such event that has come. */
+  find(wanted: Pick<VmEvent, "name" | "what">): VmEvent | undefined {
+    return this.list.find((each) => each.name === wanted.name && each.what === wanted.what);
+  }
+
+  until(wanted: Pick<VmEvent, "name" | "what">): Promise<VmEvent> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Error(`no ${JSON.stringify(wanted)} in ${JSON.stringify(this.list)}`)),
-        10_000,
+        30_000,
       );
       const look = () => {
-        const event = this.list.find((each) => each.name === wanted.name && each.what === wanted.what);
+        const event = this.find(wanted);
         if (event === undefined) return;
         clearTimeout(timer);
         this.#waiting.delete(look);

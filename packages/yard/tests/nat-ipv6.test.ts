@@ -194,7 +194,7 @@ nodes:
 
 async function overTcp(address: string): Promise<string> {
   const client = connect(PORT, address);
-  client.setTimeout(5_000, () => client.destroy(new Error(`${address} did not answer`)));
+  client.setTimeout(10_000, () => client.destroy(new Error(`${address} did not answer`)));
   let answer = "";
   for await (const chunk of client) answer += String(chunk);
   return answer;
@@ -203,7 +203,7 @@ async function overTcp(address: string): Promise<string> {
 function overUdp(address: string, text: string): Promise<string> {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   return new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${address} did not answer`)), 3_000);
+    const timer = setTimeout(() => reject(new Error(`${address} did not answer`)), 10_000);
     socket.once("message", (answer) => {
       clearTimeout(timer);
       resolve(answer.toString());

@@ -127,7 +127,7 @@ describe.skipIf(!requires("root", "openvswitch", "runc", "conmon", "podman", "do
 function overUdp(address: string, text: string): Promise<string> {
   const socket = createSocket("udp4");
   return new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${address} did not answer`)), 2_000);
+    const timer = setTimeout(() => reject(new Error(`${address} did not answer`)), 10_000);
     socket.once("message", (answer) => {
       clearTimeout(timer);
       resolve(answer.toString());
@@ -140,7 +140,7 @@ function overUdp(address: string, text: string): Promise<string> {
 
 async function overTcp(address: string): Promise<string> {
   const client = connect(PORT, address);
-  client.setTimeout(5_000, () => client.destroy(new Error(`${address} did not answer`)));
+  client.setTimeout(10_000, () => client.destroy(new Error(`${address} did not answer`)));
   let answer = "";
   for await (const chunk of client) answer += String(chunk);
   return answer;

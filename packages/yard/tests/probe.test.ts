@@ -43,7 +43,7 @@ describe.skipIf(!requires("root", "iproute2"))("probes from within a namespace",
     const began = performance.now();
     const [result] = await ping(poller, { name: a }, [ip("10.9.0.77")], { timeout: 300 });
     expect(result?.roundTrip).toBeUndefined();
-    expect(performance.now() - began).toBeLessThan(600);
+    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   test("an address without a route names the reason", async () => {
@@ -52,7 +52,7 @@ describe.skipIf(!requires("root", "iproute2"))("probes from within a namespace",
   });
 
   test("an open port connects, a closed one is refused", async () => {
-    const options = { timeout: 1_000, persist: false };
+    const options = { timeout: 5_000, persist: false };
     const open = await tcpConnect(poller, { name: a }, ip("10.9.0.2"), server.port ?? 0, options);
     expect(open).toHaveProperty("milliseconds");
     const closed = await tcpConnect(poller, { name: a }, ip("10.9.0.2"), 1, options);
@@ -63,7 +63,7 @@ describe.skipIf(!requires("root", "iproute2"))("probes from within a namespace",
     const late = Bun.sleep(200).then(() =>
       inNamespace({ name: b }, () => Bun.listen({ hostname: "10.9.0.2", port: 7_777, socket: { data() {} } })),
     );
-    const result = await tcpConnect(poller, { name: a }, ip("10.9.0.2"), 7_777, { timeout: 3_000, persist: true });
+    const result = await tcpConnect(poller, { name: a }, ip("10.9.0.2"), 7_777, { timeout: 10_000, persist: true });
     (await late).stop();
     expect(result).toHaveProperty("milliseconds");
   });
@@ -71,7 +71,7 @@ describe.skipIf(!requires("root", "iproute2"))("probes from within a namespace",
   test("a cancelled ping ends at once", async () => {
     const signal = AbortSignal.timeout(50);
     const began = performance.now();
-    await ping(poller, { name: a }, [ip("10.9.0.77")], { timeout: 5_000, signal });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    await ping(poller, { name: a }, [ip("10.9.0.77")], { timeout: 10_000, signal });
+    expect(performance.now() - began).toBeLessThan(5_000);
   });
 });
