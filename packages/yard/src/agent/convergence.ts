@@ -86,7 +86,6 @@ export class Convergence implements Disposable {
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
     const marks = marksOf(rows);
     const wanted = desire(rows, facts, this.#nodes);
-    forgetLeases(run, (id) => wanted.services.has(id));
     await recordEngines(store.db, this.at.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
     const onHost = rows.nodes.filter((node) => node.host === facts.host && node.stopped === undefined);
@@ -111,6 +110,8 @@ export class Convergence implements Disposable {
     // Of several failures of one row the last is told: what is the cause of others.
     const all = [...ofHost, ...failures, ...unreachable, ...leaseless, ...outcome.failures, ...absent];
     this.#applied = cfg;
+    // A client writes its lease for as long as it runs.
+    forgetLeases(run, (id) => wanted.services.has(id));
     const away = rows.nodes.flatMap(({ name, stopped }) => (stopped === undefined ? [] : [name]));
     forgetHomes(facts.state, wanted, away);
     for (const { subject } of all) if ("node" in subject) waiting.delete(subject.node);
