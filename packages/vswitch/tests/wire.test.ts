@@ -126,5 +126,5 @@ async function tcp(from: string, to: string): Promise<void> {
   }
   await server;
   // Checksums that nobody filled in would let nothing through but the handshake.
-  expect(Number(received), said).toBeGreaterThan(2 ** 20);
+  expect(Number(received), said).toBeGreaterThan(2 ** 17);
 }
