@@ -46,14 +46,37 @@ checks: [{ ping: { from: web2, to: wbe2 }, expect: fails }]`),
     ).toEqual([
       "1:1 lab.unknown-key",
       "4:3 network.bad-name",
+      "6:3 node.image-missing",
       "6:16 lab.unknown-value",
       "7:28 lab.unknown-key",
       "7:50 nic.network-unknown",
       "7:80 lab.out-of-range",
       "7:97 memory.too-small",
       "8:35 link.node-unknown",
+      "9:36 check.node-unknown",
       "9:52 lab.unknown-value",
     ]);
+  });
+
+  test("is told them all even where a key that was put right lacks something", () => {
+    expect(
+      told(
+        base(
+          "a: { kind: netns, nics: [{ network: lan, ip: 10.0.0.1, mac: zz }, lna] }",
+          "checks: [{ tpc: {} }, { ping: { from: b, to: a } }]",
+        ),
+      ),
+    ).toEqual([
+      "4:63 address.bad-mac",
+      "4:69 nic.network-unknown",
+      "5:10 lab.missing-key",
+      "5:12 lab.unknown-key",
+      "5:39 check.node-unknown",
+    ]);
+  });
+
+  test("has the caret under the name that a lab cannot have", () => {
+    expect(told('name: "Bad Name"')).toEqual(["1:7 lab.bad-name"]);
   });
 
   test("shows the line with a caret under what is wrong, and what was most likely meant", () => {
@@ -133,7 +156,7 @@ const mistakes: Record<string, [text: string, ...told: string[]]> = {
   "the null character": ['name: a\nnodes: { a: { kind: netns, env: { A: "\\0" } } }', "2:38 lab.null-character"],
   "a lab without a name": ["nodes: {}", "1:1 lab.missing-key"],
   "a number as name": ["name: 7", "1:7 lab.wrong-type"],
-  "a shell's characters in the lab's name": ['name: "a;b"', "1:1 lab.bad-name"],
+  "a shell's characters in the lab's name": ['name: "a;b"', "1:7 lab.bad-name"],
   "a shell's characters in a node's name": [base('"a$(b)": { kind: netns }'), "4:3 node.bad-name"],
   "a node's name that is too long": [base(`${"n".repeat(64)}: { kind: netns }`), "4:3 node.bad-name"],
   "a name that count makes too long": [base(`${"n".repeat(62)}: { kind: netns, count: 2 }`), "4:3 node.bad-name"],

@@ -26,6 +26,13 @@ export class Repair {
     return this.right.has(JSON.stringify(path));
   }
 
+  /** Puts in place of what a path leads to what was most likely meant. */
+  correct(path: Path, value: string): void {
+    const around = this.at(path.slice(0, -1));
+    const last = path.at(-1);
+    if (last !== undefined && (isMapping(around) || Array.isArray(around))) Object.assign(around, { [last]: value });
+  }
+
   /** Takes out what a path leads to: the key around it that may be left out, or the whole entry. */
   drop(path: Path): void {
     const cut = optional(path);

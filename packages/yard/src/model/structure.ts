@@ -17,6 +17,9 @@ export interface Structure {
   broken(path: Path): boolean;
 }
 
+/** A kind, a key of it and what that lacks, and one to spare. */
+const MOST_ROUNDS = 4;
+
 /** The words are ours; the library's own would ask a mapping with a key "constructor" what it is called. */
 const UNWORDED = { error: () => "" };
 
@@ -31,11 +34,17 @@ export function readStructure(places: Places): Structure | undefined {
   const whole = labSchema.safeParse(raw, UNWORDED);
   if (whole.success) return { data: whole.data, broken: () => false };
   const repair = new Repair(raw);
-  // Mistyped keys first: what else is missing may be one of them.
-  const issues = whole.error.issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a)));
-  for (const issue of issues) tell(issue, places, repair);
-  const rest = labSchema.safeParse(repair.value, UNWORDED);
-  return rest.success ? { data: rest.data, broken: (path) => repair.broken.has(JSON.stringify(path)) } : undefined;
+  let { issues } = whole.error;
+  // What a node lacks whose kind was put right, say, is seen only in the next round.
+  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
+    // Mistyped keys first: what else is missing may be one of them.
+    for (const issue of issues.toSorted((a, b) => Number(isUnknown(b)) - Number(isUnknown(a))))
+      tell(issue, places, repair);
+    const rest = labSchema.safeParse(repair.value, UNWORDED);
+    if (rest.success) return { data: rest.data, broken: (path) => repair.broken.has(JSON.stringify(path)) };
+    issues = rest.error.issues;
+  }
+  return undefined;
 }
 
 function isUnknown(issue: Issue): boolean {
@@ -43,7 +52,7 @@ function isUnknown(issue: Issue): boolean {
 }
 
 function tell(found: Issue, places: Places, repair: Repair): void {
-  const { issue, path } = narrow(found, places, []);
+  const { issue, path } = narrow(found, []);
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys) {
       const known = keysAt(path, places);
@@ -64,7 +73,9 @@ function tell(found: Issue, places: Places, repair: Repair): void {
   }
   const node = places.node(path);
   if (node === undefined && repair.renamed(path)) return;
-  repair.drop(path);
+  const meant = issue.code === "invalid_value" ? nearestValue(issue.values, node?.value) : undefined;
+  if (meant === undefined) repair.drop(path);
+  else repair.correct(path, meant);
   if (issue.code === "invalid_key" || (issue.code === "invalid_format" && path.length === 1)) tellName(path, places);
   else if (node === undefined) tellMissing(path, places);
   else places.report(path, () => misfit(issue, path, node.value));
@@ -85,7 +96,7 @@ function misfit(issue: Issue, path: Path, value: unknown): YardError {
   switch (issue.code) {
     case "invalid_value": {
       const values = issue.values.map(String);
-      const near = typeof value === "string" ? nearest(value, values) : undefined;
+      const near = nearestValue(issue.values, value);
       const details = near === undefined ? {} : { hint: `did you mean "${near}"?` };
       return new YardError("lab.unknown-value", `${name(path)} is one of ${values.join(", ")}, not ${got}`, details);
     }
@@ -108,8 +119,13 @@ function misfit(issue: Issue, path: Path, value: unknown): YardError {
   }
 }
 
+/** Of the values that a key can have the one that was most likely meant. */
+function nearestValue(values: readonly unknown[], value: unknown): string | undefined {
+  return typeof value === "string" ? nearest(value, values.map(String)) : undefined;
+}
+
 /** Of a union's branches the one that was meant: that whose type the value has. */
-function narrow(issue: Issue, places: Places, base: Path): { issue: Issue; path: Path } {
+function narrow(issue: Issue, base: Path): { issue: Issue; path: Path } {
   const path = [...base, ...issue.path.map((step) => (typeof step === "number" ? step : String(step)))];
   if (issue.code !== "invalid_union") return { issue, path };
   if (issue.discriminator !== undefined) {
@@ -117,8 +133,7 @@ function narrow(issue: Issue, places: Places, base: Path): { issue: Issue; path:
   }
   for (const branch of issue.errors) {
     const [first] = branch;
-    if (first !== undefined && (first.path.length > 0 || first.code !== "invalid_type"))
-      return narrow(first, places, path);
+    if (first !== undefined && (first.path.length > 0 || first.code !== "invalid_type")) return narrow(first, path);
   }
   return { issue, path };
 }
@@ -137,7 +152,8 @@ function tellName(path: Path, places: Places): void {
   const key = String(path.length === 1 ? describe(places.node(path)?.value) : `"${path.at(-1)}"`);
   const grammar = "up to 63 letters, digits, `-`, `_` and `.`, the first a letter or digit";
   const section = path.at(-2) ?? path[0];
-  places.reportKey(path, () => {
+  const tellAt = path.length === 1 ? places.report.bind(places) : places.reportKey.bind(places);
+  tellAt(path, () => {
     switch (section) {
       case "networks":
         return new YardError("network.bad-name", `${key} cannot be the name of a network`, {
