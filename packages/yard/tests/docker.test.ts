@@ -84,6 +84,13 @@ describe.skipIf(!requires("root", "openvswitch", "docker-engine", "ping"))("cont
     expect(await yard.plan(LAB)).toEqual([]);
   });
 
+  test("on an engine that never answered do not keep their yard from going", async () => {
+    const nowhere = { environment: { DOCKER_HOST: `unix://${folder}/nobody.sock` } };
+    await using other = await LiveYard.create(`${NAME}n`, { ...nowhere, beside: yard });
+    const { failures } = await other.up(LAB.replaceAll("10.84.1", "10.84.2"));
+    expect(failures).toMatchObject([{ code: "runtime.docker-unreachable" }]);
+  });
+
   test("restarted by the engine get their nics again, with MAC and addresses, and their commands run", async () => {
     const [{ pid }, its] = [await running(), await nics()];
     expect(its.join()).toContain("10.84.1.80/24");

@@ -86,13 +86,15 @@ export class Convergence implements Disposable {
     if (!own) throw new YardError("agent.host-removed", `the row of host ${facts.host} is gone from the database`);
     const marks = marksOf(rows);
     const wanted = desire(rows, facts, this.#nodes);
-    await recordEngines(store.db, this.at.host, wanted.containers.values());
     const seen = await observe(site, wanted, marks);
     const onHost = rows.nodes.filter((node) => node.host === facts.host && node.stopped === undefined);
     const networks = new Map(rows.networks.map((network) => [network.name, network]));
     const joining = unjoined(onHost, networks, seen.memberships);
     const { waiting, failures: leaseless } = this.#leases.look([...unleased(onHost, facts.leases), ...joining]);
     const { desired, actual, failures } = withoutUnreachable(wanted, seen);
+    // Not those that nothing was ever made on, as they do not answer: `down --all` would need them.
+    const engines = [...desired.containers.values(), ...actual.containers.values()];
+    await recordEngines(store.db, this.at.host, engines, seen.answered);
     const asked = cfg > Math.max(own.curCfg, this.#applied);
     // Commands find their node's addresses there.
     const actions = plan(desired, actual, { revive: asked }).filter((it) => it.do !== "exec" || !waiting.has(it.node));

@@ -13,6 +13,8 @@ export interface EngineKey {
 /** The containers of a yard over all its engines, by node. */
 export interface EngineView {
   readonly containers: ReadonlyMap<string, { readonly key: EngineKey; readonly state: ContainerState }>;
+  /** Ids of the engines that told of their containers. */
+  readonly answered: ReadonlySet<string>;
   /** Engines that did not answer. */
   readonly failures: readonly { readonly key: EngineKey; readonly error: YardError }[];
 }
@@ -64,6 +66,7 @@ export class Engines implements AsyncDisposable {
   async list(keys: readonly EngineKey[], signal?: AbortSignal): Promise<EngineView> {
     const distinct = new Map([...keys, ...this.keys()].map((key) => [engineId(key), key]));
     const containers = new Map<string, { key: EngineKey; state: ContainerState }>();
+    const answered = new Set<string>();
     const failures: { key: EngineKey; error: YardError }[] = [];
     await Promise.all(
       [...distinct.values()].map(async (key) => {
@@ -72,12 +75,13 @@ export class Engines implements AsyncDisposable {
             const node = state.labels[LABEL_NODE];
             if (node !== undefined) containers.set(node, { key, state });
           }
+          answered.add(engineId(key));
         } catch (error) {
           failures.push({ key, error: asYardError(error, "runtime.unreachable") });
         }
       }),
     );
-    return { containers, failures };
+    return { containers, answered, failures };
   }
 
   /** One engine that hangs must not keep the others' nodes waiting. */

@@ -84,6 +84,8 @@ export interface Observation {
   readonly macs: ReadonlyMap<string, string>;
   /** What zerotier-one tells of each membership that is wanted. */
   readonly memberships: ReadonlyMap<string, Membership>;
+  /** Engines that told of all containers of the yard that are on them. */
+  readonly answered: ReadonlySet<string>;
   /** Engines that did not answer: what is on them is unknown. */
   readonly failures: ReadonlyMap<string, YardError>;
 }
@@ -163,6 +165,7 @@ export async function observe(world: World, desired: State, marks: ExecMarks): P
     ports,
     macs: passedMacs(paths.yard, views),
     memberships: membershipsTold(memberships, desired),
+    answered: engines.answered,
     failures: new Map(engines.failures.map(({ key, error }) => [engineId(key), error])),
   };
 }

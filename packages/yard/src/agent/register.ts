@@ -32,17 +32,26 @@ export async function register(
 /** A key of Host.external_ids for each engine that may hold containers of the yard. */
 const ENGINE = "engine:";
 
-/** Writes down which engines are used, before anything is made on them: `down --all` finds it there after any crash. */
+/**
+ * Writes down which engines are used, before anything is made on them: `down --all` finds it there after any crash. One
+ * that tells that it has nothing of the yard any more is forgotten, so that the yard can go without it.
+ */
 export async function recordEngines(
   db: Database<SwitchyardTables>,
   host: Uuid,
-  keys: Iterable<EngineKey>,
+  used: Iterable<EngineKey>,
+  answered: ReadonlySet<string>,
 ): Promise<void> {
-  const known = db.table("Host").get(host)?.external_ids;
-  const fresh = [...keys].map((key) => `${ENGINE}${engineId(key)}`).filter((key) => !known?.has(key));
-  if (fresh.length === 0) return;
+  const ids = new Set(Array.from(used, engineId));
+  const known = new Set(recordedEngines(db, host).map(engineId));
+  const fresh = [...ids].filter((id) => !known.has(id));
+  const unused = [...known].filter((id) => !ids.has(id) && answered.has(id));
+  if (fresh.length + unused.length === 0) return;
   await db.transact((tx) => {
-    tx.mutate("Host", host, { external_ids: { insert: new Map(fresh.map((key) => [key, ""])) } });
+    if (fresh.length > 0)
+      tx.mutate("Host", host, { external_ids: { insert: new Map(fresh.map((id) => [`${ENGINE}${id}`, ""])) } });
+    if (unused.length > 0)
+      tx.mutate("Host", host, { external_ids: { delete: new Set(unused.map((id) => `${ENGINE}${id}`)) } });
   });
 }
 
