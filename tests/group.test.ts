@@ -28,11 +28,13 @@ ip netns exec yard_${NAME}_a ping -qn -i 0.1 10.251.4.2 >/dev/null & ping=$!
 as ${GID} ./yard capture b:eth0 icmp -c 4 -w own/seen.pcapng
 as ${NOBODY} ./yard capture b:eth0 -c 1 -w own/unseen.pcapng
 kill $ping
+for verb in ps "bridge list" down "down --all" "ovs show"; do as ${NOBODY} ./yard $verb; done
+as ${GID} ./yard ps -q
 ./yard down --all
 `;
 
 describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))("the group yard", () => {
-  test("may look into a yard, and writes what it captures as itself; others may not", async () => {
+  test("may look into a yard, and writes what it captures as itself; others may not, and are told so", async () => {
     const before = await snapshotMachine();
     await using folder = await temporaryFolder("sygroup-");
     const at = (name: string) => `${folder.path}/${name}`;
@@ -49,7 +51,9 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump"))
       SWITCHYARD_YARD: NAME,
     };
     const { stdout, stderr } = await tryRun(["unshare", "--mount", "sh", "-c", SCRIPT], { cwd: folder.path, env });
-    expect(stdout).toContain("a\nb\n");
+    expect(stdout.split("\n").slice(1, -2)).toEqual(["a", "b", "a", "b"]);
+    // Nobody is told that there is nothing where he may not look.
+    expect(stderr.match(/\[(yard|ovs)\.no-access\]/g)).toHaveLength(5);
     expect(stderr).toContain("4 frames captured, 4 let through, 0 dropped");
     expect(stderr).toContain("[yard.not-permitted]");
     expect(statSync(at("own/seen.pcapng"))).toMatchObject({ uid: NOBODY, gid: GID });

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { shellWords, YardError } from "@switchyard/base";
 import { yardPaths } from "@switchyard/yard/paths";
 import { openStore, type Store } from "@switchyard/yard/store";
@@ -11,22 +11,34 @@ import { isRoot, type Session } from "./session.ts";
  */
 export async function openYard(session: Session, yard: string): Promise<Store> {
   const { databaseSocket } = yardPaths(yard, session.env);
-  checkAccess(yard, databaseSocket);
+  checkAccess(session, yard);
   return openStore({ remote: `unix:${databaseSocket}`, signal: session.signal });
 }
 
-function checkAccess(yard: string, socket: string): void {
-  const named = yard === "main" ? [] : ["-y", yard];
-  if (!existsSync(socket))
-    throw new YardError("yard.not-running", `the yard "${yard}" is not running`, {
-      hint: `bring a lab up: ${isRoot() ? "" : "sudo "}${shellWords(["yard", ...named, "up"])}`,
-    });
+/**
+ * Whether a yard runs, as far as its database's socket tells.
+ *
+ * @throws YardError `yard.no-access` where the caller may not use it, and so cannot know
+ */
+export function yardRuns(session: Session, yard: string): boolean {
+  const { databaseSocket } = yardPaths(yard, session.env);
   try {
-    accessSync(socket, constants.R_OK | constants.W_OK);
+    accessSync(databaseSocket, constants.R_OK | constants.W_OK);
+    return true;
   } catch (cause) {
-    throw new YardError("yard.no-access", `you may not use ${socket}`, {
+    // Its folder is closed to others, too, so that whether the socket is there is asked in this way only.
+    if (!(cause instanceof Error && "code" in cause && cause.code === "EACCES")) return false;
+    throw new YardError("yard.no-access", `you may not use the yard "${yard}"`, {
       cause,
       hint: `run the command with sudo, or join the group yard (its members are as good as root)`,
     });
   }
+}
+
+function checkAccess(session: Session, yard: string): void {
+  if (yardRuns(session, yard)) return;
+  const named = yard === "main" ? [] : ["-y", yard];
+  throw new YardError("yard.not-running", `the yard "${yard}" is not running`, {
+    hint: `bring a lab up: ${isRoot() ? "" : "sudo "}${shellWords(["yard", ...named, "up"])}`,
+  });
 }

@@ -1,7 +1,5 @@
-import { existsSync } from "node:fs";
 import { parseIp, parseMac, YardError } from "@switchyard/base";
 import { type BridgeFile, readBridge } from "@switchyard/yard/model";
-import { yardPaths } from "@switchyard/yard/paths";
 import {
   addBridgeHost,
   addBridgeNic,
@@ -12,6 +10,7 @@ import {
 } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { commit } from "../commanded.ts";
+import { yardRuns } from "../connect.ts";
 import { type LiveYard, openLiveYard } from "../converge.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { subcommand } from "../program.ts";
@@ -90,8 +89,7 @@ function defineList(command: Command, session: Session): void {
     .option("--json", JSON_HELP)
     .action(async (options: ListOptions) => {
       const yard = yardName(command, session.env);
-      const runs = existsSync(yardPaths(yard, session.env).databaseSocket);
-      const bridges = runs ? (await readYard(session, yard)).bridges : [];
+      const bridges = yardRuns(session, yard) ? (await readYard(session, yard)).bridges : [];
       if (options.json) printJson(session, bridges);
       else if (options.quiet) print(session, ...bridges.map(({ name }) => name));
       else print(session, ...renderBridges(bridges, session.style));

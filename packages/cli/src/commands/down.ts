@@ -6,6 +6,7 @@ import { yardPaths } from "@switchyard/yard/paths";
 import type { Changes, RowFailure, Rows } from "@switchyard/yard/store";
 import type { Command } from "commander";
 import { changesText } from "../changes.ts";
+import { yardRuns } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { took } from "../render/duration.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, yardName } from "../session.ts";
@@ -47,7 +48,7 @@ export function define(command: Command, session: Session): void {
 async function down(session: Session, yard: string, file: string | undefined, options: Options): Promise<void> {
   const began = performance.now();
   const paths = yardPaths(yard, session.env);
-  const runs = existsSync(paths.databaseSocket) || existsSync(paths.database);
+  const runs = yardRuns(session, yard) || existsSync(paths.database);
   const lowered = runs
     ? ((await lowerThrough(session, yard, file)) ?? (await lower(session, yard, file)))
     : { changes: { added: [], changed: [], removed: [] }, failures: [] };
@@ -97,8 +98,8 @@ async function lower(session: Session, yard: string, file: string | undefined): 
 
 async function downAll(session: Session, yard: string, options: Options): Promise<void> {
   const began = performance.now();
-  const { agentSocket, run, state } = yardPaths(yard, session.env);
-  if (!existsSync(agentSocket) && (existsSync(run) || existsSync(state)))
+  const { run, state } = yardPaths(yard, session.env);
+  if (!yardRuns(session, yard) && (existsSync(run) || existsSync(state)))
     needRoot(["-y", yard, "down", "--all"], "to clean up a yard whose agent does not run");
   const { stopYard } = await import("@switchyard/yard/agent");
   const gone = await stopYard(yard);

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
-import { yardPaths } from "@switchyard/yard/paths";
 import { findLab, type YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
+import { yardRuns } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
 import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
@@ -44,7 +43,7 @@ async function ps(session: Session, yard: string, options: Options): Promise<voi
 
 /** A yard that does not run has no nodes: to list none of them is no failure. */
 async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
-  if (existsSync(yardPaths(yard, session.env).databaseSocket)) return readYard(session, yard);
+  if (yardRuns(session, yard)) return readYard(session, yard);
   return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [], links: [], bridges: [] };
 }
 
