@@ -66,7 +66,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("VXLAN by command"
     expect(port("vtep100")?.external_ids.get("switchyard-owner")).toBe("ovs");
     expect(sw.warnings).toEqual([
       "vxlbr100 has room for packets of 1450 bytes (MTU): what is attached must keep to it",
-      "vxbackend has no address, so that no packet goes out: ip address add …/… dev vxbackend",
+      `vxbackend has no address, so that no packet goes out: ip -n ${sw.namespace} address add …/… dev vxbackend`,
     ]);
     expect(await ensure("100")).toBe("vxlbr100");
   });

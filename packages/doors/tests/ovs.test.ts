@@ -198,6 +198,10 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("ovs.*", (
     ] as const)
       expect(await failure(sw.ovs("bond-add", { ...bond, ...more }))).toEqual(code(wanted));
     expect(sw.names()).toEqual(names);
+    expect(await failure(sw.ovs("bond-add", { ...bond, mode: "mode" }))).toHaveProperty(
+      "message",
+      "bond-add: mode: one of active-backup, balance-slb and balance-tcp is expected",
+    );
     expect(await sw.ovs("bond-add", bond)).toBeNull();
     expect(port("bond0")).toMatchObject({ bond_mode: "balance-slb", lacp: undefined });
     await sw.ovs("port-del", { port: "bond0" });

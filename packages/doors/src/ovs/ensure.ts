@@ -4,6 +4,7 @@ import { z } from "zod";
 import { notYours } from "./bridges.ts";
 import { integer, name, ovsCommand, words } from "./command.ts";
 import { editOptions, type OvsContext } from "./context.ts";
+import { inNamespace } from "./explain.ts";
 import { settled } from "./ports.ts";
 
 const vni = integer(1, 2 ** 24 - 1);
@@ -93,6 +94,7 @@ export const vtepDel = ovsCommand({
 /** What the answer, which is only a name, does not say. */
 function tell(context: OvsContext, what: string, master: string, made: { mtu: number; addressed: boolean }): void {
   context.warn(`${what} has room for packets of ${made.mtu} bytes (MTU): what is attached must keep to it`);
-  if (!made.addressed)
-    context.warn(`${master} has no address, so that no packet goes out: ip address add …/… dev ${master}`);
+  if (made.addressed) return;
+  const give = `ip ${inNamespace(context.place.namespace)}address add …/… dev ${master}`;
+  context.warn(`${master} has no address, so that no packet goes out: ${give}`);
 }

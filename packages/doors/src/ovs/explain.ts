@@ -52,6 +52,7 @@ function title(ref: NamespaceRef): string {
   return ref === "self" ? "the host's own namespace" : namespaceKey(ref);
 }
 
-function inNamespace(ref: NamespaceRef): string {
+/** The option of ip(8) that has it work there, with a blank behind it. */
+export function inNamespace(ref: NamespaceRef): string {
   return ref === "self" ? "" : `-n ${namespaceKey(ref)} `;
 }

@@ -94,10 +94,14 @@ export const bondAdd = ovsCommand({
       .refine((links) => new Set(links).size === links.length, "a device is named twice")
       .describe("the devices"),
     mode: z
-      .enum(["active-backup", "balance-slb", "balance-tcp"], {
-        error: "one of active-backup, balance-slb and balance-tcp is expected",
-      })
-      .or(z.literal("").transform(() => undefined))
+      .preprocess(
+        (mode) => (mode === "" ? undefined : mode),
+        z
+          .enum(["active-backup", "balance-slb", "balance-tcp"], {
+            error: "one of active-backup, balance-slb and balance-tcp is expected",
+          })
+          .optional(),
+      )
       .optional()
       .describe("active-backup, balance-slb (the default) or balance-tcp"),
     lacp: flag.optional().describe("whether to negotiate by LACP"),
