@@ -15,11 +15,15 @@ export const codes = {
     "The yard's database socket may only be used by root and the group `yard`. Run the command with sudo, or join the group.",
   "privilege.root-needed":
     "The command changes the kernel or enters namespaces, which only root may. Run it with sudo.",
+  "errand.refused":
+    "The agent runs certain verbs for members of the group `yard`, for commands of its own program. Run the command with sudo.",
+  "errand.not-begun": "The agent could not start a command for a member of the group `yard`; the message says why.",
   "cni.not-built":
     "The command was run from its sources. Only the built executable can be called by a container runtime: `make build`.",
   "lab.file-missing":
     "The folder has no `*.yard.yaml`, or the named lab file cannot be read. `yard init` writes one to begin with.",
   "lab.file-ambiguous": "The folder has several `*.yard.yaml`. Name the one that is meant.",
+  "lab.file-unwritable": "`yard init` could not write the file; the message says why.",
   "lab.file-exists": "`yard init` does not overwrite a file. Name another, or remove it first.",
   "rm.unknown": "Neither a node nor a network of the yard has that name. `yard ps` and `yard ps --networks` list them.",
   "cp.bad-path":

@@ -1,6 +1,6 @@
 import { YardError } from "@switchyard/base";
 import { Command, CommanderError, Option } from "commander";
-import type { Session } from "./session.ts";
+import { RootNeeded, type Session } from "./session.ts";
 import { hiddenVerbs, type Verb, verbOf, verbs } from "./verbs.ts";
 import { version } from "./version.ts";
 
@@ -66,11 +66,19 @@ export async function runProgram(session: Session, argv: readonly string[]): Pro
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
+    if (error instanceof RootNeeded && (await throughAgent(session, error, argv))) return;
     if (!(error instanceof CommanderError)) throw error;
     // Help and version end the parse this way too, having printed.
     if (error.exitCode === 0) return;
     throw usageError(error, argv);
   }
+}
+
+/** Members of the group `yard` have the agent do what needs root; nothing of it has been done yet. */
+async function throughAgent(session: Session, { yard }: RootNeeded, argv: readonly string[]): Promise<boolean> {
+  if (yard === undefined) return false;
+  const { sendErrand } = await import("./errand/send.ts");
+  return sendErrand(session, yard, argv);
 }
 
 /** Gives a verb a verb below it, with what every verb has. */

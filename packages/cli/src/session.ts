@@ -30,13 +30,16 @@ export interface Session {
   exitCode: number;
 }
 
+/** The signals that ask for an orderly end. */
+export type Interruption = "SIGINT" | "SIGTERM" | "SIGHUP";
+
 /** Why a session was cancelled. */
 export class Interrupted extends Error {
-  readonly signal: NodeJS.Signals;
+  readonly signal: Interruption;
   /** 128 and the signal's number, as a shell reports it. */
   readonly exitCode: number;
 
-  constructor(signal: NodeJS.Signals) {
+  constructor(signal: Interruption) {
     super(`interrupted by ${signal}`);
     this.name = "Interrupted";
     this.signal = signal;
@@ -98,10 +101,24 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
-/** @throws YardError `privilege.root-needed` that names the command to run */
+/** What only root may do here, in a yard whose agent may do it for others. */
+export class RootNeeded extends YardError {
+  constructor(
+    message: string,
+    hint: string,
+    readonly yard: string | undefined,
+  ) {
+    super("privilege.root-needed", message, { hint });
+  }
+}
+
+/**
+ * @param argv the command line as the hint has it; where it is about a yard it begins with `-y` and that
+ * @throws RootNeeded `privilege.root-needed` that names the command to run
+ */
 export function needRoot(argv: readonly string[], why: string): void {
   if (isRoot()) return;
-  throw new YardError("privilege.root-needed", `${why} needs root`, {
-    hint: `run: sudo ${shellWords(["yard", ...argv])}`,
-  });
+  const [option, yard] = argv;
+  const hint = `run: sudo ${shellWords(["yard", ...argv])}`;
+  throw new RootNeeded(`${why} needs root`, hint, option === "-y" ? yard : undefined);
 }

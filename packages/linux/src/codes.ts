@@ -33,6 +33,7 @@ export const codes = {
   "link.bad-value": "An interface's MTU lies between 68 and 65535, its alias has at most 255 bytes.",
   "sysctl.bad-name":
     "A sysctl of a network namespace is called `net.…`, with letters, digits, `_`, `-`, and dots or slashes between.",
+  "process.gone": "A process ended before what it asked for was done.",
   "process.still-alive":
     "A process did not end after SIGKILL within the time given; it may wait for a device. Look at it with ps.",
 } as const;

@@ -184,3 +184,32 @@ function within(milliseconds: number, event: Promise<true>): Promise<boolean> {
   const timer = setTimeout(() => late.resolve(false), milliseconds);
   return Promise.race([event, late.promise]).finally(() => clearTimeout(timer));
 }
+
+/** pidfd_getfd(2), Linux 5.6. */
+const SYS_pidfd_getfd = 438n;
+
+/**
+ * Files that another process has open, by their numbers there, as descriptors of ours of the same open files: what one
+ * of both reads, the other does not. The caller closes them.
+ *
+ * @throws YardError `process.gone`; `linux.call-failed` when a number is not open there, or the kernel denies it
+ */
+export function borrowFiles(pid: number, numbers: readonly number[]): number[] {
+  const id = identify(pid);
+  const process = id && openProcess(id);
+  if (process === undefined) throw new YardError("process.gone", `there is no process ${pid} any more`);
+  const borrowed: number[] = [];
+  try {
+    for (const number of numbers) {
+      const fd = libc().syscall(SYS_pidfd_getfd, BigInt(process), BigInt(number), 0n, 0n);
+      if (fd < 0) throw new SystemCallError("pidfd_getfd", errno(), `${number} of process ${pid}`);
+      borrowed.push(fd);
+    }
+    return borrowed;
+  } catch (error) {
+    for (const fd of borrowed) libc().close(fd);
+    throw error;
+  } finally {
+    libc().close(process);
+  }
+}

@@ -4,6 +4,7 @@ import { runAgent } from "@switchyard/yard/agent";
 import type { Command } from "commander";
 import { Option } from "commander";
 import { cniService } from "../cni/service.ts";
+import { errandMethods } from "../errand/service.ts";
 import { examples } from "../help.ts";
 import { selfCommand } from "../self.ts";
 import { type HttpWords, httpOptions, readHttp, tlsOptions } from "../serve/http-options.ts";
@@ -46,7 +47,7 @@ async function agent(session: Session, yard: string, { announce = false, ...word
       executable: selfCommand(),
       signal: AbortSignal.any([session.signal, web.failed]),
       log: createLogger("agent"),
-      methods: { cni: cni.method },
+      methods: { cni: cni.method, ...errandMethods(yard) },
       onServing: () => {
         serving = true;
         cni.serving();

@@ -31,7 +31,7 @@ function init(session: Session, given: string | undefined): void {
         hint: "name another file, or remove it first",
       });
     throw new YardError(
-      "lab.file-missing",
+      "lab.file-unwritable",
       `${shown} cannot be written: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
     );
