@@ -114,6 +114,8 @@ describe.skipIf(!able)("a net that cloonix's commands change", () => {
       ["add kvm x ram=64 cpu=1 nowhere.qcow2", 1, "image.absent"],
       ["add cru x eth=s no-such-image", 1, "runtime.image-absent"],
       ["add tap a", 1, "node.name-taken"],
+      ["add phy nosuchnic absorb", 1, "nic.parent-absent"],
+      ["add kvm x ram=0 cpu=1 disk.qcow2", 1, "memory.too-small"],
       ["add lan a 7 lan9", 1, "nic.unknown"],
       ["add lan a 0 lan9", 1, "nic.plugged"],
       ["del lan a 0 lan9", 1, "cloonix.not-plugged"],

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Logger, YardError } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
 import { observeSwitch, tunnelBridges } from "@switchyard/vswitch";
@@ -107,7 +108,8 @@ export class Convergence implements Disposable {
     const absent = [
       ...absentBridges(rows, facts, onSwitch),
       ...portlessFailures(rows, facts),
-      ...phyFailures(rows, facts),
+      // Asked now: a NIC that has just been pulled out is the host's again.
+      ...phyFailures(rows, facts, (name) => existsSync(`/sys/class/net/${name}`)),
     ];
     // Of several failures of one row the last is told: what is the cause of others.
     const all = [...ofHost, ...failures, ...unreachable, ...leaseless, ...outcome.failures, ...absent];

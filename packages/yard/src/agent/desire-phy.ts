@@ -40,10 +40,19 @@ export function phyLink(
   };
 }
 
-/** Those whose network has more nodes on it than a macvlan can be for. */
-export function phyFailures(rows: Rows, facts: Pick<HostFacts, "host">): Failure[] {
+/**
+ * Those whose network has more nodes on it than a macvlan can be for, and those that are on none and whose NIC the host
+ * has not: a nic that is plugged in fails by itself.
+ *
+ * @param hostHas whether the host has a link of that name
+ */
+export function phyFailures(rows: Rows, facts: Pick<HostFacts, "host">, hostHas: (name: string) => boolean): Failure[] {
   return rows.nodes.flatMap(({ name, host, spec, nics }): Failure[] => {
-    if (host !== facts.host || spec.kind !== "phy" || spec.mode !== "macvlan") return [];
+    if (host !== facts.host || spec.kind !== "phy") return [];
+    const plugged = nics.some(({ network, link }) => network !== undefined || link !== undefined);
+    if (!plugged && !hostHas(spec.parent))
+      return [{ subject: { kind: "node", node: name }, error: parentAbsent(spec.parent) }];
+    if (spec.mode !== "macvlan") return [];
     return nics.flatMap((nic): Failure[] => {
       const count = peersOf(nic, rows).length;
       if (count < 2) return [];
@@ -54,6 +63,10 @@ export function phyFailures(rows: Rows, facts: Pick<HostFacts, "host">): Failure
       return [{ subject: { kind: "nic", node: name, nic: nic.name }, error }];
     });
   });
+}
+
+export function parentAbsent(name: string): YardError {
+  return new YardError("nic.parent-absent", `the host has no NIC ${name}`, { hint: "`ip link` lists those it has" });
 }
 
 /** The MACs at the other side of a nic: a macvlan passes what is for its own MAC, and drops the rest (drivers/net/macvlan.c). */

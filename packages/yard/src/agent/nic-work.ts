@@ -4,6 +4,7 @@ import { type Link, type LinkOp, type NamespaceView, viewNamespace, viewNamespac
 import { type Action, type ActionOf, only } from "./action.ts";
 import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
+import { parentAbsent } from "./desire-phy.ts";
 import { defaultRouteDevices } from "./host-network.ts";
 import { useOf } from "./host-use.ts";
 import { LinkWork } from "./link-work.ts";
@@ -86,8 +87,7 @@ export function parentObstacle(
   parent: Link | undefined,
   host: NamespaceView,
 ): YardError | undefined {
-  if (parent === undefined)
-    return new YardError("nic.parent-absent", `the host has no NIC ${name}`, { hint: "`ip link` lists those it has" });
+  if (parent === undefined) return parentAbsent(name);
   const loopback = name === "lo" ? "it is the host's loopback" : undefined;
   const use = kind === "macvlan" ? loopback : useOf(parent, host, defaultRouteDevices());
   if (use === undefined) return undefined;

@@ -59,7 +59,8 @@ export const modelCodes = {
   "link.node-unknown": "A link names a node that the lab does not have; correct the name.",
   "link.to-itself": "Both ends of a link are the same nic.",
   "memory.bad-size": "An amount of memory is not a number with a unit; write 64M or 1.5G.",
-  "memory.too-small": "Less memory than a container needs, most likely a forgotten unit: 64 is 64 bytes.",
+  "memory.too-small":
+    "Less memory than a container or a virtual machine needs, most likely a forgotten unit: 64 is 64 bytes.",
   "network.bad-bridge":
     "The name of a network's bridge is longer than 15 characters or has characters that are refused.",
   "network.bad-parent": "The name of a network's NIC is longer than 15 characters or has characters that are refused.",

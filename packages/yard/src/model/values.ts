@@ -21,7 +21,7 @@ export function parseMemory(size: string | number): number {
       hint: "write it like 64M or 1.5G",
     });
   if (bytes < LEAST_MEMORY)
-    throw new YardError("memory.too-small", `${bytes} bytes of memory are less than the 6M that a container needs`, {
+    throw new YardError("memory.too-small", `${bytes} bytes of memory are less than the 6M that a node needs`, {
       hint: match?.[2] === undefined ? `did you mean ${match?.[1]}M?` : "give it 6M or more",
     });
   return bytes;
