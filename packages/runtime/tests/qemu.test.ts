@@ -324,7 +324,15 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("virtual ma
     expect(await events.until({ name: a, what: "exited" })).toEqual({ name: a, what: "exited" });
     expect((await engine.list(LABELS))[0]).toMatchObject({ name: a, status: "exited", pid: undefined });
     expect(await inGuest(engine, a, "true").catch((error) => error.code)).toBe("vm.not-running");
-    await engine.start(a);
+    // Whoever looks meanwhile does not take it for one that nobody has started yet.
+    const seen = new Set<string>();
+    let over = false;
+    const started = engine.start(a).finally(() => {
+      over = true;
+    });
+    while (!over) for (const { name, status } of await engine.list(LABELS)) if (name === a) seen.add(status);
+    await started;
+    expect([...seen].sort()).toEqual(["exited", "running"]);
     await booted(engine, a, 0);
     await events.until({ name: a, what: "started" });
     expect(await inGuest(engine, a, "head -c 4 /dev/vda")).toBe("kept");

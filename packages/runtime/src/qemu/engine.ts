@@ -24,10 +24,12 @@ import {
   noSuchMachine,
   readConfig,
   readLive,
+  readReason,
   readRunning,
   stateOf,
   writeConfig,
   writeLive,
+  writeReason,
 } from "./record.ts";
 import { backUp, checkTarget, saveTo } from "./save.ts";
 import { changeByQmp, changeFiles, checkTag, snapshotsByQmp, snapshotsOfFiles, writtenFiles } from "./snapshots.ts";
@@ -117,13 +119,17 @@ class Qemu implements VmEngine {
     const machine = this.#machine(name);
     const before = readRunning(this.#paths, name);
     if (before !== undefined) return this.#stateOf(name);
+    // One whose QEMU was killed has no reason noted. Without either note it would look as if it had never been started, and
+    // somebody else might start it, too.
+    if (readLive(this.#paths, name) !== undefined && readReason(this.#paths, name) === undefined)
+      writeReason(this.#paths, name, "unknown");
     await this.#clear(name, machine);
     const accelerator = await this.#accelerator();
     try {
       const process = await launch(config, machine, accelerator, this.#access, signal);
-      rmSync(`${this.#paths.ended}/${name}`, { force: true });
       // Noted before it runs: whoever finds it unnoted may end it, as it has done nothing yet.
       writeLive(this.#paths, name, { process, accelerator });
+      rmSync(`${this.#paths.ended}/${name}`, { force: true });
       using qmp = await QmpClient.open(machine.control, patienceOf(signal));
       await qmp.execute("cont", {}, patienceOf(signal));
     } catch (error) {

@@ -87,7 +87,9 @@ async function ready(
   const over = Promise.withResolvers<never>();
   over.promise.catch(() => undefined);
   child.on("error", (cause) => over.reject(qemuMissing(cause)));
-  child.on("exit", (code) => over.reject(launchFailed(config, code, readOptional(machine.qemuLog) ?? "")));
+  child.on("exit", (code, signal) =>
+    over.reject(launchFailed(config, code ?? signal, readOptional(machine.qemuLog) ?? "")),
+  );
   // By its pid from the start: unshare and setpriv become QEMU, they do not start it.
   const id = child.pid === undefined ? undefined : identify(child.pid);
   const patience = { timeout: LAUNCH_TIMEOUT, ...(signal === undefined ? {} : { signal }) };
@@ -107,7 +109,8 @@ async function ready(
   }
 }
 
-function launchFailed(config: VmConfig, code: number | null, said: string): YardError {
+/** @param code its exit status, or the signal that has ended it; null: neither is known */
+function launchFailed(config: VmConfig, code: number | NodeJS.Signals | null, said: string): YardError {
   const lines = said.split("\n").filter((line) => line !== "" && !line.includes("warning:"));
   const text = lines.join("; ").replaceAll(`${QEMU}: `, "");
   if (code === 127 && lines.some((line) => line.includes(QEMU) && line.includes("No such file"))) return qemuMissing();
@@ -120,6 +123,14 @@ function launchFailed(config: VmConfig, code: number | null, said: string): Yard
     return new YardError("vm.no-memory", `the host has not the ${config.memory} MiB of memory for ${config.name}`, {
       hint: "give it less, or end other machines",
     });
+  if (text === "")
+    return new YardError(
+      "vm.start-failed",
+      `QEMU of ${config.name} ended with ${code ?? "no status"} and said nothing`,
+      {
+        hint: "see whether something on this host ends it, such as the kernel when memory runs out (dmesg), and try again",
+      },
+    );
   return new YardError("vm.start-failed", `the virtual machine ${config.name} cannot be started: ${text}`, {
     hint: "correct what QEMU names",
   });
