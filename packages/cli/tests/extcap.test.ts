@@ -80,6 +80,15 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "tcpdump", 
       expect(wrong.stderr).toContain("[capture.bad-filter]");
     });
 
+    test("do not wait for frames that never come where the filter is wrong", async () => {
+      const { code, stderr } = await tryRun(["tshark", "-i", nic, "-f", "tcp prot 80", "-c", "1"], {
+        env,
+        timeout: 20_000,
+      });
+      expect(code).not.toBe(0);
+      expect(stderr).toContain("[capture.bad-filter]");
+    });
+
     /** Resolves when the spy of b's nic can be captured from: somebody has it open. */
     async function spyMade(): Promise<void> {
       const monitor = spawn("ip", ["-n", `yard_${yard}`, "monitor", "link"], { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,8 +1,10 @@
 /**
- * This executable called as `yard-extcap`: how Wireshark, tshark and dumpcap capture from what is no interface of the
+ * This executable called as `yard-extcap`: how Wireshark and tshark capture from what is no interface of the
  * host (extcap(4) of Wireshark, "extcap: Adding Capture Interfaces" in its developer's guide). They ask for the list of
  * interfaces, their link types and settings, and have one write to a FIFO.
  */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { errnoOf, YardError } from "@switchyard/base";
 import { listYards } from "@switchyard/yard/agent";
@@ -38,25 +40,40 @@ export async function runExtcap(session: Session, argv: readonly string[]): Prom
   if (values["extcap-dlts"]) return print(session, sentence("dlt", { number: 1, name: "EN10MB", display: "Ethernet" }));
   if (values["extcap-config"]) return print(session, ...settings());
   const { yard, path } = parseInterface(name);
-  await using agent = await captureAgent(yardPaths(yard, session.env));
-  // What is typed into the field of the filter is asked about alone; no answer is that all is well.
-  if (!values.capture) return await agent.checkFilter(filter);
-  if (values.fifo === undefined) throw wrong("it says no --fifo");
   const { fifo } = values;
-  const view = await readYard(session, yard);
+  if (!values.capture) {
+    // What is typed into the field of the filter is asked about alone; no answer is that all is well.
+    await using agent = await captureAgent(yardPaths(yard, session.env));
+    return await agent.checkFilter(filter);
+  }
+  if (fifo === undefined) throw wrong("it says no --fifo");
   const limits = { snaplen: Number(values.snaplen), buffer: Number(values.buffer) << 20, filter };
-  const open = (head: Buffer) => {
+  let opened = false;
+  const write = (head: Buffer) => {
     const output = fileOutput(fifo);
+    opened = true;
     void output.write(head);
     return output;
   };
   try {
+    await using agent = await captureAgent(yardPaths(yard, session.env));
+    const view = await readYard(session, yard);
     const { signal } = session;
     const unlimited = { ...limits, count: undefined, duration: undefined, application: APPLICATION, signal };
-    await capture(agent, { view, ...findNicPath(view, path) }, unlimited, open);
+    await capture(agent, { view, ...findNicPath(view, path) }, unlimited, write);
   } catch (error) {
-    if (!isReaderGone(error)) throw error;
+    if (isReaderGone(error)) return;
+    if (!opened) await release(fifo, session.signal);
+    throw error;
   }
+}
+
+/** Who waits for the other end of the FIFO to be opened would wait for ever. */
+async function release(fifo: string, signal: AbortSignal): Promise<void> {
+  const closed = open(fifo, constants.O_WRONLY).then((file) => file.close());
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  // It may be gone: then nobody waits.
+  await Promise.race([closed.catch(() => {}), aborted]);
 }
 
 function parse(argv: readonly string[]) {
