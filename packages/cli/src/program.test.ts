@@ -124,6 +124,21 @@ describe("help", () => {
     expect(out()).toContain("--system");
   });
 
+  test("fills the lines of the terminal", async () => {
+    const { session: own, out } = session();
+    await runProgram(own, ["help", "impair"]);
+    const [, description = ""] = out().split("\n\n");
+    const lines = description.split("\n");
+    expect(lines.length).toBeGreaterThan(2);
+    for (const line of lines.slice(0, -1)) expect(line.length).toBeWithin(80, 101);
+  });
+
+  test("of a verb below a verb is that one's", async () => {
+    const { session: own, out } = session();
+    await runProgram(own, ["help", "vm", "start"]);
+    expect(out()).toContain("Usage: yard vm start [options] <node>");
+  });
+
   test("every option of every verb says what it does", async () => {
     const program = await describeProgram(session().session);
     for (const verb of program.commands)

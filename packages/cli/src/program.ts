@@ -20,7 +20,7 @@ export async function createProgram(session: Session, argv: readonly string[]): 
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show help")
     .commandsGroup("Yards and the host:")
-    .helpCommand("help [verb]", "show help for a verb")
+    .helpCommand("help [verb...]", "show help for a verb")
     .enablePositionalOptions()
     .addHelpText(
       "after",
@@ -60,7 +60,9 @@ export async function describeProgram(session: Session): Promise<Command> {
  *
  * @throws YardError `usage.wrong`, and whatever the verb throws
  */
-export async function runProgram(session: Session, argv: readonly string[]): Promise<void> {
+export async function runProgram(session: Session, given: readonly string[]): Promise<void> {
+  // Of a verb below a verb it is that one's help.
+  const argv = given[0] === "help" && given.length > 2 ? [...given.slice(1), "--help"] : given;
   const program = await createProgram(session, argv);
   try {
     if (argv.length === 0) program.outputHelp();
@@ -150,6 +152,8 @@ function configure(command: Command, session: Session): void {
     .configureHelp({
       showGlobalOptions: false,
       subcommandTerm: (verb) => verb.name(),
+      // Lines of the source are not those of the terminal, which may be narrower.
+      commandDescription: (verb) => verb.description().replaceAll(/(?<!\n)\n(?!\n)/g, " "),
       styleTitle: (title) => style.bold(title),
     });
 }
