@@ -142,6 +142,13 @@ describe.skipIf(!ready)("ec", () => {
       expect((await site.ec("start", "nowhere.invalid/x")).err).toContain("[ec.no-image]");
       expect((await site.ec("start", "busybox", "true")).err).toMatch(/\[ec\.(not-running|nic-failed)\]/);
       expect((await site.ec("delete-vswitch")).err).toContain("[ec.vswitch-in-use]");
+      for (const [address, code] of [
+        ["10.8.0.0/24", "address.bad-cidr"],
+        ["10.8.0.255/24", "address.bad-cidr"],
+        ["fd00::1/64", "address.bad-cidr"],
+        ["10.0.0.254/16", "ec.address-taken"],
+      ] as const)
+        expect((await site.ec("create-vswitch", "other", address)).err).toContain(`[${code}]`);
       expect((await site.ec("frobnicate")).code).toBe(2);
       expect(await site.vsctl("list-ports", "ovs0")).toBe("ovs0-s01");
       await site.ec("stop", "1");

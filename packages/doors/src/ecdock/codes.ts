@@ -6,6 +6,7 @@ export const codes = {
   "ec.bad-name": "A vswitch's name is up to 10 letters, digits, `-`, `_` and `.`: its ports are called after it.",
   "ec.no-vswitch": "There is no vswitch of that name, or it is not one of `ec`'s. `ec create-vswitch` makes one.",
   "ec.vswitch-taken": "The switch has a bridge of that name already, which is made otherwise.",
+  "ec.address-taken": "Another vswitch has that address. Each has a subnet of its own.",
   "ec.vswitch-in-use": "Containers are in slots of the vswitch. Stop them first.",
   "ec.slot-taken":
     "The slot has a container, or its port is there. `ec stop SLOT` frees it; without `--slot=` a free one is chosen.",

@@ -68,7 +68,10 @@ export class EcEngine {
       return (await this.#docker.createContainer(options)).id;
     } catch (error) {
       if (statusOf(error) === 409)
-        throw new YardError("ec.slot-taken", `there is a container ${wanted.name} already`, { cause: error });
+        throw new YardError("ec.slot-taken", `there is a container ${wanted.name} already`, {
+          hint: `one of ec's that has exited goes by: ec cleanup; any: docker rm ${wanted.name}`,
+          cause: error,
+        });
       if (statusOf(error) !== 404) throw failure(error);
       await this.#pull(wanted.image);
       return (await ask(() => this.#docker.createContainer(options))).id;
@@ -154,9 +157,11 @@ async function ask<R>(request: () => Promise<R>): Promise<R> {
 }
 
 function failure(cause: unknown): YardError {
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const said = cause instanceof Error ? cause.message.trim() : String(cause);
+  // What it refuses it gives a reason for.
+  const answered = statusOf(cause) !== undefined;
   return new YardError("ec.engine-failed", `the Docker engine: ${said}`, {
-    hint: "see whether it runs; DOCKER_HOST says where",
+    hint: answered ? "check the image and its parameters" : "see whether it runs; DOCKER_HOST says where",
     cause,
   });
 }

@@ -1,6 +1,16 @@
 /** `create-vswitch`, and what is to be known of a vswitch: its bridge's row says it. */
 import { existsSync } from "node:fs";
-import { addressOf, type Cidr, family, parseCidr, YardError } from "@switchyard/base";
+import {
+  addressOf,
+  type Cidr,
+  family,
+  networkOf,
+  overlaps,
+  parseCidr,
+  prefixOf,
+  toNumber,
+  YardError,
+} from "@switchyard/base";
 import { applyLinks, type LinkOp } from "@switchyard/linux";
 import { type BridgeRow, bestDatapath, commitEdit, type SwitchEdit } from "@switchyard/vswitch";
 import { allowIpv6 } from "./ipv6.ts";
@@ -26,7 +36,7 @@ export interface NewVswitch {
  * Makes a switch with its address; the same again is no error.
  *
  * @returns its datapath
- * @throws YardError `ec.bad-name`, `ec.vswitch-taken`, `address.bad-cidr`, `switch.port-failed`
+ * @throws YardError `ec.bad-name`, `ec.vswitch-taken`, `ec.address-taken`, `address.bad-cidr`, `switch.port-failed`
  */
 export async function createVswitch(place: EcPlace, wanted: NewVswitch, warn: (line: string) => void): Promise<string> {
   const { name, device } = wanted;
@@ -36,12 +46,23 @@ export async function createVswitch(place: EcPlace, wanted: NewVswitch, warn: (l
     });
   const vswitch: Vswitch = { name, address: ipv4(wanted.address), ipv6Prefix: wanted.ipv6Prefix };
   ipv6(vswitch.ipv6Prefix, addressOf(vswitch.address));
+  for (const other of vswitches(place)) if (other.name !== name) compareSubnets(vswitch, other, warn);
   const best = await bestDatapath(place.db);
   if (!wanted.usermode && best === "netdev") warn("this host has no openvswitch module: the switch works in userspace");
   const datapath = wanted.usermode ? "netdev" : best;
   await commitEdit(place.db, (edit) => writeVswitch(edit, vswitch, datapath, device), { owner: EC_OWNER });
   addressVswitch(place, vswitch);
   return datapath;
+}
+
+/** @throws YardError `ec.address-taken` */
+function compareSubnets({ address }: Vswitch, other: Vswitch, warn: (line: string) => void): void {
+  if (addressOf(address) === addressOf(other.address))
+    throw new YardError("ec.address-taken", `${addressOf(address)} is the address of ${other.name}`, {
+      hint: "give this one a subnet of its own",
+    });
+  if (overlaps(address, other.address))
+    warn(`its subnet and that of ${other.name}, ${other.address}, overlap: only one of them is reached from outside`);
 }
 
 function writeVswitch(edit: SwitchEdit, vswitch: Vswitch, datapath: string, device: string | undefined): void {
@@ -125,10 +146,21 @@ function addressVswitch({ namespace }: EcPlace, { name, address, ipv6Prefix }: V
 
 function ipv4(text: string): Cidr {
   const address = parseCidr(text);
-  if (family(address) === 4) return address;
-  throw new YardError("address.bad-cidr", `a vswitch needs an IPv4 address, not ${text}`, {
-    hint: "its IPv6 addresses follow from it, under DEFAULT_IPV6_PREFIX",
-  });
+  if (family(address) !== 4)
+    throw new YardError("address.bad-cidr", `a vswitch needs an IPv4 address, not ${text}`, {
+      hint: "its IPv6 addresses follow from it, under DEFAULT_IPV6_PREFIX",
+    });
+  const host = toNumber(addressOf(address)) - toNumber(addressOf(networkOf(address)));
+  const size = 1n << BigInt(32 - prefixOf(address));
+  if (size > 2n && (host === 0n || host === size - 1n))
+    throw new YardError(
+      "address.bad-cidr",
+      `${text} is no host's address: it is ${host === 0n ? "the network" : "all hosts"} of its subnet`,
+      {
+        hint: `take another of ${networkOf(address)}, such as its last but one`,
+      },
+    );
+  return address;
 }
 
 function noVswitch(name: string): YardError {
