@@ -43,6 +43,6 @@ async function remove(session: Session, yard: string, names: readonly string[], 
 function unknownName(yard: string, name: string, known: Iterable<string>): YardError {
   const near = nearest(name, known);
   return new YardError("rm.unknown", `yard ${yard} has neither a node nor a network "${name}"`, {
-    hint: near === undefined ? "`yard ps` lists what there is" : `did you mean ${near}?`,
+    hint: near === undefined ? `\`yard -y ${yard} ps\` lists what there is` : `did you mean ${near}?`,
   });
 }

@@ -10,11 +10,13 @@ import type { LabView, LinkView, NetworkView, NicView, NodeView, YardView } from
 export function findNode(view: YardView, name: string): NodeView {
   const node = view.nodes.find((candidate) => candidate.name === name);
   if (node !== undefined) return node;
-  throw unknownNode(
-    `no node "${name}" in yard ${view.yard}`,
+  const near = nearest(
     name,
     view.nodes.map((candidate) => candidate.name),
   );
+  throw new YardError("node.unknown", `no node "${name}" in yard ${view.yard}`, {
+    hint: near === undefined ? `\`yard -y ${view.yard} ps\` lists the nodes` : `did you mean ${near}?`,
+  });
 }
 
 /** The lab of that name. @throws YardError `lab.not-up` */
@@ -91,14 +93,7 @@ export function findRunningNode(view: YardView, name: string): NodeView {
     "node.not-running",
     `node ${name} is ${node.state}${node.error === null ? "" : `: ${node.error.message}`}`,
     {
-      hint: `\`yard inspect ${name}\` shows all that is known about it`,
+      hint: `\`yard -y ${view.yard} inspect ${name}\` shows all that is known about it`,
     },
   );
-}
-
-function unknownNode(message: string, name: string, known: readonly string[]): YardError {
-  const near = nearest(name, known);
-  return new YardError("node.unknown", message, {
-    hint: near === undefined ? "`yard ps` lists the nodes" : `did you mean ${near}?`,
-  });
 }
