@@ -98,6 +98,9 @@ describe.skipIf(!able)("a net made by cloonix's commands", () => {
     const address = (await run("cloonix_cli NET cnf nat out whatip=b")).trim();
     expect(address).toMatch(/^10\.92\.7\.\d+$/);
     await run(`cloonix_ssh NET b 'ip addr add ${address}/24 dev eth0; ${pinged("10.92.7.1")}'`);
+    // Behind the a2b.
+    await run("cloonix_ssh NET a 'udhcpc -n -q -t 20 -T 1 -i eth0'");
+    expect(await run("cloonix_cli NET cnf nat out whatip=a")).toMatch(/^10\.92\.7\.\d+\n$/);
     expect((await cloonix.line(`cloonix_cli ${NET} cnf nat out whatip=vm`)).stderr).toContain("cloonix.no-lease");
   });
 

@@ -105,9 +105,9 @@ describe.skipIf(!able)("the session of cloonix's documentation", () => {
     expect(await run("cloonix_ssh nemo inner cat /tmp/files/note")).toBe("from the host\n");
     await run("echo 'echo typed > /tmp/typed' | cloonix_shk nemo inner");
     await run("until cloonix_ssh nemo inner cat /tmp/typed; do sleep 0.1; done");
-    await run("cloonix_cli nemo sav inner saved.qcow2");
+    expect(await run("cloonix_cli nemo sav inner saved.qcow2")).toBe("OK inner\n");
     expect(await run("qemu-img info saved.qcow2")).not.toContain("backing file");
-    await run("cloonix_cli nemo cnf kvm reboot inner");
+    expect(await run("cloonix_cli nemo cnf kvm reboot inner")).toBe("OK inner\n");
     expect(await run("cloonix_cli nemo lst")).toContain("# inner is more than these commands can say\n");
     await run("cloonix_cli nemo del sat inner");
   });

@@ -12,7 +12,7 @@ import {
   yardOf,
 } from "@switchyard/doors/cloonix";
 import { listYards, natLeasesFile, readNatLeases } from "@switchyard/yard/agent";
-import { switchRemote, yardPaths } from "@switchyard/yard/paths";
+import { switchRemote, type YardPaths, yardPaths } from "@switchyard/yard/paths";
 import { findNode } from "@switchyard/yard/view";
 import { commit } from "../commanded.ts";
 import { openLiveYard } from "../converge.ts";
@@ -32,7 +32,9 @@ export async function runCloonix(name: CloonixName, session: Session, argv: read
   }
   const yard = yardOf(net);
   if (name === "cloonix_net") return await start(session, yard, words);
-  if (words.length === 0 && name !== "cloonix_ovs") return print(session, USAGE[name]);
+  if (words.length === 0 && name === "cloonix_cli") return print(session, USAGE[name]);
+  if (words.length === 0 && name !== "cloonix_ovs")
+    throw new YardError("cloonix.bad-word", `${name} ${net}: more words are missing`, { hint: USAGE[name] });
   // Words that are wrong are told of whether the net runs or not.
   const command = name === "cloonix_cli" ? parseCommand(words, session.cwd) : undefined;
   needNet(session, net, yard);
@@ -43,7 +45,7 @@ export async function runCloonix(name: CloonixName, session: Session, argv: read
       if (command !== undefined) await control(session, net, yard, command);
       return;
     case "cloonix_ovs":
-      return await hand(session, ["ovs-vsctl", `--db=${switchRemote(yardPaths(yard, session.env))}`, ...words]);
+      return await hand(session, yardPaths(yard, session.env), words);
     case "cloonix_ssh":
       return more.length === 0
         ? await call("shell", first)
@@ -83,7 +85,11 @@ function needNet(session: Session, net: string, yard: string): void {
 }
 
 async function control(session: Session, net: string, yard: string, command: CloonixCommand): Promise<void> {
-  if (command.do === "yard") return await runProgram(session, ["-y", yard, ...command.argv]);
+  if (command.do === "yard") {
+    const { argv, ok } = command;
+    await runProgram(ok === undefined ? session : unheard(session), ["-y", yard, ...argv]);
+    return ok === undefined ? undefined : print(session, ok);
+  }
   const paths = yardPaths(yard, session.env);
   if (command.do === "config") {
     const { namespace, run, state, images, databaseSocket, agentLog } = paths;
@@ -92,6 +98,12 @@ async function control(session: Session, net: string, yard: string, command: Clo
   }
   await using ground = await openGround(session, net, yard);
   print(session, ...(await runCommand(command, ground)));
+}
+
+/** The same session, with what is printed lost. */
+function unheard(session: Session): Session {
+  const stdout = Object.assign(Object.create(session.streams.stdout), { write: () => true });
+  return { ...session, streams: { ...session.streams, stdout } };
 }
 
 async function openGround(session: Session, net: string, yard: string): Promise<Ground & AsyncDisposable> {
@@ -146,14 +158,14 @@ async function watch(session: Session, yard: string, [item = "", num, ...more]: 
   session.exitCode = (await capture.exited) === 1 ? 1 : code;
 }
 
-/** Runs a program in our place. */
-async function hand(session: Session, [program = "", ...args]: readonly string[]): Promise<void> {
-  needProgram(program, "apt-get install openvswitch-switch");
-  const child = Bun.spawn([program, ...args], {
+/** Runs ovs-vsctl in our place, which is told where the log is that it names where the switch refuses something. */
+async function hand(session: Session, paths: YardPaths, words: readonly string[]): Promise<void> {
+  needProgram("ovs-vsctl", "apt-get install openvswitch-switch");
+  const child = Bun.spawn(["ovs-vsctl", `--db=${switchRemote(paths)}`, ...words], {
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
-    env: childEnvironment(session.env),
+    env: { ...childEnvironment(session.env), OVS_LOGDIR: paths.run },
     signal: session.signal,
   });
   session.exitCode = await child.exited;

@@ -41,5 +41,5 @@ export type CloonixCommand =
   | { readonly do: "list" | "dump" }
   /** Where the net is kept. */
   | { readonly do: "config" }
-  /** Another verb of `yard`. */
-  | { readonly do: "yard"; readonly argv: readonly string[] };
+  /** Another verb of `yard`: with `ok` this is answered in place of what that prints. */
+  | { readonly do: "yard"; readonly argv: readonly string[]; readonly ok?: string };

@@ -80,7 +80,7 @@ describe("a command of cloonix's", () => {
     expect(parse("cnf nat n whatip=vm")).toEqual({ do: "lease", nat: "n", node: "vm" });
     expect(parse("cnf lan l rstp")).toEqual({ do: "rstp", lan: "l", on: true });
     expect(parse("cnf lan l rstp 0")).toEqual({ do: "rstp", lan: "l", on: false });
-    expect(parse("sav vm copy.qcow2")).toEqual({ do: "yard", argv: ["save", "vm", "copy.qcow2"] });
+    expect(parse("sav vm copy.qcow2")).toEqual({ do: "yard", argv: ["save", "vm", "copy.qcow2"], ok: "OK vm" });
     expect(parse("add c2c far fido")).toMatchObject({ node: { kind: "c2c", yard: "cloonix-fido", nics: ["none"] } });
   });
 

@@ -35,11 +35,11 @@ export function parseCommand(argv: readonly string[], cwd: string): CloonixComma
     case "cnf":
       return parseConfigure(words);
     case "sav": {
-      const argv = ["save", words.take("<vm>"), words.take("<file>")];
-      return alone({ do: "yard", argv });
+      const name = words.take("<vm>");
+      return alone({ do: "yard", argv: ["save", name, words.take("<file>")], ok: `OK ${name}` });
     }
     case "kil":
-      return alone({ do: "yard", argv: ["down", "--all"] });
+      return alone({ do: "yard", argv: ["down", "--all"], ok: "OK" });
     case "rma":
       return alone({ do: "delete-all" });
     case "lst":
@@ -103,7 +103,7 @@ function parseConfigure(words: Words): CloonixCommand {
       if (words.oneOf(["reboot", "color"], "reboot") === "color") break;
       const name = words.take("<vm>");
       words.end();
-      return { do: "yard", argv: ["vm", "reset", name] };
+      return { do: "yard", argv: ["vm", "reset", name], ok: `OK ${name}` };
     }
     case "lan": {
       const lan = words.take("<lan>");

@@ -70,7 +70,7 @@ export async function runCommand(
       const { spec } = itemNamed(name, ground);
       const is = itemOf(spec);
       if (command.item !== undefined && is !== command.item && !(command.item in ALIKE && is === "cru"))
-        throw new YardError("cloonix.wrong-kind", `${name} is a ${is ?? spec.kind} and no ${command.item}`, {
+        throw new YardError("cloonix.wrong-kind", `${name} is of kind ${is ?? spec.kind}, not ${command.item}`, {
           hint: `cloonix_cli ${ground.net} del sat ${name} deletes any kind`,
         });
       await ground.commit(`del ${name}`, () => removeNode(store, name), { nodes: [name] });
@@ -120,9 +120,18 @@ async function add({ name, node, natplug }: Addition, ground: Ground): Promise<v
   if (spec.kind === "c2c" && spec.to.type === "yard") await addFarEnd(name, spec.to, ground);
   if (natplug === undefined) return;
   const [nat, lan] = [`nat_${name}`, `lan_nat_${name}`];
-  await add({ name: nat, node: { kind: "nat", nics: ["none"] } }, ground);
-  await plug({ item: nat, num: 0 }, lan, ground);
-  await plug({ item: name, num: natplug }, lan, ground);
+  const made = [name];
+  try {
+    await add({ name: nat, node: { kind: "nat", nics: ["none"] } }, ground);
+    made.push(nat);
+    await plug({ item: nat, num: 0 }, lan, ground);
+    await plug({ item: name, num: natplug }, lan, ground);
+  } catch (error) {
+    // One command: what it has made until then goes with it.
+    for (const item of made.reverse())
+      await ground.commit(`del ${item}`, () => removeNode(store, item), { nodes: [item] });
+    throw error;
+  }
 }
 
 /** The other end of a c2c is made with this one, where the other net runs. */
@@ -194,7 +203,7 @@ async function impair(command: Extract<CloonixCommand, { do: "impair" }>, ground
 function impairment(name: string, ground: Ground): readonly string[] {
   const { spec } = itemNamed(name, ground);
   if (spec.kind !== "a2b")
-    throw new YardError("cloonix.wrong-kind", `${name} is a ${itemOf(spec) ?? spec.kind} and no a2b`);
+    throw new YardError("cloonix.wrong-kind", `${name} is of kind ${itemOf(spec) ?? spec.kind}, not a2b`);
   const { forward = UNIMPAIRED, backward = UNIMPAIRED } = spec.impair ?? {};
   return [...settingWords(name, 0, forward), ...settingWords(name, 1, backward)].map(([, words = ""]) => words);
 }
@@ -202,14 +211,17 @@ function impairment(name: string, ground: Ground): readonly string[] {
 function lease({ nat, node }: Extract<CloonixCommand, { do: "lease" }>, ground: Ground): string {
   const { spec, nics: ends } = itemNamed(nat, ground);
   if (spec.kind !== "nat")
-    throw new YardError("cloonix.wrong-kind", `${nat} is a ${itemOf(spec) ?? spec.kind} and no nat`);
+    throw new YardError("cloonix.wrong-kind", `${nat} is of kind ${itemOf(spec) ?? spec.kind}, not nat`);
   const lans = new Set(ends.flatMap(({ network }) => network ?? []));
-  const macs = itemNamed(node, ground).nics.flatMap(({ network = "", mac }) => (lans.has(network) ? [mac] : []));
-  const leased = ground.leases(nat).filter(({ mac }) => macs.some((it) => it === mac));
+  const { nics } = itemNamed(node, ground);
+  const here = nics.filter(({ network = "" }) => lans.has(network));
+  // What is on none of its lans may be behind an a2b or a c2c; of nics with one MAC that which is on its lan is meant.
+  const macs = new Set((here.length > 0 ? here : nics).map(({ mac }) => String(mac)));
+  const leased = ground.leases(nat).filter(({ mac }) => mac !== undefined && macs.has(mac));
   const address = (leased.find((it) => !it.address.includes(":")) ?? leased[0])?.address;
   if (address !== undefined) return address;
   throw new YardError("cloonix.no-lease", `${node} has no address of ${nat}`, {
-    hint: "its system asks for one by DHCP, on an interface that is on a lan with the nat",
+    hint: "its system asks for one by DHCP, on an interface on a lan with the nat, or behind an a2b",
   });
 }
 
