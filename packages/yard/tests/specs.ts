@@ -1,6 +1,6 @@
 /** Short ways to say what tests declare; whatever is not said is as a lab file leaves it. */
 import { parseCidr, parseIp } from "@switchyard/base";
-import type { HostFacts } from "../src/agent/desire.ts";
+import type { HostFacts } from "../src/agent/host-facts.ts";
 import type { ContainerSpec, Lab, NetnsSpec, NetworkSpec, NicSpec, NodeSpec, VmSpec } from "../src/model/types.ts";
 
 /** A host with nothing on it, and a userspace switch. */

@@ -1,28 +1,13 @@
-import type { Logger } from "@switchyard/base";
 import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type Action, only, PHASES, type Phase, phaseOf } from "./action.ts";
 import type { Failure } from "./blame.ts";
 import { applyToSwitch } from "./network-work.ts";
-import type { ExecMark, World } from "./observe.ts";
-import type { Services } from "./services.ts";
+import type { ExecMark } from "./observe.ts";
+import type { Site } from "./site.ts";
 import type { State } from "./state.ts";
 import { checkSwitch } from "./switch-check.ts";
-import type { NamespaceViews } from "./views.ts";
 import { checkVteps } from "./vtep-work.ts";
 import { type Inhabitants, Work } from "./work.ts";
-
-/** What the executor works on, beside what the observer looks at. */
-export interface Site extends World {
-  readonly services: Services;
-  readonly views: Pick<NamespaceViews, "read" | "forget">;
-  readonly log: Logger;
-  readonly signal: AbortSignal;
-  /**
-   * Ends the switch's daemon, lets `meanwhile` take away what it held, and starts it again. Undefined where the switch
-   * is not ours to stop.
-   */
-  readonly bounce: ((meanwhile: () => Promise<void>) => Promise<void>) | undefined;
-}
 
 /** What came of a plan. */
 export interface Outcome {

@@ -1,8 +1,8 @@
 import { YardError } from "@switchyard/base";
 import type { Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
 import { linkMaking } from "./desire-links.ts";
+import type { HostFacts } from "./host-facts.ts";
 
 /** The networks whose bridge neither the switch nor the host has got. */
 export function absentBridges(

@@ -1,13 +1,13 @@
 import { overlaps, parseCidr, parseMac, YardError } from "@switchyard/base";
 import { type LinkOp, type NamespaceView, viewNamespace } from "@switchyard/linux";
 import { type Action, type ActionOf, only } from "./action.ts";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { defaultRouteDevices } from "./host-network.ts";
 import { useOf } from "./host-use.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
 import { MEMBER, parseMember } from "./observe-host.ts";
+import type { Site } from "./site.ts";
 
 /** Makes, changes and removes bridges of the kernel's own, and moves NICs of the host into them and out. */
 export async function applyBridges(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {

@@ -10,8 +10,8 @@ import { childEnvironment, run, YardError } from "@switchyard/base";
 import { checkPorts, spyName } from "@switchyard/vswitch";
 import { z } from "zod";
 import type { Rows } from "../store/rows.ts";
-import type { Site } from "./apply.ts";
 import { nicPort } from "./names.ts";
+import type { Site } from "./site.ts";
 import type { Method } from "./socket.ts";
 import { type CaptureStatistics, captureArgv, checkFilter, isListening, parseStatistics, saidOf } from "./tcpdump.ts";
 

@@ -4,18 +4,15 @@ import { portName } from "@switchyard/vswitch";
 import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import type { Awaited } from "./lease-deadlines.ts";
-import type { Lease } from "./leases.ts";
+import { type Lease, NOBODY } from "./leases.ts";
 import { dhcpFolder, leasesFolder, nodeNamespace } from "./names.ts";
 import type { FileState, ServiceState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** Milliseconds that a server may take to give a nic an address; dnsmasq(8) spends three seconds on a ping first. */
 const LIMIT = 20_000;
-
-/** Debian's nobody and nogroup. */
-export const NOBODY = 65534;
 
 /** What a client may do: see raw frames, as it has no address yet, and hold the port of DHCP. */
 const CAPABILITIES = "-all,+net_raw,+net_bind_service";

@@ -1,7 +1,7 @@
 /** The processes that give out addresses and resolve names: on networks of type nat, and on bridges of the kernel's own. */
 import { addressOf, type Cidr, family, type Ip, type Mac, networkOf, prefixOf } from "@switchyard/base";
 import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { dnsmasqFolder, gatewayDevice } from "./names.ts";
 import type { FileState, ServiceState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

@@ -1,6 +1,6 @@
 import { addressOf } from "@switchyard/base";
 import type { NodeEntry } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { commonFolder, hostsFile, nodeNamespace, resolverFile } from "./names.ts";
 import type { FileState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

@@ -1,7 +1,7 @@
 /** What is different about the nics of containers that another program runs. */
 import type { Switch } from "@switchyard/vswitch";
 import type { NodeEntry, Rows } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { guestDevice } from "./names.ts";
 import { ELSEWHERE, type ServiceState, type VethState } from "./state.ts";
 

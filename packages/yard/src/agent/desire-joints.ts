@@ -5,13 +5,13 @@ import { UNIMPAIRED } from "../model/impair.ts";
 import type { C2cSpec, JointSpec } from "../model/types.ts";
 import type { NodeConfig } from "../store/config.ts";
 import type { NicEntry, NodeEntry, Rows } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
 import { addNat, type NatNode } from "./desire-nat-node.ts";
-import { networkMtu } from "./desire-network.ts";
 import { phyLink } from "./desire-phy.ts";
 import type { Pipes } from "./desire-pipes.ts";
 import { ENCRYPTED_MTU, encryptedDevice, encryptedVtep, isEncrypted } from "./desire-tunnel.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { networkBridge, switchNamespace } from "./names.ts";
+import { networkMtu } from "./network-path.ts";
 import { type PeerWord, wordFile } from "./peers.ts";
 import {
   type FileState,

@@ -3,7 +3,7 @@ import { YardError } from "@switchyard/base";
 import { derivedMacs } from "../store/addresses.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { nodeNamespace } from "./names.ts";
 import type { LinkMaking, LinkState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

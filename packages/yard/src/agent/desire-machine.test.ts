@@ -6,7 +6,8 @@ import { hostFacts, ips, network, nic, vm } from "../../tests/specs.ts";
 import type { NetworkSpec, VmSpec } from "../model/types.ts";
 import type { Rows } from "../store/rows.ts";
 import { networkStatus, nicStatus, nodeStatus } from "../store/status.ts";
-import { desire, type HostFacts } from "./desire.ts";
+import { desire } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import type { State } from "./state.ts";
 
 const facts = { ...hostFacts, kernelBridges: new Set(["br9"]) };

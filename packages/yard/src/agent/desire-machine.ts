@@ -3,12 +3,12 @@ import { portName } from "@switchyard/vswitch";
 import type { CloudInitSpec, VmSpec } from "../model/types.ts";
 import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
-import type { Networks } from "./desire-network.ts";
 import { isLeased, networkConfig } from "./desire-seed.ts";
 import { stoppedState } from "./desire-stopped.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { LABEL_FINGERPRINT, LABEL_GRACE, LABEL_NODE, LABEL_OWNER } from "./mark.ts";
 import { containerName, nicDevice, switchNamespace } from "./names.ts";
+import type { Networks } from "./network-path.ts";
 import type { LinkMaking, MachineState, TapPlace, TapState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 

@@ -13,11 +13,11 @@ import {
 import type { PortForward } from "../model/types.ts";
 import type { NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
 import { withLeases } from "./desire-dhcp.ts";
 import { type Dnsmasq, dnsmasqOn, dynamicRange, type Host } from "./desire-dnsmasq.ts";
 import type { JointNic } from "./desire-joints.ts";
 import { obstacle, type Served, servedFailures } from "./desire-nat.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { dnsmasqFolder, gatewayDevice, gatewayMac } from "./names.ts";
 import { HOST, type NatState, type VethState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

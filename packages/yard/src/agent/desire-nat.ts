@@ -3,26 +3,11 @@ import { type Cidr, family, overlaps, YardError } from "@switchyard/base";
 import { linkSysctl } from "@switchyard/linux";
 import type { NetworkEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
 import { linkMaking } from "./desire-links.ts";
+import type { HostAddress, HostFacts } from "./host-facts.ts";
 import { gatewayDevice, isGatewayDevice } from "./names.ts";
 import type { NatState } from "./state.ts";
 import { purposeOf, type Subject, subjectText } from "./subject.ts";
-
-/** An address of the host's own. */
-export interface HostAddress {
-  readonly device: string;
-  readonly address: Cidr;
-  /** The link bears this yard's mark, be it one that is to go. */
-  readonly ours: boolean;
-}
-
-/** A link that a default route of the host leaves by. */
-export interface Uplink {
-  readonly device: string;
-  /** Whether the kernel passes on what comes in there: `net.ipv4.conf.<device>.forwarding`. */
-  readonly forwarding: boolean;
-}
 
 /** What the host is on: a network, or a node of kind nat. */
 export type Served = Pick<NetworkEntry, "name" | "type" | "cidr" | "gateway">;

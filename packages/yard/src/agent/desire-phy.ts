@@ -4,7 +4,7 @@ import { portName } from "@switchyard/vswitch";
 import type { NodeConfig } from "../store/config.ts";
 import type { NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { switchNamespace } from "./names.ts";
 import { HOST, type LinkState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

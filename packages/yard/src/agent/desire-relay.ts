@@ -1,7 +1,7 @@
 import { addressOf } from "@switchyard/base";
 import type { NetworkEntry, NodeEntry } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
 import { type NatNode, natTarget } from "./desire-nat-node.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { nodeNamespace, relayFile } from "./names.ts";
 import type { Forward, RelayConfig } from "./relay.ts";
 import { type FileState, HOST, type ServiceState } from "./state.ts";

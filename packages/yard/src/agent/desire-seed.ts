@@ -3,8 +3,8 @@ import { family } from "@switchyard/base";
 import { stringify } from "yaml";
 import type { NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Plugged } from "./desire-machine.ts";
-import type { Networks } from "./desire-network.ts";
 import { nodeRoutes } from "./desire-routes.ts";
+import type { Networks } from "./network-path.ts";
 import { parseRoute } from "./route.ts";
 
 /** cloud-init reads YAML 1.1, to which a MAC of digits alone would be a number of base 60. */

@@ -1,10 +1,10 @@
 /** What is kept of a node that is stopped: what was written in it. */
 import type { NodeEntry } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
-import type { HostFacts } from "./desire.ts";
 import { containerState } from "./desire-container.ts";
 import { nodeFiles } from "./desire-files.ts";
 import type { NodeStates } from "./desire-plain.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { nodeNamespace } from "./names.ts";
 
 /** Whether a node is out of its networks: a virtual machine keeps its nics, whose cables are dead while it is off. */

@@ -3,7 +3,7 @@ import { VXLAN_OVERHEAD } from "@switchyard/vswitch";
 import type { C2cSpec } from "../model/types.ts";
 import { canonicalJson } from "../store/canonical.ts";
 import type { NodeEntry } from "../store/rows.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { switchNamespace, tunnelDevice } from "./names.ts";
 import type { ServiceState, VtepState } from "./state.ts";
 import { purposeOf } from "./subject.ts";

@@ -2,8 +2,10 @@
 import type { Ip } from "@switchyard/base";
 import { tunnelName, vtepName } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
-import { masterOf, type Networks, networkMtu, PLAIN_PORT, type Switch } from "./desire-network.ts";
+import type { Switch } from "./desire-network.ts";
 import { gatewayMac, networkBridge } from "./names.ts";
+import { masterOf, type Networks, networkMtu } from "./network-path.ts";
+import { PLAIN_PORT } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 export function addVxlan(network: Extract<NetworkEntry, { type: "vxlan" }>, networks: Networks, into: Switch): void {

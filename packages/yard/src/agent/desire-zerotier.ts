@@ -3,7 +3,7 @@ import { YardError } from "@switchyard/base";
 import { canonicalJson, digest } from "../store/canonical.ts";
 import type { NetworkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
 import type { Failure } from "./blame.ts";
-import type { HostFacts } from "./desire.ts";
+import type { HostFacts } from "./host-facts.ts";
 import type { Awaited } from "./lease-deadlines.ts";
 import { nodeNamespace, zerotierHome } from "./names.ts";
 import type { FileState, MembershipState, ServiceState } from "./state.ts";

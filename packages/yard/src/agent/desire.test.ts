@@ -6,9 +6,10 @@ import { applyToModel } from "../../tests/host-model.ts";
 import { rowsFrom } from "../../tests/rows-from.ts";
 import { container, hostFacts, ips, netns, network, nic } from "../../tests/specs.ts";
 import type { Rows } from "../store/rows.ts";
-import { desire, type HostFacts } from "./desire.ts";
+import { desire } from "./desire.ts";
 import { gatewayFailures } from "./desire-nat.ts";
 import { KnownNodes } from "./desire-plain.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { plan } from "./plan.ts";
 import { ELSEWHERE, EMPTY, HOST } from "./state.ts";
 

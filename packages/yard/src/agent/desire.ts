@@ -1,4 +1,5 @@
 /** What a host shall be like, by what the store says. Pure. */
+
 import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
@@ -11,9 +12,9 @@ import { guestEnd, keepers } from "./desire-guest.ts";
 import { addJoint, type JointNic, throughTunnels } from "./desire-joints.ts";
 import { linkMaking, linkState } from "./desire-links.ts";
 import { machineState, type Plugged, tapState } from "./desire-machine.ts";
-import { type HostAddress, type Uplink, withResolvers } from "./desire-nat.ts";
+import { withResolvers } from "./desire-nat.ts";
 import { natDnsmasq, natNodes } from "./desire-nat-node.ts";
-import { addNetwork, networkMtu, networkOffloads, PLAIN_PORT } from "./desire-network.ts";
+import { addNetwork } from "./desire-network.ts";
 import { addWires, PIPES, Pipes } from "./desire-pipes.ts";
 import { isPlain, KnownNodes, type NodeStates, noStates } from "./desire-plain.ts";
 import { relay } from "./desire-relay.ts";
@@ -23,9 +24,9 @@ import { addAway, isAway } from "./desire-stopped.ts";
 import { tunnels } from "./desire-tunnel.ts";
 import { keepUnderlayMacs } from "./desire-vxlan.ts";
 import { zerotier } from "./desire-zerotier.ts";
-import type { Lease } from "./leases.ts";
+import type { HostFacts } from "./host-facts.ts";
 import { gatewayDevice, networkBridge, nicPort, nodeNamespace } from "./names.ts";
-import type { PeerWord } from "./peers.ts";
+import { networkMtu, networkOffloads } from "./network-path.ts";
 import type {
   BridgeState,
   FileState,
@@ -42,45 +43,8 @@ import type {
   VethState,
   VtepState,
 } from "./state.ts";
+import { PLAIN_PORT } from "./state.ts";
 import { purposeOf } from "./subject.ts";
-
-/** What of a host and its yard the desired state hangs on. */
-export interface HostFacts {
-  readonly yard: string;
-  /** The name of this host's row: only its nodes are made here. */
-  readonly host: string;
-  /** Bridge.datapath_type of the switch: `netdev`, or `system` where the kernel's datapath works. */
-  readonly datapath: string;
-  /** Whether the switch finishes what nics leave to it, see {@link VethState}. */
-  readonly offloads: boolean;
-  /** The switch's bridges, made by whomever, that packets reach a tunnel from. */
-  readonly tunnels: ReadonlySet<string>;
-  /** Whether the kernel has netem. */
-  readonly netem: boolean;
-  /** Of the host's own links, and by which of them it reaches the world. */
-  readonly addresses: readonly HostAddress[];
-  readonly uplinks: readonly Uplink[];
-  /** Of the bridges that networks name, those that are the kernel's own, made by somebody else. */
-  readonly kernelBridges: ReadonlySet<string>;
-  /** What nics have been granted by DHCP, by their client's id. */
-  readonly leases: ReadonlyMap<string, Lease>;
-  /** What the yards of this host tell of their nodes of kind c2c. */
-  readonly peers: ReadonlyMap<string, PeerWord>;
-  /** The names of the links in the switch's namespace, where the yard has nodes of kind c2c. */
-  readonly ownLinks: ReadonlySet<string>;
-  /** Who makes WireGuard devices here. */
-  readonly wireguard: "kernel" | "go";
-  /** The ports of guests' nics that are there already, with the OpenFlow numbers that they ask for. */
-  readonly foreign: ReadonlyMap<string, number | undefined>;
-  /** The ports that somebody captures from at present. */
-  readonly captured: ReadonlySet<string>;
-  /** The yard's folder of runtime files, absolute. */
-  readonly run: string;
-  /** That of what it keeps over a reboot. */
-  readonly state: string;
-  /** How to start ourselves: the argv that `relay <file>` is put behind. */
-  readonly executable: readonly string[];
-}
 
 /**
  * The state of a host on which all is as the rows say.

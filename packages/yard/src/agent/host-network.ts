@@ -4,7 +4,7 @@ import { parseCidr } from "@switchyard/base";
 import { linkSysctl, readSysctls, viewNamespace } from "@switchyard/linux";
 import { isOfYard } from "../store/host-subnets.ts";
 import type { Rows } from "../store/rows.ts";
-import type { HostAddress, Uplink } from "./desire-nat.ts";
+import type { HostAddress, Uplink } from "./host-facts.ts";
 
 /** What the host's own network is like, so far as a yard's gateways hang on it. */
 export function hostNetwork(yard: string): {

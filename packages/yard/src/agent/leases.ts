@@ -3,8 +3,10 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs
 import { join } from "node:path";
 import { type Cidr, type Ip, parseCidr, parseIp } from "@switchyard/base";
 import { watchFolder } from "@switchyard/linux";
-import { NOBODY } from "./desire-dhcp.ts";
 import { leasesFolder } from "./names.ts";
+
+/** Debian's nobody and nogroup, as whom clients run. */
+export const NOBODY = 65534;
 
 /** A nic's lease (RFC 2131). */
 export interface Lease {

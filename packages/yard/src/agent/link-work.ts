@@ -1,7 +1,7 @@
 import { YardError } from "@switchyard/base";
 import { applyLinksInSlices, type LinkFailure, type LinkOp, type NamespaceRef, namespaceKey } from "@switchyard/linux";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
+import type { Site } from "./site.ts";
 import type { Subject } from "./subject.ts";
 
 /** Link operations by namespace, and whom each is for. */

@@ -2,7 +2,7 @@ import { YardError } from "@switchyard/base";
 import type { VmNic, VmState } from "@switchyard/runtime";
 import { LABEL_GRACE } from "./mark.ts";
 import { containerName } from "./names.ts";
-import type { World } from "./observe.ts";
+import type { World } from "./site.ts";
 import type { MachineState, State } from "./state.ts";
 
 /** Does to virtual machines what a plan says. */

@@ -9,7 +9,6 @@ import {
 } from "@switchyard/linux";
 import { type ApplyOptions, applySwitch, freeUnderlays } from "@switchyard/vswitch";
 import { type Action, only } from "./action.ts";
-import type { Site } from "./apply.ts";
 import { type Blame, subjectOf } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
@@ -18,6 +17,7 @@ import { SPY_END } from "./observe.ts";
 import { FAR_END } from "./observe-veths.ts";
 import { switchPatience } from "./patience.ts";
 import { parseRoute, routeDevice } from "./route.ts";
+import type { Site } from "./site.ts";
 import { ELSEWHERE, type NatState, type VethState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 import { workOnTap } from "./tap-work.ts";

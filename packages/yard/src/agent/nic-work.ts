@@ -2,7 +2,6 @@
 import { parseMac, YardError } from "@switchyard/base";
 import { type Link, type LinkOp, type NamespaceView, viewNamespace, viewNamespaces } from "@switchyard/linux";
 import { type Action, type ActionOf, only } from "./action.ts";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { parentAbsent } from "./desire-phy.ts";
 import { defaultRouteDevices } from "./host-network.ts";
@@ -13,6 +12,7 @@ import { namespaceRef, nicDevice } from "./names.ts";
 import { BRIDGED, MACVLAN } from "./observe-links.ts";
 import { FAR_END } from "./observe-veths.ts";
 import { parsePassed, returnNic, takeNic } from "./passthrough.ts";
+import type { Site } from "./site.ts";
 import { HOST, type LinkState } from "./state.ts";
 
 export async function applyNics(site: Site, actions: readonly Action[], blame: Blame): Promise<void> {

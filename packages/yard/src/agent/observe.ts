@@ -6,19 +6,16 @@ import {
   listMasquerades,
   listNamespaces,
   type Masquerade,
-  type NamespaceRef,
   type NamespaceView,
   namespaceId,
   netemDevices,
   readSysctls,
 } from "@switchyard/linux";
-import type { Database } from "@switchyard/ovsdb";
 import type { ContainerState, VmState } from "@switchyard/runtime";
-import { type ObservedPort, type OpenVSwitchTables, observeSwitch } from "@switchyard/vswitch";
+import { type ObservedPort, observeSwitch } from "@switchyard/vswitch";
 import { type Membership, membershipKey } from "./desire-zerotier.ts";
-import { type EngineKey, type Engines, engineId } from "./engines.ts";
+import { type EngineKey, engineId } from "./engines.ts";
 import { readFiles } from "./files.ts";
-import type { Hypervisor } from "./hypervisor.ts";
 import { LABEL_FINGERPRINT, LABEL_NAMESPACE, parseAlias } from "./mark.ts";
 import { APART, isNatTable, natTable, natTablePrefix } from "./names.ts";
 import { hostBridges, hostMembers } from "./observe-host.ts";
@@ -26,10 +23,9 @@ import { linkStates, passedMacs } from "./observe-links.ts";
 import { tapStates } from "./observe-taps.ts";
 import { FAR_END, vethStates } from "./observe-veths.ts";
 import { observeUnderlays, observeVteps } from "./observe-vteps.ts";
-import type { YardPaths } from "./paths.ts";
 import { pipesIn } from "./pipe-work.ts";
 import { formatRoute } from "./route.ts";
-import type { Service } from "./services.ts";
+import type { World } from "./site.ts";
 import {
   type ContainerNodeState,
   ELSEWHERE,
@@ -44,23 +40,7 @@ import {
   type State,
   type VtepState,
 } from "./state.ts";
-import type { NamespaceViews } from "./views.ts";
 import { listMemberships } from "./zerotier-work.ts";
-
-/** What the observer looks at. */
-export interface World {
-  readonly paths: YardPaths;
-  /** The boot id of the host. */
-  readonly boot: string;
-  /** The namespace of the switch's ports; the caller's own for the host's switch. */
-  readonly namespace: NamespaceRef;
-  readonly vswitch: Database<OpenVSwitchTables>;
-  readonly engines: Engines;
-  readonly hypervisor: Pick<Hypervisor, "get" | "list">;
-  /** Reads namespaces, the named ones maybe from memory that events keep true. */
-  readonly views: Pick<NamespaceViews, "read">;
-  readonly services: { running(): ReadonlyMap<string, Service> };
-}
 
 /** The marks that nodes' commands left in their rows, by node. */
 export type ExecMarks = ReadonlyMap<string, ExecMark>;

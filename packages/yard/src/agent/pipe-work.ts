@@ -2,10 +2,10 @@
 import { hasNetem, type Link, type LinkOp, setNetem } from "@switchyard/linux";
 import { digest } from "../store/canonical.ts";
 import { type Action, type ActionOf, only } from "./action.ts";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias, parseAlias } from "./mark.ts";
+import type { Site } from "./site.ts";
 import type { PipeState } from "./state.ts";
 import type { Subject } from "./subject.ts";
 

@@ -1,8 +1,8 @@
 import { YardError } from "@switchyard/base";
 import { checkPorts } from "@switchyard/vswitch";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { switchPatience } from "./patience.ts";
+import type { Site } from "./site.ts";
 import type { State } from "./state.ts";
 import { parsePurpose } from "./subject.ts";
 

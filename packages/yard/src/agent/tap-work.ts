@@ -3,12 +3,12 @@ import { parseMac, type YardError } from "@switchyard/base";
 import { type LinkOp, viewNamespace } from "@switchyard/linux";
 import { vmUser } from "@switchyard/runtime";
 import type { ActionOf } from "./action.ts";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import type { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
 import { parentObstacle } from "./nic-work.ts";
 import { HOSTED } from "./observe-taps.ts";
+import type { Site } from "./site.ts";
 import type { TapState } from "./state.ts";
 
 export function workOnTap(

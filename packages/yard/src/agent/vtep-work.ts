@@ -2,10 +2,10 @@ import { parseCidr, parseIp, YardError } from "@switchyard/base";
 import { type LinkOp, viewNamespace } from "@switchyard/linux";
 import { multicastGroup } from "@switchyard/vswitch";
 import { type Action, type ActionOf, only } from "./action.ts";
-import type { Site } from "./apply.ts";
 import type { Blame } from "./blame.ts";
 import { LinkWork } from "./link-work.ts";
 import { formatAlias } from "./mark.ts";
+import type { Site } from "./site.ts";
 import type { State } from "./state.ts";
 import { parsePurpose } from "./subject.ts";
 
