@@ -10,6 +10,8 @@ export const storeCodes = {
   "bridge.no-leases": "The bridge gives out no addresses, so none can be kept for anybody. Make it with mode dnsmasq.",
   "bridge.overlaps-host": "The subnet of a bridge overlaps an address of the host's or of a network's. Take another.",
   "bridge.unknown": "The yard has no bridge of that name. `yard bridge list` shows those there are.",
+  "history.outdated":
+    "What is to be undone has changed since, or what it needs is gone. Make the change that you want by itself.",
   "impair.no-pipe": "Only a node of kind a2b is impaired as a whole; name a nic, NODE:NIC, or a link.",
   "link.unknown": "The yard has no link of that name. Links are named NODE:NIC--NODE:NIC, as the lab file has them.",
   "link.name-taken":
