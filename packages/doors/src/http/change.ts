@@ -11,6 +11,7 @@ import {
 } from "@switchyard/yard/store";
 import { z } from "zod";
 import type { Site } from "./ground.ts";
+import type { Call } from "./operation.ts";
 import type { ChangeReply, Step } from "./shapes.ts";
 
 /** Of operations that change something. */
@@ -29,31 +30,48 @@ export function flag() {
 /** What writes a change, into whatever store it is given. */
 export type Write = (store: Store, place: Place, options: ChangeOptions) => Promise<Commanded>;
 
+/** Of a request: what a change needs to know. */
+export type Asked = Pick<Call<{ readonly dry_run: boolean }>, "site" | "principal" | "query">;
+
+/** A change, and how it is told of. */
+export interface Proposal {
+  /** In words, for the history: `stop web`. */
+  readonly what: string;
+  readonly write: Write;
+  /** Whose failures are this change's. */
+  readonly scope: Scope;
+  /** A moment after the same one it goes on with that: of sliders. */
+  readonly merge?: boolean;
+}
+
 /**
  * Makes a change and waits for the agent's word; one that failed is withdrawn. Or with `dry_run` tells the plan.
  *
- * @param scope whose failures are this change's
  * @throws YardError, YardErrors what kept it from being made so
  */
-export async function change(
-  site: Site,
-  { dry_run }: { readonly dry_run: boolean },
-  write: Write,
-  scope: Scope,
-): Promise<ChangeReply> {
+export async function change({ site, principal, query }: Asked, proposal: Proposal): Promise<ChangeReply> {
+  const { what, write, scope, merge = false } = proposal;
   const began = performance.now();
   const milliseconds = () => Math.round(performance.now() - began);
-  if (dry_run) {
+  if (query.dry_run) {
     const plan = await preview(site, (store, place) => write(store, place, {}));
     return { changed: null, plan, milliseconds: milliseconds() };
   }
-  const changed = await withAgent(site, (died) => {
+  const changed = await withAgent(site, async (died) => {
+    const written = () => write(site.store, placeOf(site), { signal: site.signal });
+    const deed = { who: principal.name, what, merge };
+    const { result, forget } = await site.history.note(deed, async () => ({ result: await written() }));
+    let withdrawn = false;
     const settle = async () => {
-      const result = await write(site.store, placeOf(site), { signal: site.signal });
       const applied = waitApplied(site.store, result.cfg, { ...scope, signal: site.signal });
-      return { result, failures: (await Promise.race([applied, died])).failures };
+      const { failures } = await Promise.race([applied, died]);
+      withdrawn = failures.length > 0 && result.withdraw !== undefined;
+      return { result, failures };
     };
-    return carryOut(site.store, settle, { ...scope, died });
+    return await carryOut(site.store, settle, { ...scope, died }).catch(async (error) => {
+      if (withdrawn) await forget();
+      throw error;
+    });
   });
   return { changed, plan: null, milliseconds: milliseconds() };
 }

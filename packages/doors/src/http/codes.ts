@@ -12,6 +12,8 @@ export const codes = {
   "http.changed-since": "The lab's text is no longer the one that the request was made from (If-Match). Read it again.",
   "http.foreign-origin": "A page of another origin asked. Only the yard's own page may.",
   "http.lab-name-differs": "The lab file says another name than the path of the request. Give both the same.",
+  "history.moved-on": "Another step is by now the one to undo or to do again. Look at its plan, and ask again.",
+  "history.nothing": "There is nothing to undo, or nothing has been undone. Only changes over HTTP are in the history.",
   "http.method-not-allowed": "There is no such operation on this resource; the Allow header lists those there are.",
   "http.needs-tls":
     "Beyond the loopback HTTP is served with TLS (--tls-cert, --tls-key) and bearer tokens (--tokens) only.",

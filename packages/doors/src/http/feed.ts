@@ -122,6 +122,11 @@ export class Feed implements Disposable {
     this.#tell("text", { lab, etag });
   }
 
+  /** Another step is the one to be undone, or done again. */
+  tellHistory(next: object): void {
+    this.#tell("history", next);
+  }
+
   #tell(name: string, data: object): void {
     if (this.#subscription === undefined) return;
     const id = ++this.#last;

@@ -5,6 +5,7 @@ import type { YardPaths } from "@switchyard/yard/paths";
 import type { Store } from "@switchyard/yard/store";
 import type { YardView } from "@switchyard/yard/view";
 import type { Feed } from "./feed.ts";
+import type { History } from "./history.ts";
 
 /** What the interface stands on. */
 export interface Ground {
@@ -46,6 +47,8 @@ export interface Site extends Ground {
   /** A way into the nodes as they are now. */
   inside(): Inside;
   readonly feed: Feed;
+  /** What was changed, to be undone. */
+  readonly history: History;
   /** What captures have in common. */
   readonly captureDefaults: { readonly application: string; readonly buffer: number };
   /** The switch's database. */

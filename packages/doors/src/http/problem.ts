@@ -54,6 +54,10 @@ function parsed(thrown: unknown): YardError {
 }
 
 const statuses: Readonly<Record<string, number>> = {
+  "history.moved-on": 409,
+  "history.nothing": 409,
+  "history.outdated": 409,
+  "node.stopped": 409,
   "http.bad-body": 400,
   "http.bad-query": 400,
   "http.changed-since": 412,

@@ -14,7 +14,9 @@ import { AuditLog } from "./audit.ts";
 import { door, type House, type Way } from "./door.ts";
 import { Feed } from "./feed.ts";
 import type { Ground, Site } from "./ground.ts";
+import { History } from "./history.ts";
 import { Figures, metricsText } from "./metrics.ts";
+import { nextSteps } from "./operations/history.ts";
 import { MOST_FILE } from "./operations/inside.ts";
 import { Present } from "./present.ts";
 import { RateLimit } from "./rate.ts";
@@ -181,6 +183,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
     ),
   );
   const feed = stack.use(new Feed(present, store, (listener) => traffic.listen(listener)));
+  const history = new History(paths, store, () => feed.tellHistory(nextSteps(history)));
   const agent = stack.use(
     new AgentLink(
       ground,
@@ -198,6 +201,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
   const site: Site = {
     ...ground,
     feed,
+    history,
     view() {
       if (store.db.connected) return present.view;
       throw new YardError("yard.not-running", `the yard "${yard}" is not running`, {

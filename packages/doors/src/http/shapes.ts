@@ -238,6 +238,33 @@ export const labReply = z
   })
   .meta({ id: "LabChange" });
 
+/** A step of the history. */
+export const historyStep = z
+  .strictObject({
+    id: z.int(),
+    at: z.iso.datetime(),
+    who: text.describe("The name of the token."),
+    what: text.describe("In words: `stop web`, `change lab office`."),
+    changes,
+    text: orNull(text).describe("The lab whose text it has changed."),
+    undone: z.boolean(),
+  })
+  .meta({ id: "HistoryStep" });
+
+export const historyReply = z
+  .strictObject({
+    step: historyStep,
+    cfg: orNull(count).describe("The number of the state that was written."),
+    changes: changes.describe("What is changed by it now."),
+    failures: z.array(rowFailure).describe("What could not be had: it stays declared, and is tried again."),
+    plan: orNull(z.array(step)).describe("With `dry_run`: what would be done."),
+    text: orNull(text).describe("The text that the lab of the step comes to have."),
+    milliseconds: z.number(),
+  })
+  .meta({ id: "HistoryChange" });
+
+export type HistoryStep = z.infer<typeof historyStep>;
+export type HistoryReply = z.infer<typeof historyReply>;
 export type ChangeReply = z.infer<typeof changeReply>;
 export type LabReply = z.infer<typeof labReply>;
 export type Step = z.infer<typeof step>;

@@ -48,6 +48,17 @@ export function etagOf(text: string): string {
   return `"${createHash("sha256").update(text).digest("base64url").slice(0, 22)}"`;
 }
 
+/** Takes a file away, as it is committed; one that is not of the yard's own stays: it is its user's. */
+export function removeText({ state }: YardPaths, file: string): Disposable & { commit(): void } {
+  const own = dirname(file) === join(state, "labs");
+  return {
+    commit: () => {
+      if (own) rmSync(file, { force: true });
+    },
+    [Symbol.dispose]: () => {},
+  };
+}
+
 /**
  * Writes a text beside a file, which it replaces at once when it is committed. The file keeps its owner and its mode; one
  * that is a link stays one.

@@ -32,7 +32,7 @@ export { checkHost, hostSubnets } from "./host-subnets.ts";
 export { newNicName, nextNic } from "./nic-name.ts";
 export { clearYard, plugNic, setRstp } from "./plug.ts";
 export { STOP_GRACE, startNodes, stopNodes } from "./power.ts";
-export { type Edit, edit, Snapshot } from "./record.ts";
+export { type Edit, edit, Snapshot, thingText } from "./record.ts";
 export { restore } from "./restore.ts";
 export * from "./rows.ts";
 export { SettledNodes } from "./settled.ts";

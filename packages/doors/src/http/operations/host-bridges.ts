@@ -38,10 +38,13 @@ export const hostBridges: readonly Operation[] = [
       hwaddr: z.string().optional(),
     }),
     reply: shapes.changeReply,
-    handle: ({ site, query, body }) => {
-      const spec = readBridge(body);
-      const scope = { bridges: [spec.name] };
-      return change(site, query, (store, place, options) => createBridge(store, spec, place, options), scope);
+    handle: (call) => {
+      const spec = readBridge(call.body);
+      return change(call, {
+        what: `add bridge ${spec.name}`,
+        write: (store, place, options) => createBridge(store, spec, place, options),
+        scope: { bridges: [spec.name] },
+      });
     },
   }),
   json({
@@ -53,8 +56,12 @@ export const hostBridges: readonly Operation[] = [
     summary: "Remove a bridge, with all that is its own.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { bridge = "" }, query }) =>
-      change(site, query, (store, _place, options) => deleteBridge(store, bridge, options), { bridges: [bridge] }),
+    handle: ({ params: { bridge = "" }, ...call }) =>
+      change(call, {
+        what: `remove bridge ${bridge}`,
+        write: (store, _place, options) => deleteBridge(store, bridge, options),
+        scope: { bridges: [bridge] },
+      }),
   }),
   json({
     id: "addHostBridgeNic",
@@ -65,9 +72,11 @@ export const hostBridges: readonly Operation[] = [
     summary: "Put a NIC of the host into a bridge.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { bridge = "", device = "" }, query }) =>
-      change(site, query, (store, _place, options) => addBridgeNic(store, bridge, device, options), {
-        bridges: [bridge],
+    handle: ({ params: { bridge = "", device = "" }, ...call }) =>
+      change(call, {
+        what: `put ${device} into bridge ${bridge}`,
+        write: (store, _place, options) => addBridgeNic(store, bridge, device, options),
+        scope: { bridges: [bridge] },
       }),
   }),
   json({
@@ -79,10 +88,12 @@ export const hostBridges: readonly Operation[] = [
     summary: "Take a NIC of the host out of its bridge.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { bridge = "", device = "" }, query }) => {
-      const scope = { bridges: [bridge] };
-      return change(site, query, (store, _place, options) => removeBridgeNic(store, bridge, device, options), scope);
-    },
+    handle: ({ params: { bridge = "", device = "" }, ...call }) =>
+      change(call, {
+        what: `take ${device} out of bridge ${bridge}`,
+        write: (store, _place, options) => removeBridgeNic(store, bridge, device, options),
+        scope: { bridges: [bridge] },
+      }),
   }),
   json({
     id: "addHostBridgeHost",
@@ -94,15 +105,13 @@ export const hostBridges: readonly Operation[] = [
     query: changeQuery,
     body: z.strictObject({ mac: z.string() }),
     reply: shapes.changeReply,
-    handle: ({ site, params: { bridge = "", ip = "" }, query, body }) => {
-      const [address, mac] = [parseIp(ip), parseMac(body.mac)];
-      const scope = { bridges: [bridge] };
-      return change(
-        site,
-        query,
-        (store, _place, options) => addBridgeHost(store, bridge, address, mac, options),
-        scope,
-      );
+    handle: ({ params: { bridge = "", ip = "" }, ...call }) => {
+      const [address, mac] = [parseIp(ip), parseMac(call.body.mac)];
+      return change(call, {
+        what: `keep ${address} for ${mac} on bridge ${bridge}`,
+        write: (store, _place, options) => addBridgeHost(store, bridge, address, mac, options),
+        scope: { bridges: [bridge] },
+      });
     },
   }),
 ];

@@ -14,8 +14,8 @@ import { findLab } from "@switchyard/yard/view";
 import { labJsonSchema } from "@switchyard/yard/written";
 import { z } from "zod";
 import { changeQuery, placeOf, preview, withAgent } from "../change.ts";
-import type { Site } from "../ground.ts";
-import { json, type Operation, raw } from "../operation.ts";
+import type { TextEdit } from "../history.ts";
+import { type Call, json, type Operation, raw } from "../operation.ts";
 import { problem, problemOf } from "../problem.ts";
 import * as shapes from "../shapes.ts";
 import { etagOf, keepPrevious, previousText, readText, stageText, storedFile } from "../texts.ts";
@@ -104,7 +104,8 @@ export const labs: readonly Operation[] = [
     query,
     body: z.strictObject({ text: text.describe("A lab file, docs/lab-file.md.") }),
     reply: shapes.labReply,
-    handle: ({ site, params: { lab = "" }, query, body, request }) => put(site, lab, body.text, query, request.headers),
+    handle: ({ params: { lab = "" }, body, request, ...call }) =>
+      put(call, lab, body.text, request.headers.get("if-match")),
   }),
   json({
     id: "upLab",
@@ -115,12 +116,12 @@ export const labs: readonly Operation[] = [
     summary: "Make a lab so again, from its file as it is now.",
     query,
     reply: shapes.labReply,
-    handle: ({ site, params: { lab = "" }, query }) => {
-      const { file } = findLab(site.view(), lab);
+    handle: ({ params: { lab = "" }, ...call }) => {
+      const { file } = findLab(call.site.view(), lab);
       const now = readText(file);
       if (now === undefined)
         throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
-      return put(site, lab, now, query, new Headers());
+      return put(call, lab, now, null);
     },
   }),
   json({
@@ -132,11 +133,13 @@ export const labs: readonly Operation[] = [
     summary: "Take a lab away, as `yard down` does. Its file stays.",
     query,
     reply: shapes.labReply,
-    handle: async ({ site, params: { lab = "" }, query }) => {
+    handle: async ({ params: { lab = "" }, ...call }) => {
+      const { site, query } = call;
       const { file } = findLab(site.view(), lab);
       const before = file === "" ? undefined : readText(file);
-      const write = (store: Store) => withdrawLabs(store, [lab], query.dry_run ? {} : { signal: site.signal });
-      const reply = await declare(site, lab, write, query);
+      const options = query.dry_run ? {} : { signal: site.signal };
+      const write = async (store: Store) => ({ result: await withdrawLabs(store, [lab], options) });
+      const reply = await declare(call, `take lab ${lab} away`, lab, write);
       return { ...reply, previous: before ?? null };
     },
   }),
@@ -190,56 +193,78 @@ export const labs: readonly Operation[] = [
 
 type Query = z.infer<typeof query>;
 
-async function put(site: Site, name: string, text: string, query: Query, headers: Headers): Reply {
-  const row = rowsOf(site.store.db).labs.find((lab) => lab.name === name);
-  const file = row?.file || storedFile(site.paths, name);
-  const before = readText(file);
-  const wanted = headers.get("if-match");
-  if (wanted !== null && (before === undefined || wanted !== etagOf(before)))
-    throw new YardError("http.changed-since", `the text of lab ${name} has changed since it was read`);
-  const source = { file, shown: `${name}.yard.yaml`, environment: site.environment };
-  const { lab, locate } = parseLab(text, source);
-  if (lab.name !== name)
-    throw new YardError("http.lab-name-differs", `the text is that of lab ${lab.name}, and the request is for ${name}`);
-  const options = query.dry_run ? { locate } : { locate, signal: site.signal };
-  const write = (store: Store) => declareLab(store, lab, placeOf(site), options);
-  if (query.dry_run) return { ...(await declare(site, name, write, query)), previous: before ?? null };
-  using staged = stageText(site.paths, file, text);
-  // The file is in place before anybody waits: what is declared and what is written are one.
-  const declared = async (store: Store) => {
-    const result = await write(store);
-    staged.commit();
-    if (before !== undefined && before !== text) keepPrevious(site.paths, name, before);
-    site.feed.tellText(name, etagOf(text));
-    return result;
-  };
-  const reply = await declare(site, name, declared, query);
-  return { ...reply, previous: before ?? null, etag: etagOf(text) };
+/** Of a request about a lab. */
+type LabCall = Pick<Call<Query>, "site" | "principal" | "query">;
+
+/** What a write has come to, and what it has made of the lab's file. */
+interface Written {
+  readonly result: Declared;
+  readonly text?: TextEdit;
 }
 
+async function put(call: LabCall, name: string, text: string, match: string | null): Reply {
+  const { site, query } = call;
+  const file = rowsOf(site.store.db).labs.find((lab) => lab.name === name)?.file || storedFile(site.paths, name);
+  const source = { file, shown: `${name}.yard.yaml`, environment: site.environment };
+  const { lab, locate } = parseLab(text, source);
+  // Only a lab's name is one of a file of ours, too.
+  if (lab.name !== name)
+    throw new YardError("http.lab-name-differs", `the text is that of lab ${lab.name}, and the request is for ${name}`);
+  const present = () => {
+    const before = readText(file);
+    if (match !== null && (before === undefined || match !== etagOf(before)))
+      throw new YardError("http.changed-since", `the text of lab ${name} has changed since it was read`);
+    return before;
+  };
+  // Before an agent is started for it.
+  let before = present();
+  const options = query.dry_run ? { locate } : { locate, signal: site.signal };
+  const write = (store: Store) => declareLab(store, lab, placeOf(site), options);
+  // The file is in place before anybody waits: what is declared and what is written are one.
+  const staged = async (store: Store): Promise<Written> => {
+    before = present();
+    using place = stageText(site.paths, file, text);
+    const result = await write(store);
+    place.commit();
+    if (before !== undefined && before !== text) keepPrevious(site.paths, name, before);
+    site.feed.tellText(name, etagOf(text));
+    return { result, text: { lab: name, file, before: before ?? null, after: text } };
+  };
+  const planned = async (store: Store): Promise<Written> => ({ result: await write(store) });
+  const reply = await declare(call, `change lab ${name}`, name, query.dry_run ? planned : staged);
+  return { ...reply, previous: before ?? null, ...(query.dry_run ? {} : { etag: etagOf(text) }) };
+}
+
+/**
+ * Makes a change of a whole lab, and tells what of it could not be had: that stays declared.
+ *
+ * @param what in words, for the history
+ */
 async function declare(
-  site: Site,
+  { site, principal, query: { dry_run, wait } }: LabCall,
+  what: string,
   lab: string,
-  write: (store: Store) => Promise<Declared>,
-  { dry_run, wait }: Query,
+  write: (store: Store) => Promise<Written>,
 ): Reply {
   const began = performance.now();
   const compared = async (store: Store) => {
     const before = declarationOf(store.db);
-    const declared = await write(store);
+    const { result, text } = await write(store);
     const { added, changed, removed } = changesBetween(before, declarationOf(store.db));
-    return { declared, changes: { added: [...added], changed: [...changed], removed: [...removed] } };
+    const changes = { added: [...added], changed: [...changed], removed: [...removed] };
+    return { result: { declared: result, changes }, ...(text === undefined ? {} : { text }) };
   };
   const rest = () => ({ previous: null, etag: null, milliseconds: Math.round(performance.now() - began) });
   if (dry_run) {
     let changes: shapes.LabReply["changes"] = { added: [], changed: [], removed: [] };
     const plan = await preview(site, async (store) => {
-      changes = (await compared(store)).changes;
+      changes = (await compared(store)).result.changes;
     });
     return { lab, cfg: null, changes, failures: [], plan, ...rest() };
   }
   return await withAgent(site, async (died) => {
-    const { declared, changes } = await compared(site.store);
+    const noted = await site.history.note({ who: principal.name, what }, () => compared(site.store));
+    const { declared, changes } = noted.result;
     const applied = waitApplied(site.store, declared.cfg, { labs: [lab], signal: site.signal });
     applied.catch(() => {});
     const { failures } = wait ? await Promise.race([applied, died]) : { failures: [] };

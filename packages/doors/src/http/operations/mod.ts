@@ -4,6 +4,7 @@ import { captures } from "./captures.ts";
 import { checks } from "./checks.ts";
 import { dissections } from "./dissect.ts";
 import { general } from "./general.ts";
+import { histories } from "./history.ts";
 import { hostBridges } from "./host-bridges.ts";
 import { inside } from "./inside.ts";
 import { labs } from "./labs.ts";
@@ -16,6 +17,7 @@ import { bridges } from "./switch.ts";
 export const operations: readonly Operation[] = [
   ...general,
   ...labs,
+  ...histories,
   ...nodes,
   ...nics,
   ...networks,

@@ -41,10 +41,13 @@ export const networks: readonly Operation[] = [
     query: changeQuery,
     body: z.strictObject({ name: z.string(), spec: labPart("network") }),
     reply: shapes.changeReply,
-    handle: ({ site, query, body: { name, spec } }) => {
-      const network = networkSpec(name, spec, site.environment);
-      const scope = { networks: [name] };
-      return change(site, query, (store, place, options) => addNetwork(store, network, place, options), scope);
+    handle: ({ body: { name, spec }, ...call }) => {
+      const network = networkSpec(name, spec, call.site.environment);
+      return change(call, {
+        what: `add network ${name}`,
+        write: (store, place, options) => addNetwork(store, network, place, options),
+        scope: { networks: [name] },
+      });
     },
   }),
   json({
@@ -56,10 +59,13 @@ export const networks: readonly Operation[] = [
     summary: "Remove a network, which no nic may attach to any more.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { network = "" }, query }) => {
-      findNetwork(site.view(), network);
-      const scope = { networks: [network] };
-      return change(site, query, (store, _place, options) => removeNetwork(store, network, options), scope);
+    handle: ({ params: { network = "" }, ...call }) => {
+      findNetwork(call.site.view(), network);
+      return change(call, {
+        what: `remove network ${network}`,
+        write: (store, _place, options) => removeNetwork(store, network, options),
+        scope: { networks: [network] },
+      });
     },
   }),
 ];

@@ -6,7 +6,7 @@ import { attachNic, detachNic, type Impaired, newNicName, rowsOf, setImpair, spy
 import { findLink, findNicAt, findNode } from "@switchyard/yard/view";
 import { withCounters } from "@switchyard/yard/view/store";
 import { z } from "zod";
-import { change, changeQuery } from "../change.ts";
+import { type Asked, change, changeQuery } from "../change.ts";
 import type { Site } from "../ground.ts";
 import { json, type Operation } from "../operation.ts";
 import * as shapes from "../shapes.ts";
@@ -52,13 +52,18 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: labPart("nic"),
     reply: shapes.changeReply,
-    handle: ({ site, params: { node = "" }, query, body }) => {
+    handle: ({ params: { node = "" }, body, ...call }) => {
+      const { site } = call;
       findNode(site.view(), node);
       const rows = rowsOf(site.store.db);
       const row = rows.nodes.find(({ name }) => name === node) ?? { name: node, nics: [] };
       const name = newNicName(row, typeof body.name === "string" ? body.name : undefined);
       const spec = nicSpec({ ...body, name }, { networks: rows.networks, environment: site.environment });
-      return change(site, query, (store, _place, options) => attachNic(store, node, spec, options), { nodes: [node] });
+      return change(call, {
+        what: `add nic ${node}:${name}`,
+        write: (store, _place, options) => attachNic(store, node, spec, options),
+        scope: { nodes: [node] },
+      });
     },
   }),
   json({
@@ -71,12 +76,16 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: labPart("nic"),
     reply: shapes.changeReply,
-    handle: ({ site, params, query, body }) => {
+    handle: ({ params, body, ...call }) => {
+      const { site } = call;
       const { node, nic } = nicAt(site, params);
       const { networks } = rowsOf(site.store.db);
       const spec = nicSpec({ ...body, name: nic.name }, { networks, environment: site.environment });
-      const scope = { nodes: [node.name] };
-      return change(site, query, (store, _place, options) => attachNic(store, node.name, spec, options), scope);
+      return change(call, {
+        what: `move nic ${node.name}:${nic.name} to ${spec.network ?? "no network"}`,
+        write: (store, _place, options) => attachNic(store, node.name, spec, options),
+        scope: { nodes: [node.name] },
+      });
     },
   }),
   json({
@@ -88,10 +97,13 @@ export const nics: readonly Operation[] = [
     summary: "Take a nic away from a node.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params, query }) => {
-      const { node, nic } = nicAt(site, params);
-      const scope = { nodes: [node.name] };
-      return change(site, query, (store, _place, options) => detachNic(store, node.name, nic.name, options), scope);
+    handle: ({ params, ...call }) => {
+      const { node, nic } = nicAt(call.site, params);
+      return change(call, {
+        what: `remove nic ${node.name}:${nic.name}`,
+        write: (store, _place, options) => detachNic(store, node.name, nic.name, options),
+        scope: { nodes: [node.name] },
+      });
     },
   }),
   json({
@@ -104,10 +116,13 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: z.strictObject({ on: z.boolean() }),
     reply: shapes.changeReply,
-    handle: ({ site, params, query, body: { on } }) => {
-      const { node, nic } = nicAt(site, params);
-      const scope = { nodes: [node.name] };
-      return change(site, query, (store, _place, options) => spyNic(store, node.name, nic.name, on, options), scope);
+    handle: ({ params, body: { on }, ...call }) => {
+      const { node, nic } = nicAt(call.site, params);
+      return change(call, {
+        what: `spy on ${node.name}:${nic.name}${on ? "" : " no longer"}`,
+        write: (store, _place, options) => spyNic(store, node.name, nic.name, on, options),
+        scope: { nodes: [node.name] },
+      });
     },
   }),
   json({
@@ -120,9 +135,9 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: impairBody(NIC_WAYS),
     reply: shapes.changeReply,
-    handle: ({ site, params, query, body }) => {
-      const { node, nic } = nicAt(site, params);
-      return impair(site, query, { node: node.name, nic: nic.name }, body, [node.name]);
+    handle: ({ params, body, ...call }) => {
+      const { node, nic } = nicAt(call.site, params);
+      return impair(call, { node: node.name, nic: nic.name }, body, [node.name]);
     },
   }),
   json({
@@ -135,9 +150,9 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: impairBody(LINK_WAYS),
     reply: shapes.changeReply,
-    handle: ({ site, params: { node = "" }, query, body }) => {
-      findNode(site.view(), node);
-      return impair(site, query, { node }, body, [node]);
+    handle: ({ params: { node = "" }, body, ...call }) => {
+      findNode(call.site.view(), node);
+      return impair(call, { node }, body, [node]);
     },
   }),
   json({
@@ -160,13 +175,12 @@ export const nics: readonly Operation[] = [
     query: changeQuery,
     body: impairBody(LINK_WAYS),
     reply: shapes.changeReply,
-    handle: ({ site, params: { link = "" }, query, body }) => {
-      const view = site.view();
+    handle: ({ params: { link = "" }, body, ...call }) => {
+      const view = call.site.view();
       const { name } = findLink(view, link);
       const ends = view.nodes.filter((node) => node.nics.some((nic) => nic.link === name));
       return impair(
-        site,
-        query,
+        call,
         { link: name },
         body,
         ends.map((node) => node.name),
@@ -209,8 +223,7 @@ export function nicAt(site: Site, { node = "", nic = "" }: At) {
 type Way = z.infer<typeof settings> | undefined;
 
 function impair(
-  site: Site,
-  query: z.infer<typeof changeQuery>,
+  call: Asked,
   what: Impaired,
   { forward, backward }: { readonly forward?: Way; readonly backward?: Way },
   nodes: readonly string[],
@@ -222,7 +235,13 @@ function impair(
     ...(backward === undefined ? {} : { backward: settingsOf(backward) }),
   };
   const write = (present: Parameters<typeof changedImpair>[0]) => changedImpair(present, wanted);
-  return change(site, query, (store, _place, options) => setImpair(store, what, write, options), { nodes });
+  const name = "link" in what ? what.link : "nic" in what ? `${what.node}:${what.nic}` : what.node;
+  return change(call, {
+    what: `impair ${name}`,
+    write: (store, _place, options) => setImpair(store, what, write, options),
+    scope: { nodes },
+    merge: true,
+  });
 }
 
 function settingsOf(written: Exclude<Way, undefined>): ImpairSettings {

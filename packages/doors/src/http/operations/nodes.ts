@@ -3,7 +3,7 @@ import { addNode, removeNode, rowsOf, STOP_GRACE, startNodes, stopNodes } from "
 import { findNode } from "@switchyard/yard/view";
 import { withCounters, withLeased } from "@switchyard/yard/view/store";
 import { z } from "zod";
-import { change, changeQuery, type Write } from "../change.ts";
+import { change, changeQuery } from "../change.ts";
 import { json, type Operation } from "../operation.ts";
 import * as shapes from "../shapes.ts";
 import { labPart } from "./lab-part.ts";
@@ -58,10 +58,14 @@ export const nodes: readonly Operation[] = [
     query: changeQuery,
     body: z.strictObject({ name: z.string(), spec: labPart("node") }),
     reply: shapes.changeReply,
-    handle: ({ site, query, body: { name, spec } }) => {
-      const { networks } = rowsOf(site.store.db);
-      const node = nodeSpec(name, spec, { networks, environment: site.environment });
-      return change(site, query, (store, place, options) => addNode(store, node, place, options), { nodes: [name] });
+    handle: ({ body: { name, spec }, ...call }) => {
+      const { store, environment } = call.site;
+      const node = nodeSpec(name, spec, { networks: rowsOf(store.db).networks, environment });
+      return change(call, {
+        what: `add node ${name}`,
+        write: (to, place, options) => addNode(to, node, place, options),
+        scope: { nodes: [name] },
+      });
     },
   }),
   json({
@@ -73,9 +77,13 @@ export const nodes: readonly Operation[] = [
     summary: "Remove a node.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { node = "" }, query }) => {
-      findNode(site.view(), node);
-      return change(site, query, (store, _place, options) => removeNode(store, node, options), { nodes: [node] });
+    handle: ({ params: { node = "" }, ...call }) => {
+      findNode(call.site.view(), node);
+      return change(call, {
+        what: `remove node ${node}`,
+        write: (store, _place, options) => removeNode(store, node, options),
+        scope: { nodes: [node] },
+      });
     },
   }),
   json({
@@ -95,10 +103,13 @@ export const nodes: readonly Operation[] = [
         .describe("Seconds until what runs in it is ended by force."),
     }),
     reply: shapes.changeReply,
-    handle: ({ site, params: { node = "" }, query }) => {
-      findNode(site.view(), node);
-      const write: Write = (store, _place, options) => stopNodes(store, [node], query.grace, options);
-      return change(site, query, write, { nodes: [node] });
+    handle: ({ params: { node = "" }, ...call }) => {
+      findNode(call.site.view(), node);
+      return change(call, {
+        what: `stop ${node}`,
+        write: (store, _place, options) => stopNodes(store, [node], call.query.grace, options),
+        scope: { nodes: [node] },
+      });
     },
   }),
   json({
@@ -110,9 +121,13 @@ export const nodes: readonly Operation[] = [
     summary: "Have a node run again that was stopped, or that has ended by itself, as `yard start` does.",
     query: changeQuery,
     reply: shapes.changeReply,
-    handle: ({ site, params: { node = "" }, query }) => {
-      findNode(site.view(), node);
-      return change(site, query, (store, _place, options) => startNodes(store, [node], options), { nodes: [node] });
+    handle: ({ params: { node = "" }, ...call }) => {
+      findNode(call.site.view(), node);
+      return change(call, {
+        what: `start ${node}`,
+        write: (store, _place, options) => startNodes(store, [node], options),
+        scope: { nodes: [node] },
+      });
     },
   }),
 ];
