@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { run } from "@switchyard/base";
 import { parseLab } from "@switchyard/yard/model";
 import { labNameOf } from "./commands/init.ts";
 import { labTemplate } from "./lab-template.ts";
@@ -17,25 +18,40 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("without FILE", () => {
-  test("the only lab file of the folder is meant", () => {
-    expect(readLabFile(join(folder, "one"), undefined)).toEqual({
+  test("the only lab file of the folder is meant", async () => {
+    expect(await readLabFile(join(folder, "one"), undefined)).toEqual({
       file: join(folder, "one/office.yard.yaml"),
       text: "name: office\n",
     });
   });
-  test("none is an error that says how to get one", () => {
-    expect(() => readLabFile(join(folder, "none"), undefined)).toThrow("no lab file (*.yard.yaml)");
+  test("none is an error that says how to get one", async () => {
+    await expect(readLabFile(join(folder, "none"), undefined)).rejects.toThrow("no lab file (*.yard.yaml)");
   });
-  test("several are an error that names them", () => {
-    expect(() => readLabFile(join(folder, "two"), undefined)).toThrow("a.yard.yaml, b.yard.yaml");
+  test("several are an error that names them", async () => {
+    await expect(readLabFile(join(folder, "two"), undefined)).rejects.toThrow("a.yard.yaml, b.yard.yaml");
   });
 });
 
 test.each([
   ["missing.yard.yaml", "no such file"],
   [".", "it is a folder"],
-])("%s cannot be read: %s", (name, why) => {
-  expect(() => readLabFile(folder, name)).toThrow(why);
+])("%s cannot be read: %s", async (name, why) => {
+  await expect(readLabFile(folder, name)).rejects.toThrow(why);
+});
+
+test("a device without an end is read no further than a lab may go", async () => {
+  const { text } = await readLabFile(folder, "/dev/zero");
+  expect(() => parseLab(text, { file: "", environment: {} })).toThrow("more than 4 MiB");
+});
+
+test("a pipe that nobody writes into is waited for until the caller has had enough", async () => {
+  await run(["mkfifo", join(folder, "pipe")]);
+  const enough = new AbortController();
+  const read = readLabFile(folder, "pipe", enough.signal);
+  enough.abort(new Error("enough"));
+  await expect(read).rejects.toThrow("enough");
+  // Lets the thread go that has it open.
+  writeFileSync(join(folder, "pipe"), "");
 });
 
 test("a path is shown as one would type it", () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { createReadStream, readdirSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { errnoOf, YardError } from "@switchyard/base";
 
@@ -10,22 +10,46 @@ export interface LabText {
   readonly text: string;
 }
 
+/** Bytes that are too many for a lab, whatever characters they stand for. */
+const MOST_BYTES = 16 * 1024 * 1024;
+
 /**
- * Reads the lab file that a command is given, or the only one of the folder.
+ * Reads the lab file that a command is given, or the only one of the folder: once, as it may be a pipe.
  *
  * @param cwd absolute
- * @throws YardError `lab.file-missing`, `lab.file-ambiguous`
+ * @throws YardError `lab.file-missing`, `lab.file-ambiguous`; the signal's reason
  */
-export function readLabFile(cwd: string, given: string | undefined): LabText {
+export async function readLabFile(cwd: string, given: string | undefined, signal?: AbortSignal): Promise<LabText> {
   const file = given === undefined ? onlyLabFile(cwd) : resolve(cwd, given);
+  // Whoever shall write into a pipe may never come, for which a read cannot be told to wait no longer.
+  const interrupted = Promise.withResolvers<never>();
+  const interrupt = () => interrupted.reject(signal?.reason);
+  signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    return { file, text: readFileSync(file, "utf8") };
+    signal?.throwIfAborted();
+    return { file, text: await Promise.race([textOf(file), interrupted.promise]) };
   } catch (cause) {
+    signal?.throwIfAborted();
     throw new YardError("lab.file-missing", `the lab file ${shownPath(cwd, file)} cannot be read: ${reason(cause)}`, {
       cause,
       hint: "`yard init` writes a lab file to begin with",
     });
+  } finally {
+    signal?.removeEventListener("abort", interrupt);
   }
+}
+
+/** Its end, which that of a device may not have, is left out where the rest is too much already. */
+async function textOf(file: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of createReadStream(file)) {
+    if (!Buffer.isBuffer(piece)) continue;
+    pieces.push(piece);
+    size += piece.length;
+    if (size > MOST_BYTES) break;
+  }
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 /** A path as the caller would type it: relative when it lies below the folder. */

@@ -1,5 +1,5 @@
 import { type Lab, type ParsedLab, parseLab } from "@switchyard/yard/model";
-import { readLabFile, shownPath } from "./labfile.ts";
+import { type LabText, readLabFile, shownPath } from "./labfile.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -7,12 +7,11 @@ import type { Session } from "./session.ts";
  *
  * @throws YardError those of {@link readLabFile}; YardErrors with every error of the file
  */
-export function parseLabFile(session: Session, given: string | undefined): Lab {
-  return readLab(session, given).lab;
+export async function parseLabFile(session: Session, given: string | undefined): Promise<Lab> {
+  return parseText(session, await readLabFile(session.cwd, given, session.signal)).lab;
 }
 
-/** As {@link parseLabFile}, with the way back into the text. */
-export function readLab(session: Session, given: string | undefined): ParsedLab {
-  const { file, text } = readLabFile(session.cwd, given);
+/** What has been read, with the way back into the text. @throws YardErrors with every error of the file */
+export function parseText(session: Session, { file, text }: LabText): ParsedLab {
   return parseLab(text, { file: shownPath(session.cwd, file), environment: session.env });
 }

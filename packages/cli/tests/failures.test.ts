@@ -131,6 +131,19 @@ checks: [ { ping: { from: good, to: bad } } ]
     expect((await site.yard(yard, ["down"])).code).toBe(0);
   });
 
+  test("a lab that another program writes into a pipe is brought up, by an agent that is started for it, too", async () => {
+    const [program, ...args] = site.argv(yard, ["up"]);
+    const text = pair("piped", "lan");
+    for (let round = 0; round < 2; round++) {
+      const up = await tryRun(["bash", "-c", '"$@" <(printf %s "$LAB")', "bash", program ?? "", ...args], {
+        env: { ...site.env, LAB: text },
+        cwd: site.folder,
+      });
+      expect(up).toMatchObject({ code: 0, stderr: "" });
+      expect((await site.yard(yard, ["down", ...(round === 0 ? ["--all"] : [])])).code).toBe(0);
+    }
+  });
+
   test("two `up` at once both end well", async () => {
     site.write("race.yard.yaml", pair("race", "lan"));
     const ups = await Promise.all([1, 2].map(() => site.yard(yard, ["up", "race.yard.yaml"])));

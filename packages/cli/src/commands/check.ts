@@ -31,7 +31,7 @@ export function define(command: Command, session: Session): void {
     .option("--json", JSON_HELP)
     .action(async (file: string | undefined, options: Options) => {
       const yard = yardName(command, session.env);
-      const labs = file === undefined ? await declaredChecks(session, yard) : [checksOf(session, file)];
+      const labs = file === undefined ? await declaredChecks(session, yard) : [await checksOf(session, file)];
       await check(session, yard, labs, options);
     });
   examples(
@@ -68,8 +68,8 @@ async function withProgress(session: Session, inside: Inside, labs: readonly Lab
   });
 }
 
-function checksOf(session: Session, file: string): LabChecks {
-  const { name, checks } = parseLabFile(session, file);
+async function checksOf(session: Session, file: string): Promise<LabChecks> {
+  const { name, checks } = await parseLabFile(session, file);
   return { lab: name, checks };
 }
 

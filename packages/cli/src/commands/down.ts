@@ -114,5 +114,5 @@ async function labOf(session: Session, present: Rows["labs"], given: string): Pr
   const known = present.find((lab) => lab.file === file);
   if (known) return known.name;
   const { parseLabFile } = await import("../parse.ts");
-  return parseLabFile(session, given).name;
+  return (await parseLabFile(session, given)).name;
 }

@@ -17,7 +17,7 @@ export function define(command: Command, session: Session): void {
     .option("--json", JSON_HELP)
     .action(async (file: string | undefined, options: CommonOptions) => {
       const yard = yardName(command, session.env);
-      const lab = parseLabFile(session, file);
+      const lab = await parseLabFile(session, file);
       needRoot(["-y", yard, "plan", ...(file === undefined ? [] : [file])], "to look at what is there");
       const actions = await previewPlan(yard, lab, { executable: selfCommand(), signal: session.signal });
       if (options.json)

@@ -47,7 +47,7 @@ interface Raised {
 
 async function up(session: Session, yard: string, file: string | undefined, options: Options): Promise<void> {
   const began = performance.now();
-  const source = readLabFile(session.cwd, file);
+  const source = await readLabFile(session.cwd, file, session.signal);
   const raised = (await raiseThrough(session, yard, source)) ?? (await raise(session, yard, source));
   const { lab, changes, failures } = raised;
   const error = failureErrors(failures);
@@ -93,13 +93,13 @@ async function raiseThrough(session: Session, yard: string, { file, text }: LabT
 }
 
 /** With an agent that is started first: all errors of the file come before that, so that nothing has been touched. */
-async function raise(session: Session, yard: string, { file }: LabText): Promise<Raised> {
-  const [{ readLab }, { converge, openLiveYard }, { checkHost, declareLab }] = await Promise.all([
+async function raise(session: Session, yard: string, source: LabText): Promise<Raised> {
+  const [{ parseText }, { converge, openLiveYard }, { checkHost, declareLab }] = await Promise.all([
     import("../parse.ts"),
     import("../converge.ts"),
     import("@switchyard/yard/store"),
   ]);
-  const { lab, locate } = readLab(session, file);
+  const { lab, locate } = parseText(session, source);
   checkHost(yard, lab.networks, locate);
   let declared: string | undefined;
   try {

@@ -105,8 +105,12 @@ function compose(text: string, problems: Problems): Document.Parsed | undefined 
   return document;
 }
 
+/** The reader quotes what it met, however long that is. */
+const MOST_SAID = 160;
+
 function sentence(message: string): string {
-  return `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+  const short = message.length > MOST_SAID ? `${message.slice(0, MOST_SAID)}…` : message;
+  return `not YAML: ${short.charAt(0).toLowerCase()}${short.slice(1)}`;
 }
 
 function yamlHint(code: string): { hint?: string } {
