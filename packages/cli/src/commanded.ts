@@ -3,7 +3,10 @@ import { YardError } from "@switchyard/base";
 import type { FilePart } from "@switchyard/yard/model";
 import { type Commanded, carryOut, type Scope } from "@switchyard/yard/store";
 import { converge, type LiveYard } from "./converge.ts";
-import type { Session } from "./session.ts";
+import { Interrupted, type Session, say } from "./session.ts";
+
+/** Milliseconds that the database may take for it. */
+const WITHDRAWAL = 5_000;
 
 /**
  * The fields of a nic as one word: `lan01`, `lan01,ip=10.1.0.1/24,vlan=5`, or `type=vlan,id=100`. A field given twice is
@@ -40,17 +43,36 @@ function fieldValue(name: string, text: string): string | number | boolean {
 }
 
 /**
- * Writes a command and waits for the agent's word. One that failed is withdrawn, and leaves nothing behind.
+ * Writes a command and waits for the agent's word. One that failed, or is interrupted, is withdrawn, and leaves nothing
+ * behind.
  *
- * @throws YardError, YardErrors what kept it from being made so
+ * @throws Interrupted at Ctrl-C; YardError, YardErrors what kept it from being made so
  */
-export function commit(
+export async function commit(
   session: Session,
   live: LiveYard,
   title: string,
   write: () => Promise<Commanded>,
   scope: Scope,
 ): Promise<boolean> {
-  const settled = () => converge(session, live, title, write, scope);
-  return carryOut(live.store, settled, { ...scope, died: live.died });
+  let written: Commanded | undefined;
+  const writing = async () => {
+    written = await write();
+    return written;
+  };
+  const settled = () => converge(session, live, title, writing, scope);
+  try {
+    return await carryOut(live.store, settled, { ...scope, died: live.died });
+  } catch (error) {
+    if (error instanceof Interrupted) say(session, `interrupted: ${await takenBack(written)}`);
+    throw error;
+  }
+}
+
+/** Takes back what a command has written that nobody waits for any more. @returns what has become of it, in words */
+async function takenBack(written: Commanded | undefined): Promise<string> {
+  if (written?.changed !== true) return "nothing was changed";
+  if (written.withdraw === undefined) return "what was asked for stands, and the agent goes on with it";
+  await written.withdraw({ signal: AbortSignal.timeout(WITHDRAWAL) });
+  return "what was asked for is taken back";
 }

@@ -187,6 +187,25 @@ nodes: { slow: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [slee
     expect((await site.yard(yard, ["down"])).code).toBe(0);
   });
 
+  test("Ctrl-C takes back what a command adds", async () => {
+    const listed = async () => (await site.yard(yard, ["ps", "-q"])).stdout;
+    const interrupted = async (argv: readonly string[], moment: () => Promise<boolean>) =>
+      site.yard(yard, argv, {
+        onStart: async (child) => {
+          while (child.exitCode === null && !(await moment())) await Bun.sleep(20);
+          child.kill("SIGINT");
+        },
+      });
+    await site.said(yard, ["add", "network", "lan", "--cidr", "10.5.0.0/24"]);
+    // Nobody gives it an address, for which the command waits.
+    const add = await interrupted(["add", "netns", "late", "-n", "lan,dhcp=true"], async () =>
+      (await listed()).includes("late"),
+    );
+    expect(add).toMatchObject({ code: 130, stderr: expect.stringContaining("what was asked for is taken back") });
+    expect(await listed()).toBe("");
+    expect((await site.yard(yard, ["rm", "lan"])).code).toBe(0);
+  });
+
   test("an agent that dies in mid-up is replaced, and the lab comes up whole", async () => {
     const signs = join(site.folder, "more-signs");
     mkdirSync(signs);

@@ -9,7 +9,16 @@ import { changesText } from "../changes.ts";
 import { yardRuns } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { took } from "../render/duration.ts";
-import { type CommonOptions, needRoot, print, printJson, type Session, yardName } from "../session.ts";
+import {
+  type CommonOptions,
+  Interrupted,
+  needRoot,
+  print,
+  printJson,
+  type Session,
+  say,
+  yardName,
+} from "../session.ts";
 import { applyThrough } from "../swift.ts";
 
 interface Options extends CommonOptions {
@@ -49,9 +58,7 @@ async function down(session: Session, yard: string, file: string | undefined, op
   const began = performance.now();
   const paths = yardPaths(yard, session.env);
   const runs = yardRuns(session, yard) || existsSync(paths.database);
-  const lowered = runs
-    ? ((await lowerThrough(session, yard, file)) ?? (await lower(session, yard, file)))
-    : { changes: { added: [], changed: [], removed: [] }, failures: [] };
+  const lowered = runs ? await lowerAnyway(session, yard, file) : NOTHING;
   const error = failureErrors(lowered.failures);
   if (error !== undefined) throw error;
   const milliseconds = performance.now() - began;
@@ -65,8 +72,29 @@ interface Lowered {
   readonly failures: readonly RowFailure[];
 }
 
+async function lowerAnyway(session: Session, yard: string, file: string | undefined): Promise<Lowered> {
+  let written = false;
+  const onWritten = () => {
+    written = true;
+  };
+  try {
+    return (await lowerThrough(session, yard, file, onWritten)) ?? (await lower(session, yard, file, onWritten));
+  } catch (error) {
+    if (error instanceof Interrupted)
+      say(session, `interrupted: ${written ? "the agent goes on taking it away" : "nothing was changed"}`);
+    throw error;
+  }
+}
+
+const NOTHING: Lowered = { changes: { added: [], changed: [], removed: [] }, failures: [] };
+
 /** Through the agent that runs; undefined when none does, or does not know a lab of that file. */
-async function lowerThrough(session: Session, yard: string, given: string | undefined): Promise<Lowered | undefined> {
+async function lowerThrough(
+  session: Session,
+  yard: string,
+  given: string | undefined,
+  onWritten: () => void,
+): Promise<Lowered | undefined> {
   await using agent = await connectAgent(yardPaths(yard, session.env));
   if (agent === undefined) return undefined;
   const file = given === undefined ? {} : { file: resolve(session.cwd, given) };
@@ -76,13 +104,21 @@ async function lowerThrough(session: Session, yard: string, given: string | unde
     agent,
     title,
     () => agent.down(file),
-    ({ labs }) => labs,
+    ({ labs }) => {
+      if (labs.length > 0) onWritten();
+      return labs;
+    },
   );
   if (applied === undefined || (given !== undefined && applied.reply.labs.length === 0)) return undefined;
   return { changes: applied.reply.changes, failures: applied.failures };
 }
 
-async function lower(session: Session, yard: string, file: string | undefined): Promise<Lowered> {
+async function lower(
+  session: Session,
+  yard: string,
+  file: string | undefined,
+  onWritten: () => void,
+): Promise<Lowered> {
   const [{ converge, openLiveYard }, { rowsOf, withdrawLabs }] = await Promise.all([
     import("../converge.ts"),
     import("@switchyard/yard/store"),
@@ -91,9 +127,12 @@ async function lower(session: Session, yard: string, file: string | undefined): 
   const present = rowsOf(live.store.db).labs;
   const labs = file === undefined ? present.map(({ name }) => name) : [await labOf(session, present, file)];
   const title = `down ${labs.join(" ")}`;
-  return await converge(session, live, title, () => withdrawLabs(live.store, labs, { signal: session.signal }), {
-    labs,
-  });
+  const write = async () => {
+    const withdrawn = await withdrawLabs(live.store, labs, { signal: session.signal });
+    onWritten();
+    return withdrawn;
+  };
+  return await converge(session, live, title, write, { labs });
 }
 
 async function downAll(session: Session, yard: string, options: Options): Promise<void> {
