@@ -27,23 +27,23 @@ import { zerotier } from "./desire-zerotier.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { gatewayDevice, networkBridge, nicPort, nodeNamespace } from "./names.ts";
 import { networkMtu, networkOffloads } from "./network-path.ts";
-import type {
-  BridgeState,
-  FileState,
-  HostBridgeState,
-  LinkState,
-  MemberState,
-  NamespaceState,
-  NatState,
-  PipeState,
-  PortState,
-  ServiceState,
-  State,
-  UnderlayState,
-  VethState,
-  VtepState,
+import {
+  type BridgeState,
+  type FileState,
+  type HostBridgeState,
+  type LinkState,
+  type MemberState,
+  type NamespaceState,
+  type NatState,
+  type PipeState,
+  PLAIN_PORT,
+  type PortState,
+  type ServiceState,
+  type State,
+  type UnderlayState,
+  type VethState,
+  type VtepState,
 } from "./state.ts";
-import { PLAIN_PORT } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /**
