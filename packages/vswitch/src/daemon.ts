@@ -162,16 +162,17 @@ export async function launch(
 }
 
 /**
- * Runs `body` while no other process starts a daemon in `runDir`.
+ * Runs `body` while no other process starts that program in `runDir`. Each has a lock of its own: a switch waits for its
+ * database server, which may have to be started yet.
  *
  * @throws YardError `switch.not-answering` when another has been at it for all of the timeout; the signal's reason
  */
-export async function alone<R>(runDir: string, options: Limits, body: () => Promise<R>): Promise<R> {
+export async function alone<R>(runDir: string, program: Program, options: Limits, body: () => Promise<R>): Promise<R> {
   mkdirSync(runDir, { recursive: true, mode: 0o755 });
   const until = performance.now() + (options.timeout ?? START_TIMEOUT);
   // A file's lock tells nobody when it is free.
   for (const wait of backoff(2, 100)) {
-    const held = lockFile(join(runDir, "start.lock"));
+    const held = lockFile(join(runDir, `${program}.lock`));
     if (held !== undefined) {
       using _held = held;
       return await body();
@@ -179,7 +180,7 @@ export async function alone<R>(runDir: string, options: Limits, body: () => Prom
     if (performance.now() > until)
       throw new YardError(
         "switch.not-answering",
-        `another process has been starting the switch in ${runDir} for too long`,
+        `another process has been starting ${program} in ${runDir} for too long`,
       );
     await delay(wait, options.signal);
   }

@@ -50,7 +50,7 @@ export async function startDatabaseServer(options: DatabaseServerOptions): Promi
         hint: "a unix socket's path is short (unix(7)); choose a shorter folder",
       });
   }
-  return alone(runDir, options, async () => {
+  return alone(runDir, "ovsdb-server", options, async () => {
     const id = (await adopt(options)) ?? (await start(options));
     grant(options);
     return id;

@@ -43,7 +43,7 @@ export interface VswitchdOptions {
  * @throws YardError `switch.not-installed`, `switch.no-namespace`, `switch.namespace-in-use`, `switch.start-failed`, `switch.not-answering`
  */
 export function startVswitchd(options: VswitchdOptions): Promise<ProcessId> {
-  return alone(options.runDir, options, () => start(options));
+  return alone(options.runDir, "ovs-vswitchd", options, () => start(options));
 }
 
 async function start(options: VswitchdOptions): Promise<ProcessId> {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { delay, run } from "@switchyard/base";
-import { createNamespaces, deleteNamespaces, isAlive, type ProcessId } from "@switchyard/linux";
+import { createNamespaces, deleteNamespaces, endProcess, isAlive, type ProcessId } from "@switchyard/linux";
 import { expectSameMachine, requires, snapshotMachine, temporaryFolder } from "@switchyard/testing";
 import {
   appctl,
@@ -223,6 +223,17 @@ describe.skipIf(!ready)("ovs-vswitchd", () => {
     expect((await startDatabaseServer(server)).pid).not.toBe(pid);
     const change = { setBridges: new Map([["_b_a", LAN]]) };
     expect(await applySwitch(sw.db, change, { owner: OWNER })).toMatchObject({ changed: true, failures: [] });
+  });
+
+  test("that was killed with its database server keeps nobody from starting that one while it waits for it", async () => {
+    await using sw = await testSwitch();
+    const databases = [{ file: `${sw.runDir}/conf.db`, schema: SWITCH_SCHEMA }];
+    const server = { socket: sw.socket, runDir: sw.runDir, databases };
+    const daemon = { namespace: sw.namespace, runDir: sw.runDir, database: sw.socket, tso: true };
+    for (const id of [await startVswitchd(daemon), await startDatabaseServer(server)]) await endProcess(id, 0);
+    const waiting = startVswitchd(daemon);
+    await startDatabaseServer({ ...server, timeout: 5_000 });
+    expect(isAlive(await waiting)).toBe(true);
   });
 
   test("is there once, whenever the process that started it was killed", async () => {
