@@ -32,7 +32,7 @@ export async function mininet(): Promise<Figure[]> {
 }
 
 /** @returns the seconds that `mn` took */
-export async function runMininet(hosts: number): Promise<number> {
+async function runMininet(hosts: number): Promise<number> {
   const said = await run(
     ["unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", script, String(hosts)],
     { timeout: 300_000 },

@@ -35,7 +35,7 @@ export async function listedCodes(root: string, packages: readonly Package[]): P
 }
 
 /** Classes whose constructor hands a literal code to its parent, with their docstring. */
-export function errorClasses(text: string): { code: string; meaning: string }[] {
+function errorClasses(text: string): { code: string; meaning: string }[] {
   const shape =
     /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export class \w+ extends \w*Error\s*\{(?:(?!\n\})[\s\S])*?super\(\s*"([a-z0-9-]+\.[a-z0-9-]+)"/g;
   return [...text.matchAll(shape)].map(([, comment = "", code = ""]) => ({ code, meaning: sentence(comment) }));

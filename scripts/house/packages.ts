@@ -65,7 +65,7 @@ export function roomOf(specifier: string): string {
 }
 
 /** Static imports, re-exports, and dynamic imports of a literal. */
-export function importsOf(text: string): Import[] {
+function importsOf(text: string): Import[] {
   const statement =
     /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"$]+)"/gm;
   return [...text.matchAll(statement)]

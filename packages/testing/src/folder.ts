@@ -23,6 +23,6 @@ export async function temporaryFolder(prefix: string): Promise<TemporaryFolder> 
 }
 
 /** Unmounts all that is mounted at or below `folder`, the deepest first. */
-export async function unmountBelow(folder: string): Promise<void> {
+async function unmountBelow(folder: string): Promise<void> {
   for (const point of mountsBelow(folder).reverse()) await run(["umount", "--lazy", point]);
 }

@@ -13,7 +13,7 @@ export interface Limits {
 }
 
 /** Starting either may take this long in milliseconds before it is given up. */
-export const START_TIMEOUT = 20_000;
+const START_TIMEOUT = 20_000;
 
 /**
  * Where a program is. Daemons live in `sbin`, which an ordinary user's PATH leaves out.

@@ -3,7 +3,7 @@ import { applyLinks, type Link, type LinkOp, type NamespaceRef, viewNamespace } 
 import { VXLAN_OVERHEAD } from "./tunnels.ts";
 
 /** The UDP port that Linux took before 4789 was assigned; hosts that do as zero-os did use it. */
-export const MULTICAST_PORT = 8472;
+const MULTICAST_PORT = 8472;
 const ALIAS = "switchyard ovs vtep";
 
 /** A VXLAN device of the kernel's own over a multicast group. */

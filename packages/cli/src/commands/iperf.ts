@@ -59,7 +59,7 @@ async function measure(session: Session, yard: string, a: string, b: string, opt
 }
 
 /** `7.42 Gbit/s` */
-export function gigabits(bitsPerSecond: number): string {
+function gigabits(bitsPerSecond: number): string {
   const value = bitsPerSecond / 1e9;
   return `${value.toFixed(value < 0.1 ? 4 : 2)} Gbit/s`;
 }

@@ -31,7 +31,7 @@ export function define(command: Command, session: Session): void {
 }
 
 /** The steps in colour, and how many there are. */
-export function renderPlan(steps: readonly string[], style: Style): string[] {
+function renderPlan(steps: readonly string[], style: Style): string[] {
   if (steps.length === 0) return ["nothing to do"];
   const colours: Readonly<Record<string, (text: string) => string>> = {
     "+": style.green,

@@ -30,7 +30,7 @@ export function renderErrors(thrown: unknown, style: Style, options: { readonly 
 }
 
 /** One failure, without those underneath it. */
-export function renderError(failure: YardError, style: Style): string[] {
+function renderError(failure: YardError, style: Style): string[] {
   const [first = "", ...rest] = failure.message.split("\n");
   return [
     `${style.bold(style.red("error:"))} ${style.bold(first)} ${style.dim(`[${failure.code}]`)}`,

@@ -164,7 +164,7 @@ function vlanText({ vlan, trunks }: NicView): string {
 }
 
 /** What runs the datapath, in words. */
-export function datapathText(datapath: string): string {
+function datapathText(datapath: string): string {
   switch (datapath) {
     case "system":
       return "system (the kernel's openvswitch module)";

@@ -26,7 +26,7 @@ const habitsSchema = z.object({ slot: z.boolean(), spy: z.boolean() });
 export type Habits = z.infer<typeof habitsSchema>;
 
 /** What a network is called until the engine tells its name. */
-export function provisionalName(id: string): string {
+function provisionalName(id: string): string {
   return `docker-${id.slice(0, 12)}`;
 }
 

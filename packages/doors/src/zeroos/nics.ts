@@ -14,7 +14,7 @@ const id = z
   .nullish()
   .transform((it) => (it === null || it === undefined ? "" : String(it)));
 
-export const nicConfigSchema = z
+const nicConfigSchema = z
   .object({
     dhcp: z.boolean().nullish(),
     cidr: text,

@@ -74,7 +74,7 @@ function interfaceHeader(writer: MessageWriter, up?: boolean): void {
 }
 
 /** The octets of `02:00:00:00:00:01`. */
-export function macBytes(mac: string): Uint8Array {
+function macBytes(mac: string): Uint8Array {
   return Uint8Array.from(mac.split(":"), (octet) => Number.parseInt(octet, 16));
 }
 

@@ -12,8 +12,8 @@ export const NLM_F_ACK_TLVS = 0x200;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_DUMP = 0x300;
 export const NLM_F_CREATE = 0x400;
-export const NLA_F_NESTED = 0x8000;
-export const NLMSG_HEADER = 16;
+const NLA_F_NESTED = 0x8000;
+const NLMSG_HEADER = 16;
 
 /** The two highest bits of an attribute's type are flags. */
 const typeMask = 0x3fff;

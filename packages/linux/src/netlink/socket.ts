@@ -33,8 +33,8 @@ import {
 
 export const NETLINK_ROUTE = 0;
 export const SOL_NETLINK = 270;
-export const NETLINK_CAP_ACK = 10;
-export const NETLINK_EXT_ACK = 11;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
 export const NETLINK_GET_STRICT_CHK = 12;
 
 const SIOCGIFINDEX = 0x8933n;

@@ -46,7 +46,7 @@ export function cgroupOf(name: string): string {
 }
 
 /** What the image or the caller say that it shall run, as Docker combines them: an own entrypoint drops the image's command. */
-export function argumentsOf(config: ContainerConfig, image: ImageConfig): readonly [string, ...string[]] {
+function argumentsOf(config: ContainerConfig, image: ImageConfig): readonly [string, ...string[]] {
   const entrypoint = config.entrypoint ?? image.entrypoint;
   const command = config.command.length > 0 ? config.command : config.entrypoint === undefined ? image.command : [];
   const [program, ...args] = [...entrypoint, ...command];
@@ -57,7 +57,7 @@ export function argumentsOf(config: ContainerConfig, image: ImageConfig): readon
   return [program, ...args];
 }
 
-export function environmentOf(config: ContainerConfig, image: ImageConfig, credentials: Credentials): string[] {
+function environmentOf(config: ContainerConfig, image: ImageConfig, credentials: Credentials): string[] {
   const merged = { PATH: DEFAULT_PATH, HOSTNAME: config.hostname, HOME: credentials.home, ...image.env, ...config.env };
   return Object.entries(merged).map(([name, value]) => `${name}=${value}`);
 }

@@ -41,7 +41,7 @@ const CONMON_GRACE = 2_000;
 const AT_ONCE = Math.max(4, 2 * availableParallelism());
 
 /** Containers by an OCI runtime (runc) under conmon, with no daemon. */
-export class OciEngine implements ContainerEngine {
+class OciEngine implements ContainerEngine {
   readonly kind = "oci";
   readonly #paths: OciPaths;
   readonly #options: EngineOptions;

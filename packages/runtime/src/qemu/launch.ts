@@ -41,7 +41,7 @@ export interface Access {
 }
 
 /** The namespace that has a machine's tap devices. */
-export function tapNamespace(config: VmConfig): NamespaceRef {
+function tapNamespace(config: VmConfig): NamespaceRef {
   return config.namespace === undefined ? "self" : { name: config.namespace };
 }
 

@@ -11,7 +11,7 @@ export const MOST_ISOS = 3;
 export const DIRECT_NICS = 21;
 /** Those in the slots of a PCI bridge, of which the first is not to be had. */
 export const NICS_A_BRIDGE = 31;
-export const BRIDGES = 4;
+const BRIDGES = 4;
 /**
  * Nics with interrupts of their own (MSI-X), three each. A processor has some 200 for all devices: a guest that has used
  * them up finds no more for its disks and consoles (ENOSPC). Those beyond share the four lines of the PCI bus.

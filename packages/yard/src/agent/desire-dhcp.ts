@@ -54,7 +54,7 @@ function hasClient({ spec }: NodeEntry, nic: NicEntry): boolean {
 }
 
 /** The nics that have a client in their node's namespace. */
-export function* dhcpNics(nodes: readonly NodeEntry[]): Generator<{ node: NodeEntry; nic: NicEntry; id: string }> {
+function* dhcpNics(nodes: readonly NodeEntry[]): Generator<{ node: NodeEntry; nic: NicEntry; id: string }> {
   for (const node of nodes)
     for (const nic of node.nics) if (hasClient(node, nic)) yield { node, nic, id: dhcpClientId(node, nic) };
 }

@@ -181,7 +181,7 @@ export function throughTunnels(rows: Rows, facts: HostFacts): { readonly rows: R
 }
 
 /** What the node at the other end tells, if it means this one. */
-export function peerOf(
+function peerOf(
   node: string,
   to: Extract<C2cSpec["to"], { type: "yard" }>,
   facts: Pick<HostFacts, "yard" | "peers">,

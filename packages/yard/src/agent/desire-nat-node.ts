@@ -54,7 +54,7 @@ function servedBy(node: string, cidr: readonly Cidr[]): Served {
 }
 
 /** The host's end of a node of kind nat. */
-export function natDevice(yard: string, node: string): string {
+function natDevice(yard: string, node: string): string {
   return gatewayDevice(yard, `nat:${node}`);
 }
 

@@ -21,7 +21,7 @@ import { purposeOf } from "./subject.ts";
 export const PIPES = "impair";
 
 /** A bridge that passes on every frame, also those that a bridge keeps to itself otherwise. */
-export function hubState(datapath: string, purpose: string): BridgeState {
+function hubState(datapath: string, purpose: string): BridgeState {
   // Without it the bridge swallows 01:80:c2:00:00:0x, LLDP, LACP and STP (ovs-vswitchd.conf.db(5)).
   return { datapath, otherConfig: { "forward-bpdu": "true" }, hub: true, purpose };
 }

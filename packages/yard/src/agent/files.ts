@@ -127,7 +127,7 @@ export function deleteFile(path: string): void {
 }
 
 /** Removes a folder of ours, and those above it that are ours, as far as they are empty. */
-export function removeEmpty(folder: string): void {
+function removeEmpty(folder: string): void {
   try {
     rmdirSync(folder);
     const above = dirname(folder);

@@ -43,7 +43,7 @@ export function ownWords(run: string, yard: string): string[] {
 }
 
 /** What the other yards tell, by `<yard>@<node>`; what cannot be read is not told. */
-export function readWords(run: string): ReadonlyMap<string, PeerWord> {
+function readWords(run: string): ReadonlyMap<string, PeerWord> {
   const folder = peersFolder(run);
   const words = new Map<string, PeerWord>();
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {

@@ -26,7 +26,7 @@ export const forwardSchema = z.strictObject({
 });
 export type Forward = z.infer<typeof forwardSchema>;
 
-export const relayConfigSchema = z.strictObject({ forwards: z.array(forwardSchema) });
+const relayConfigSchema = z.strictObject({ forwards: z.array(forwardSchema) });
 export type RelayConfig = z.infer<typeof relayConfigSchema>;
 
 /** How long an idle UDP exchange is remembered, in milliseconds. */

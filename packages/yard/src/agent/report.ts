@@ -244,12 +244,12 @@ export function marksOf(rows: Rows): Map<string, ExecMark> {
 }
 
 /** The mark of a node's commands as its status keeps it. */
-export function formatMark(mark: ExecMark): string {
+function formatMark(mark: ExecMark): string {
   return `${mark.life} ${mark.hash} ${mark.failed ? "failed" : "done"}`;
 }
 
 /** The inverse of {@link formatMark}. */
-export function parseMark(text: string): ExecMark | undefined {
+function parseMark(text: string): ExecMark | undefined {
   const [life, hash, end] = text.split(" ");
   if (life === undefined || hash === undefined || (end !== "failed" && end !== "done")) return undefined;
   return { life, hash, failed: end === "failed" };

@@ -10,7 +10,7 @@ interface Program {
 }
 
 /** Asks programs for their version; all of them must be there. */
-export async function versionsOf(...programs: readonly Program[]): Promise<Outcome> {
+async function versionsOf(...programs: readonly Program[]): Promise<Outcome> {
   const answers = await Promise.all(programs.map((program) => versionOf(program)));
   const missing = answers.flatMap((version, at) => (version === undefined ? (programs[at] ?? []) : []));
   if (missing.length > 0) {

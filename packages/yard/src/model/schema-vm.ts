@@ -24,7 +24,7 @@ export const diskSchema = z
   })
   .meta({ id: "disk" });
 
-export const sshSchema = z
+const sshSchema = z
   .strictObject({
     user: field(text, "As whom.", { examples: ["admin"] }),
     key: field(text, "The private key, relative to the lab file.", { otherwise: "one that ssh finds" }).optional(),

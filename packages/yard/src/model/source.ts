@@ -4,7 +4,7 @@ import { Composer, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type P
 import type { Place, Problems } from "./problems.ts";
 
 /** Bytes (UTF-16 units) that a lab file may have. */
-export const MOST_TEXT = 4 * 1024 * 1024;
+const MOST_TEXT = 4 * 1024 * 1024;
 /** Values that it may hold once its aliases are followed: what a file of aliases to aliases multiplies. */
 const MOST_VALUES = 1_000_000;
 /** Lists and mappings within one another; a lab needs eight. */

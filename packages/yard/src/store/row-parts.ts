@@ -79,6 +79,6 @@ function read<T>(parser: (text: string) => T, text: string, where: string): T {
 }
 
 /** IPv4 first, each family in the order of the text: a set has no order of its own. */
-export function sortAddresses<T extends Cidr | Ip>(list: readonly T[]): readonly T[] {
+function sortAddresses<T extends Cidr | Ip>(list: readonly T[]): readonly T[] {
   return list.toSorted((a, b) => Number(a.includes(":")) - Number(b.includes(":")) || (a < b ? -1 : 1));
 }

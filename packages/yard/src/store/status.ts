@@ -83,7 +83,7 @@ export interface HostStatus {
 
 type StatusMap = ReadonlyMap<string, string>;
 
-export function nodeStatusMap(status: NodeStatus): StatusMap {
+function nodeStatusMap(status: NodeStatus): StatusMap {
   return toMap({
     state: status.state,
     ...failureEntries(status.failure),
@@ -126,7 +126,7 @@ function nodeState(text: string | undefined): NodeStateWord {
   }
 }
 
-export function nicStatusMap(status: NicStatus): StatusMap {
+function nicStatusMap(status: NicStatus): StatusMap {
   const { state, port, ofport, mac, lease, impairedBy, assigned } = status;
   const granted = lease && {
     lease_address: lease.address,
@@ -159,7 +159,7 @@ function leaseOf(map: StatusMap): LeaseStatus | undefined {
   return { address: parseCidr(address), server: server === undefined ? undefined : parseIp(server), expires };
 }
 
-export function networkStatusMap(status: NetworkStatus): StatusMap {
+function networkStatusMap(status: NetworkStatus): StatusMap {
   return toMap({ state: status.state, ...failureEntries(status.failure), bridge: status.bridge });
 }
 
@@ -167,7 +167,7 @@ export function networkStatus(map: StatusMap): NetworkStatus {
   return { state: upOrFailed(map), failure: statusFailure(map), bridge: map.get("bridge") };
 }
 
-export function bridgeStatusMap({ state, failure }: BridgeStatus): StatusMap {
+function bridgeStatusMap({ state, failure }: BridgeStatus): StatusMap {
   return toMap({ state, ...failureEntries(failure) });
 }
 
@@ -175,7 +175,7 @@ export function bridgeStatus(map: StatusMap): BridgeStatus {
   return { state: upOrFailed(map), failure: statusFailure(map) };
 }
 
-export function hostStatusMap(status: HostStatus): StatusMap {
+function hostStatusMap(status: HostStatus): StatusMap {
   return toMap(failureEntries(status.failure));
 }
 

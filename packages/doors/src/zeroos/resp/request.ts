@@ -13,7 +13,7 @@ export interface RequestLimits {
 /** One who has said who he is. A job with its arguments is one argument. */
 export const TRUSTED: RequestLimits = { argument: 4 << 20, request: 8 << 20, count: 1_024 };
 /** Everybody else. Redis takes as little from them. */
-export const UNKNOWN: RequestLimits = { argument: 16 << 10, request: 32 << 10, count: 10 };
+const UNKNOWN: RequestLimits = { argument: 16 << 10, request: 32 << 10, count: 10 };
 
 /** Bytes of a line: a length, or a command typed by hand. */
 const LINE = 4_096;
