@@ -11,8 +11,14 @@ import { isRoot, type Session } from "./session.ts";
  */
 export async function openYard(session: Session, yard: string): Promise<Store> {
   const { databaseSocket } = yardPaths(yard, session.env);
-  checkAccess(session, yard);
-  return openStore({ remote: `unix:${databaseSocket}`, signal: session.signal });
+  if (!yardRuns(session, yard)) throw notRunning(yard);
+  try {
+    return await openStore({ remote: `unix:${databaseSocket}`, signal: session.signal });
+  } catch (error) {
+    // The socket of a server that was killed is still there.
+    if (error instanceof YardError && error.code === "ovsdb.connect-failed") throw notRunning(yard, error);
+    throw error;
+  }
 }
 
 /**
@@ -35,10 +41,11 @@ export function yardRuns(session: Session, yard: string): boolean {
   }
 }
 
-function checkAccess(session: Session, yard: string): void {
-  if (yardRuns(session, yard)) return;
+function notRunning(yard: string, cause?: Error): YardError {
   const named = yard === "main" ? [] : ["-y", yard];
-  throw new YardError("yard.not-running", `the yard "${yard}" is not running`, {
-    hint: `bring a lab up: ${isRoot() ? "" : "sudo "}${shellWords(["yard", ...named, "up"])}`,
+  const command = `${isRoot() ? "" : "sudo "}${shellWords(["yard", ...named, "up"])}`;
+  return new YardError("yard.not-running", `the yard "${yard}" is not running`, {
+    hint: cause === undefined ? `bring a lab up: ${command}` : `its database has ended; start it again: ${command}`,
+    cause,
   });
 }

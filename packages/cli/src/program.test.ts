@@ -139,6 +139,13 @@ describe("help", () => {
     expect(out()).toContain("Usage: yard vm start [options] <node>");
   });
 
+  test("a verb below a verb has its own, and one that is none is told", async () => {
+    const { session: own, out } = session();
+    await runProgram(own, ["help", "ovs", "vlan_ensure"]);
+    expect(out()).toStartWith("Usage: yard ovs vlan-ensure");
+    expect(await failure(["help", "pss"])).toMatchObject({ code: "usage.wrong", message: "unknown command 'pss'" });
+  });
+
   test("every option of every verb says what it does", async () => {
     const program = await describeProgram(session().session);
     for (const verb of program.commands)

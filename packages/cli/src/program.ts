@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, Help, Option } from "commander";
 import { RootNeeded, type Session } from "./session.ts";
 import { hiddenVerbs, type Verb, verbOf, verbs } from "./verbs.ts";
 import { version } from "./version.ts";
@@ -60,9 +60,8 @@ export async function describeProgram(session: Session): Promise<Command> {
  *
  * @throws YardError `usage.wrong`, and whatever the verb throws
  */
-export async function runProgram(session: Session, given: readonly string[]): Promise<void> {
-  // Of a verb below a verb it is that one's help.
-  const argv = given[0] === "help" && given.length > 2 ? [...given.slice(1), "--help"] : given;
+export async function runProgram(session: Session, argv: readonly string[]): Promise<void> {
+  if (verbOf(argv) === "help") return showHelp(session, argv.slice(argv.indexOf("help") + 1));
   const program = await createProgram(session, argv);
   try {
     if (argv.length === 0) program.outputHelp();
@@ -74,6 +73,21 @@ export async function runProgram(session: Session, given: readonly string[]): Pr
     if (error.exitCode === 0) return;
     throw usageError(error, argv);
   }
+}
+
+/** Help for a verb, or for one below it: `yard help nic add`. @throws YardError `usage.wrong` for a verb that is none */
+async function showHelp(session: Session, argv: readonly string[]): Promise<void> {
+  const words = argv.filter((word) => !word.startsWith("-"));
+  const [verb] = words;
+  if (verb === undefined || verb === "help") return (await createProgram(session, [])).outputHelp();
+  if (!verbs.some(({ name }) => name === verb)) return runProgram(session, [verb]);
+  let command = await createProgram(session, [verb]);
+  for (const word of words) {
+    const below = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (below === undefined) break;
+    command = below;
+  }
+  command.outputHelp();
 }
 
 /** Members of the group `yard` have the agent do what needs root; nothing of it has been done yet. */
@@ -155,6 +169,14 @@ function configure(command: Command, session: Session): void {
       // Lines of the source are not those of the terminal, which may be narrower.
       commandDescription: (verb) => verb.description().replaceAll(/(?<!\n)\n(?!\n)/g, " "),
       styleTitle: (title) => style.bold(title),
+      commandUsage(verb) {
+        // What stands in its place is an argument only so that our own error tells what is missing.
+        if (verb.parent !== null && verb.commands.length > 0) return `yard ${verb.name()} COMMAND …`;
+        return Help.prototype.commandUsage.call(this, verb);
+      },
+      visibleArguments(verb) {
+        return verb.commands.length > 0 ? [] : Help.prototype.visibleArguments.call(this, verb);
+      },
     });
 }
 

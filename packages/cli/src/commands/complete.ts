@@ -31,11 +31,23 @@ function knownOf(session: Session, yard: string): Known {
     links: () => read(({ links }) => links.map(({ name }) => name)),
     bridges: () => read(({ bridges }) => bridges.map(({ name }) => name)),
     networks: () => read(({ networks }) => networks.map(({ name }) => name)),
+    switchBridges: async () => {
+      const { callOvs, yardPlace } = await import("@switchyard/doors/ovs");
+      const names = await callOvs(
+        yardPlace(yard, session.env),
+        "list",
+        {},
+        { signal: session.signal, warn() {} },
+      ).catch(() => []);
+      return Array.isArray(names) ? names.map(String) : [];
+    },
     labs: () => read(({ labs }) => labs.map(({ name }) => name)),
     yards: async () => {
       const folder = runDirectory(session.env);
       if (!existsSync(folder)) return [];
-      return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+      const entries = readdirSync(folder, { withFileTypes: true });
+      // Beside a yard's folder are those of its servers, whose names no yard can have.
+      return entries.flatMap((it) => (it.isDirectory() && !it.name.includes(".") ? [it.name] : []));
     },
   };
 }

@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
+import { yardPaths } from "@switchyard/yard/paths";
 import { findLab, type YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { yardRuns } from "../connect.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { renderLabs, renderNetworks, renderPs } from "../render/ps.ts";
-import { type CommonOptions, print, printJson, type Session, yardName } from "../session.ts";
+import { type CommonOptions, print, printJson, type Session, say, yardName } from "../session.ts";
 import { readYard } from "../view/open.ts";
 
 interface Options extends CommonOptions {
@@ -41,9 +43,11 @@ async function ps(session: Session, yard: string, options: Options): Promise<voi
   else print(session, ...renderPs(view, Date.now(), style));
 }
 
-/** A yard that does not run has no nodes: to list none of them is no failure. */
+/** A yard that does not run has no nodes: to list none of them is no failure. What it will have again is told. */
 async function readOrEmpty(session: Session, yard: string): Promise<YardView> {
   if (yardRuns(session, yard)) return readYard(session, yard);
+  if (existsSync(yardPaths(yard, session.env).database))
+    say(session, `note: the yard "${yard}" is stopped; its labs come back with: yard -y ${yard} agent`);
   return { yard, agent: null, datapath: "", error: null, labs: [], networks: [], nodes: [], links: [], bridges: [] };
 }
 

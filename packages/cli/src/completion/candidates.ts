@@ -1,4 +1,5 @@
 import { SETTINGS } from "@switchyard/yard/impair";
+import type { ContainerRuntime, NetworkType, PullPolicy } from "@switchyard/yard/model";
 import type { Command, Option } from "commander";
 
 /** What a shell may put in place of the word that is being typed. */
@@ -19,6 +20,8 @@ export interface Known {
   networks(): Promise<readonly string[]>;
   /** Of the kernel's own. */
   bridges(): Promise<readonly string[]>;
+  /** Of the yard's switch. */
+  switchBridges(): Promise<readonly string[]>;
   labs(): Promise<readonly string[]>;
   yards(): Promise<readonly string[]>;
 }
@@ -28,6 +31,25 @@ export interface Completion {
   readonly candidates: readonly Candidate[];
   readonly files: boolean;
 }
+
+const RUNTIMES: readonly ContainerRuntime[] = ["docker", "podman", "oci"];
+const PULLS: readonly PullPolicy[] = ["missing", "always", "never"];
+const IMPLIED: readonly NetworkType[] = ["bridge", "vlan", "vxlan", "macvlan", "passthrough", "zerotier"];
+
+/** Values of options that the model checks, with better errors than a list of choices would give. */
+const WORDS = new Map<string, readonly string[]>([
+  ["container --runtime", RUNTIMES],
+  ["container --pull", PULLS],
+  ["vm --format", ["qcow2", "raw"]],
+  ["network --type", ["lan", "nat", ...IMPLIED]],
+  ["add --type", ["default", ...IMPLIED]],
+  ["create --mode", ["none", "static", "dnsmasq"]],
+  ["bond-add --mode", ["active-backup", "balance-slb", "balance-tcp"]],
+  ["bridge-add --datapath", ["system", "netdev"]],
+]);
+
+/** Tables of Open vSwitch that people ask for; its other ones are taken too. */
+const TABLES = ["Open_vSwitch", "Bridge", "Port", "Interface", "Mirror", "QoS", "Queue", "Controller", "Manager"];
 
 const none: Completion = { candidates: [], files: false };
 const anyFile: Completion = { candidates: [], files: true };
@@ -55,11 +77,13 @@ export async function complete(program: Command, words: readonly string[], known
       else operands.push(word);
     }
   }
-  if (pending !== undefined) return filtered(await optionValues(pending, known), current);
+  if (pending !== undefined) return filtered(await optionValues(command, pending, known), current);
   if (!literal && current.startsWith("-")) return filtered({ candidates: optionsOf(command), files: false }, current);
+  if (command === program && operands[0] === "help" && operands.length === 1)
+    return filtered({ candidates: verbsOf(program), files: false }, current);
   if (command.commands.length > 0)
     return operands.length > 0 ? none : filtered({ candidates: verbsOf(command), files: false }, current);
-  return filtered(await argumentValues(command, operands.length, known), current);
+  return filtered(await argumentValues(command, operands, known), current);
 }
 
 /** The option of a word that takes its value from the next one. */
@@ -82,8 +106,9 @@ function verbsOf(command: Command): Candidate[] {
     .map((verb) => ({ value: verb.name(), meaning: verb.summary() }));
 }
 
-async function optionValues(option: Option, known: Known): Promise<Completion> {
-  if (option.argChoices !== undefined) return listed(option.argChoices, "");
+async function optionValues(command: Command, option: Option, known: Known): Promise<Completion> {
+  const words = option.argChoices ?? WORDS.get(`${command.name()} ${option.long}`);
+  if (words !== undefined) return listed(words, "");
   switch (option.long) {
     case "--yard":
     case "--to-yard":
@@ -111,7 +136,8 @@ async function optionValues(option: Option, known: Known): Promise<Completion> {
 }
 
 /** What the arguments of the verbs are, by their names in the help. */
-async function argumentValues(command: Command, index: number, known: Known): Promise<Completion> {
+async function argumentValues(command: Command, operands: readonly string[], known: Known): Promise<Completion> {
+  const index = operands.length;
   const arguments_ = command.registeredArguments;
   const argument = arguments_[index] ?? (arguments_.at(-1)?.variadic ? arguments_.at(-1) : undefined);
   if (argument === undefined) return none;
@@ -121,10 +147,20 @@ async function argumentValues(command: Command, index: number, known: Known): Pr
     case "a":
     case "b":
       return listed(await known.nodes(), "node");
-    case "nic":
-      return listed(await known.nics(), "nic");
-    case "network":
-      return listed(await known.networks(), "network");
+    case "nic": {
+      const nics = await known.nics();
+      if (index === 0) return listed(nics, "nic");
+      // The node stands before it, as a word of its own.
+      const node = `${operands[0]}:`;
+      const its = nics.filter((nic) => nic.startsWith(node)).map((nic) => nic.slice(node.length));
+      return listed(its, "nic");
+    }
+    case "network": {
+      const networks = await known.networks();
+      return listed(networks.includes("default") ? networks : [...networks, "default"], "network");
+    }
+    case "words":
+      return plainValues(command, index, known);
     case "bridge":
       return listed(await known.bridges(), "bridge");
     case "impaired": {
@@ -147,6 +183,20 @@ async function argumentValues(command: Command, index: number, known: Known): Pr
         files: false,
       };
     }
+    default:
+      return none;
+  }
+}
+
+/** Words of the `ovs` commands, which their usage line names. */
+async function plainValues(command: Command, index: number, known: Known): Promise<Completion> {
+  const [, word] = [...command.usage().matchAll(/[<[](\w+)/g)][index] ?? [];
+  switch (word) {
+    case "bridge":
+    case "master":
+      return listed(await known.switchBridges(), "bridge");
+    case "table":
+      return listed(TABLES, "table");
     default:
       return none;
   }

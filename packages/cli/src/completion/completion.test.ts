@@ -10,6 +10,7 @@ const known: Known = {
   links: async () => ["web:eth1--pc:eth1"],
   networks: async () => ["lan01"],
   bridges: async () => ["office"],
+  switchBridges: async () => ["backplane"],
   labs: async () => ["office"],
   yards: async () => ["main", "test"],
 };
@@ -38,7 +39,12 @@ describe("completion", () => {
     expect(await values("inspect", "web", "r")).toEqual(["router"]);
     expect(await values("exec", "-it", "w")).toEqual(["web"]);
     expect(await values("detach", "")).toEqual(["web:eth0"]);
-    expect(await values("attach", "web", "")).toEqual(["lan01"]);
+    expect(await values("attach", "web", "")).toEqual(["lan01", "default"]);
+    expect(await values("nic", "rm", "web", "")).toEqual(["eth0"]);
+    expect(await values("nic", "rm", "router", "")).toEqual([]);
+    expect(await values("help", "pi")).toEqual(["pingall"]);
+    expect(await values("ovs", "vlan-ensure", "")).toEqual(["backplane"]);
+    expect(await values("ovs", "get", "Br")).toEqual(["Bridge"]);
     expect(await values("rm", "")).toEqual(["web", "router", "lan01"]);
     expect(await values("cp", "w")).toEqual(["web:", ":files"]);
     expect(await values("up", "")).toEqual([":files"]);
@@ -49,6 +55,11 @@ describe("completion", () => {
   test("offers what an option's value is", async () => {
     expect(await values("-y", "")).toEqual(["main", "test"]);
     expect(await values("ps", "--lab", "")).toEqual(["office"]);
+    expect(await values("nic", "add", "web", "--type", "v")).toEqual(["vlan", "vxlan"]);
+    expect(await values("add", "network", "n", "--type", "l")).toEqual(["lan"]);
+    expect(await values("add", "container", "c", "--runtime", "")).toEqual(["docker", "podman", "oci"]);
+    expect(await values("bridge", "create", "b", "--mode", "d")).toEqual(["dnsmasq"]);
+    expect(await values("ovs", "bond-add", "--mode", "a")).toEqual(["active-backup"]);
     expect(await values("add", "netns", "pc", "-n", "")).toEqual(["lan01"]);
   });
 
