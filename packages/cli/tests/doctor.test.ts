@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { expectSameMachine, requires, snapshotMachine } from "@switchyard/testing";
 import type { Finding } from "@switchyard/yard/doctor";
 import { createSite, type Site, yardName } from "./yard.ts";
@@ -26,6 +28,15 @@ describe("doctor", () => {
     expect(stdout).toContain("apt-get install openvswitch-switch");
     expect(stdout).toContain("this host cannot run Switchyard yet");
     expect(code).toBe(1);
+  });
+
+  test.skipIf(!requires("root", "iproute2"))("blames no kernel for a program that is not installed", async () => {
+    const folder = join(site.folder, "bin");
+    mkdirSync(folder);
+    symlinkSync(Bun.which("ip") ?? "", join(folder, "ip"));
+    const { stdout } = await site.yard(yard, ["doctor"], { env: { PATH: folder } });
+    expect(stdout).toContain("not tried, as tc is not installed");
+    expect(stdout).not.toContain("sch_netem");
   });
 
   test.skipIf(!requires("root", "openvswitch", "iproute2"))("tries the kernel and leaves nothing behind", async () => {

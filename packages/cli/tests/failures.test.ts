@@ -101,7 +101,14 @@ checks: [ { ping: { from: good, to: bad } } ]
       { name: "good", state: "running" },
       { name: "bad", state: "failed" },
     ]);
-    expect((await site.yard(yard, ["exec", "bad", "--", "ls"])).stderr).toContain("[node.not-running]");
+    for (const verb of [
+      ["exec", "bad", "--", "ls"],
+      ["logs", "bad"],
+    ]) {
+      const { stderr } = await site.yard(yard, verb);
+      expect(stderr).toContain("node bad is failed: the image absent");
+      expect(stderr).toContain("[node.not-running]");
+    }
     expect((await site.yard(yard, ["down", "half.yard.yaml"])).code).toBe(0);
   });
 

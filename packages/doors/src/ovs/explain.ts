@@ -20,7 +20,7 @@ export function explain({ place }: OvsContext, thrown: unknown): unknown {
     hint:
       first === undefined
         ? `the devices there are listed by: ip ${inNamespace(place.namespace)}link`
-        : `it is in ${elsewhere.map(title).join(" and in ")}; move it: ip ${inNamespace(first)}link set ${name} netns ${place.namespace === "self" ? "1" : here}`,
+        : `it is in ${places(elsewhere)}; ${first === "self" ? "use the host's own switch (--system), or move it" : "move it"}: ip ${inNamespace(first)}link set ${name} netns ${place.namespace === "self" ? "1" : here}`,
     cause: thrown,
   });
 }
@@ -47,6 +47,13 @@ function namespacesWith(device: string, but: NamespaceRef): NamespaceRef[] {
     return [];
   }
 }
+
+/** The first few: where there are many, `eth0` is in nearly all. */
+function places(refs: readonly NamespaceRef[]): string {
+  const more = refs.length - MOST_PLACES;
+  return `${refs.slice(0, MOST_PLACES).map(title).join(" and in ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+const MOST_PLACES = 3;
 
 function title(ref: NamespaceRef): string {
   return ref === "self" ? "the host's own namespace" : namespaceKey(ref);

@@ -105,6 +105,8 @@ interface Attempt {
   readonly purpose: string;
   readonly essential?: boolean;
   readonly argv: readonly [string, ...string[]];
+  /** Debian's package of the program. */
+  readonly from: string;
   readonly works: string;
   readonly lacks: string;
   readonly remedy: string;
@@ -116,6 +118,7 @@ const attempts: readonly Attempt[] = [
     purpose: "the links between nodes and the switch",
     essential: true,
     argv: ["ip", "link", "add", "doctor0", "type", "veth", "peer", "name", "doctor1"],
+    from: "iproute2",
     works: "pairs can be made",
     lacks: "the kernel makes no veth pair",
     remedy: "modprobe veth",
@@ -124,6 +127,7 @@ const attempts: readonly Attempt[] = [
     name: "tun",
     purpose: "the userspace datapath, taps of virtual machines",
     argv: ["ip", "tuntap", "add", "dev", "doctor2", "mode", "tap"],
+    from: "iproute2",
     works: "taps can be made",
     lacks: "no tap device can be made",
     remedy: "modprobe tun",
@@ -132,6 +136,7 @@ const attempts: readonly Attempt[] = [
     name: "kernel datapath",
     purpose: "the switch at the kernel's speed",
     argv: ["ovs-dpctl", "add-dp", "doctor"],
+    from: "openvswitch-switch",
     works: "openvswitch module",
     lacks: "the kernel has no openvswitch module: the userspace datapath is used, with TSO",
     remedy: "modprobe openvswitch (a kernel with CONFIG_OPENVSWITCH)",
@@ -140,6 +145,7 @@ const attempts: readonly Attempt[] = [
     name: "netem",
     purpose: "delay and loss on links",
     argv: ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
+    from: "iproute2",
     works: "delay and loss can be made by the kernel",
     lacks: "the kernel has no sch_netem",
     remedy: "modprobe sch_netem",
@@ -148,6 +154,7 @@ const attempts: readonly Attempt[] = [
     name: "nft tables",
     purpose: "address translation of networks",
     argv: ["nft", "add", "table", "inet", "doctor"],
+    from: "nftables",
     works: "tables can be made",
     lacks: "the kernel takes no nftables table",
     remedy: "modprobe nf_tables",
@@ -186,9 +193,14 @@ export async function examineKernel(): Promise<Finding[]> {
   }
 }
 
-async function tryIn(namespace: string, { argv, works, lacks, remedy }: Attempt): Promise<Outcome> {
+async function tryIn(namespace: string, { argv, from, works, lacks, remedy }: Attempt): Promise<Outcome> {
   const { code, stderr } = await tryRun(["ip", "netns", "exec", namespace, ...argv], { timeout: 10_000 });
   if (code === 0) return { ok: true, found: works };
   const said = stderr.trim().split("\n").at(-1) ?? "";
+  // What ip-netns(8) says of a program that there is not.
+  if (said.startsWith("exec of ")) {
+    const found = `not tried, as ${argv[0]} is not installed`;
+    return { ok: false, limited: true, found, remedy: `apt-get install ${from}` };
+  }
   return { ok: false, limited: true, found: said === "" ? lacks : `${lacks} (${said})`, remedy };
 }

@@ -150,7 +150,7 @@ export class Inside {
   /**
    * What the first process of a container has printed, or the serial console of a virtual machine.
    *
-   * @throws YardError `node.unknown`, `node.no-logs`
+   * @throws YardError `node.unknown`, `node.no-logs`, `node.not-running` for one that was never made
    */
   async logs(node: string, options: Parameters<ContainerEngine["logs"]>[1], out: ExecStreams): Promise<void> {
     findNode(this.view, node);
@@ -159,7 +159,13 @@ export class Inside {
       throw new YardError("node.no-logs", `node ${node} is a bare namespace, which has no output of its own`, {
         hint: "only containers and virtual machines have logs; the output of `exec` is where you ran it",
       });
-    await runner.engine.logs(runner.name, options, out);
+    try {
+      await runner.engine.logs(runner.name, options, out);
+    } catch (error) {
+      // One that could not be made: why is what people want to know.
+      if (error instanceof YardError && error.code === "runtime.no-such-container") findRunningNode(this.view, node);
+      throw error;
+    }
   }
 
   /**
