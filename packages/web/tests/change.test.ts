@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { requires } from "@switchyard/testing";
+import { handsOf } from "./hands.ts";
 import { drag, OFFICE, openStage, type Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -14,20 +14,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
     });
     afterAll(async () => stage?.[Symbol.asyncDispose]());
 
-    const file = () => readFileSync(stage.labFile, "utf8");
-    const plan = () => stage.page.getByLabel("What would be done");
-    const menu = async (selector: string, entry: string) => {
-      await stage.page.locator(selector).first().click({ button: "right" });
-      await stage.page.getByRole("menuitem", { name: entry }).click();
-    };
-    const make = async (done: string) => {
-      await stage.page.getByRole("button", { name: "Make it so" }).click();
-      await stage.page.getByRole("status").getByText(`${done}: done`).waitFor();
-    };
-    const undo = async (what: string) => {
-      await stage.page.getByRole("button", { name: "Undo:" }).click();
-      await stage.page.getByText(`Undone: ${what}`).waitFor();
-    };
+    const { file, plan, menu, make, add, undo } = handsOf(() => stage);
 
     test("a nic that is dragged to a network is plugged into it, after its plan was seen", async () => {
       const { page, yard } = stage;
@@ -52,17 +39,10 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
 
     test("a node and a network are added by forms, and removed by their menus", async () => {
       const { page, yard } = stage;
-      await page.getByRole("button", { name: "+ Network" }).click();
-      await page.locator('input[name="name"]').fill("lab");
-      await page.locator('input[name="cidr"]').fill("10.61.3.0/24");
-      await page.getByRole("button", { name: "See the plan" }).click();
-      await plan().waitFor();
+      await add("+ Network", { Name: "lab", Subnet: "10.61.3.0/24" });
       await make("Add the network lab");
       await page.locator('[data-network="lab"][data-state="up"]').waitFor();
-      await page.getByRole("button", { name: "+ Node" }).click();
-      await page.locator('input[name="name"]').fill("probe");
-      await page.locator('select[name="network"]').selectOption("lab");
-      await page.getByRole("button", { name: "See the plan" }).click();
+      await add("+ Node", { Name: "probe", Network: "lab" });
       await plan().getByText("probe").first().waitFor();
       await make("Add the node probe");
       await page.locator('[data-node="probe"][data-state="running"]').waitFor();
@@ -122,67 +102,6 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       await page.getByRole("button", { name: "Cancel" }).click();
       await page.locator('[data-nic="pc:eth0"][data-impaired="false"]').waitFor();
       expect(file()).toBe(OFFICE);
-    });
-
-    test("the lab file and the picture change each other, comments kept", async () => {
-      const { page } = stage;
-      await page.getByRole("button", { name: "Lab file" }).click();
-      const editor = page.getByRole("textbox", { name: "Lab file" });
-      await editor.getByText("# Where the page is served.").waitFor();
-      await editor.getByText("# Where the page is served.").click();
-      await page.keyboard.press("End");
-      await page.keyboard.press("Enter");
-      await page.keyboard.type("new: { kind: netns, nics: [cellar] } # by hand");
-      await page.getByRole("button", { name: "See the plan" }).click();
-      await plan().getByText("new").first().waitFor();
-      await make("Change the lab office");
-      await page.locator('[data-node="new"][data-state="running"]').waitFor();
-      await menu('[data-node="pc"] .node-name', "Remove…");
-      await make("Remove pc");
-      await editor.getByText("pc: {").waitFor({ state: "detached" });
-      await editor.getByText("# by hand").waitFor();
-      await undo("Remove pc");
-      await editor.getByText("pc: {").waitFor();
-      await undo("Change the lab office");
-      expect(file()).toBe(OFFICE);
-    });
-
-    test("the editor completes from the schema, and shows errors where they are", async () => {
-      const { page } = stage;
-      const editor = page.getByRole("textbox", { name: "Lab file" });
-      await editor.getByText("# An office.").click();
-      await page.keyboard.press("Control+End");
-      await page.keyboard.type("net");
-      await page.locator(".cm-tooltip-autocomplete").getByText("networks").waitFor();
-      await page.keyboard.press("Escape");
-      await page.locator(".cm-lint-marker-error").waitFor();
-      await page.getByRole("button", { name: "Put back" }).click();
-      await page.locator(".cm-lint-marker-error").waitFor({ state: "detached" });
-    });
-
-    test("a lab is exported as it was written", async () => {
-      const { page } = stage;
-      const saving = page.waitForEvent("download");
-      await page.getByRole("link", { name: "Export" }).click();
-      const download = await saving;
-      expect(download.suggestedFilename()).toBe("office.yard.yaml");
-      expect(readFileSync(await download.path(), "utf8")).toBe(OFFICE);
-    });
-
-    test("a lab is imported from a file", async () => {
-      const { page } = stage;
-      await page.getByRole("button", { name: "+ Lab" }).click();
-      const text = "name: annex # imported\nnodes:\n  shed: { kind: netns }\n";
-      const annex = { name: "annex.yard.yaml", mimeType: "application/yaml", buffer: Buffer.from(text) };
-      await page.locator('input[type="file"]').setInputFiles(annex);
-      await page.locator('dialog input[name="name"][value="annex"]').waitFor();
-      await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
-      await plan().getByText("shed").first().waitFor();
-      await make("Change the lab annex");
-      await page.locator('[data-node="shed"][data-state="running"]').waitFor();
-      await page.getByRole("textbox", { name: "Lab file" }).getByText("# imported").waitFor();
-      await undo("Change the lab annex");
-      await page.locator('[data-node="shed"]').waitFor({ state: "detached" });
     });
 
     test("nics are joined by a wire, which is cut again", async () => {

@@ -1,3 +1,5 @@
+import { matches } from "./same-lines.ts";
+
 /**
  * A changed text as its writer would have it. A printer of YAML has one way of writing all; where what it printed says the
  * same before and after the change, the writer's own lines are put back.
@@ -44,28 +46,6 @@ function unchangedPiece(
   const from = first === 0 ? 0 : (ofOld[first - 1] ?? 0) + 1;
   const to = last + 1 < ofOld.length ? (ofOld[last + 1] ?? end) : end;
   return { from, to, length };
-}
-
-/** For each line the one of the others that it is, in order and as many as can be; undefined where it is none. */
-function matches(lines: readonly string[], others: readonly string[]): (number | undefined)[] {
-  const found: (number | undefined)[] = lines.map(() => undefined);
-  let start = 0;
-  while (start < lines.length && start < others.length && lines[start] === others[start]) found[start] = start++;
-  let [end, otherEnd] = [lines.length, others.length];
-  while (end > start && otherEnd > start && lines[end - 1] === others[otherEnd - 1]) found[--end] = --otherEnd;
-  // The longest common subsequence of what is between: `common[i][j]` is its length from there to the end.
-  const width = otherEnd - start + 1;
-  const common = new Uint32Array((end - start + 1) * width);
-  const length = (i: number, j: number) => common[(i - start) * width + (j - start)] ?? 0;
-  for (let i = end - 1; i >= start; i--)
-    for (let j = otherEnd - 1; j >= start; j--)
-      common[(i - start) * width + (j - start)] =
-        lines[i] === others[j] ? length(i + 1, j + 1) + 1 : Math.max(length(i + 1, j), length(i, j + 1));
-  for (let i = start, j = start; i < end && j < otherEnd; )
-    if (lines[i] === others[j]) found[i++] = j++;
-    else if (length(i + 1, j) >= length(i, j + 1)) i++;
-    else j++;
-  return found;
 }
 
 /** A line without what only sets its parts apart. */

@@ -177,11 +177,21 @@ export class Work {
     }
   }
 
-  /** Declares the text of a lab, after its plan was seen. @param before undefined: there was none */
-  declare(lab: string, text: string, before: string | undefined): void {
+  /**
+   * Declares the text of a lab, after its plan was seen.
+   *
+   * @param before what its file says; when it says something else by then, the change is refused. Undefined: there is none
+   */
+  declare(
+    lab: string,
+    text: string,
+    before: { readonly file: string; readonly etag: string | null } | undefined,
+  ): void {
     const put = (declared: string): Change => ({ method: "PUT", path: path("labs", lab), body: { text: declared } });
-    const undo = before === undefined ? { method: "DELETE" as const, path: path("labs", lab) } : put(before);
-    void this.#look(`Change the lab ${lab}`, { change: put(text), undo, onMade: () => this.lab.set(lab) });
+    const undo = before === undefined ? { method: "DELETE" as const, path: path("labs", lab) } : put(before.file);
+    const ifMatch = before?.etag ?? undefined;
+    const change = { ...put(text), ...(ifMatch === undefined ? {} : { ifMatch }) };
+    void this.#look(`Change the lab ${lab}`, { change, undo, onMade: () => this.lab.set(lab) });
   }
 
   /** Takes a lab away; its file stays. */
@@ -192,7 +202,14 @@ export class Work {
     await this.#look(`Take the lab ${lab} down`, { change: { method: "DELETE", path: path("labs", lab) }, undo });
   }
 
-  /** Something about a node that is done and not declared: `start`, `stop`. */
+  /** Has a node run no longer, or again. */
+  power(node: string, action: "stop" | "start"): void {
+    const to = (what: string): Change => ({ method: "POST", path: path("nodes", node, what) });
+    const [title, back] = action === "stop" ? [`Stop ${node}`, "start"] : [`Start ${node}`, "stop"];
+    void this.#look(title, { change: to(action), undo: to(back) });
+  }
+
+  /** Something about a node that is done and not declared: `pause`. */
   async command(title: string, change: Change): Promise<void> {
     try {
       await this.api.make(change);
