@@ -35,6 +35,26 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "chromium"))("the p
     await page.locator('[data-node="late"]').waitFor({ state: "detached" });
   });
 
+  test("shows what the agent does at each moment, step by step", async () => {
+    const { page, yard } = stage;
+    await page.evaluate(() => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      const look = () => said.push(document.querySelector(".doing")?.textContent ?? "");
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+    });
+    await yard("add", "netns", "brief", "-n", "desk");
+    await page.locator('[data-node="brief"][data-state="running"]').waitFor();
+    await page.locator('[data-node="brief"][data-at-work="false"]').waitFor();
+    await page.locator(".doing").waitFor({ state: "detached" });
+    const said = await page.evaluate(() => (window as unknown as { said: string[] }).said);
+    const work = said.filter((text) => text.includes("node brief"));
+    expect(work.some((text) => /: \d+ steps$/.test(text))).toBe(true);
+    expect(work.some((text) => /: \d+ steps in \d+ ms$/.test(text))).toBe(true);
+    await yard("rm", "brief");
+    await page.locator('[data-node="brief"]').waitFor({ state: "detached" });
+  });
+
   test("shows traffic while it passes", async () => {
     const { page, yard } = stage;
     const ping = yard("exec", "pc", "--", "ping", "-c", "4", "-i", "0.5", "web");

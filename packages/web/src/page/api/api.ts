@@ -37,6 +37,12 @@ export interface Changed {
   readonly failures: readonly string[];
 }
 
+/** How the agent's work has ended. */
+export interface WorkEnd {
+  readonly failures: number;
+  readonly milliseconds: { readonly all: number };
+}
+
 /** What the page is told as it happens. */
 export type YardEvent =
   | ThingEvent
@@ -45,7 +51,7 @@ export type YardEvent =
   | { readonly event: "config"; readonly data: Progress }
   /** The agent begins: how many steps, and the first of them. */
   | { readonly event: "planned"; readonly data: { readonly steps: number; readonly first: readonly string[] } }
-  | { readonly event: "converged"; readonly data: object }
+  | { readonly event: "converged"; readonly data: WorkEnd }
   | { readonly event: "text"; readonly data: { readonly lab: string } }
   | { readonly event: "traffic"; readonly data: Traffic }
   | { readonly event: "lost" }

@@ -1,4 +1,5 @@
 import { PaletteButton } from "../edit/palette.tsx";
+import { doingText } from "../state/doing.ts";
 import { usePage } from "../state/page.ts";
 import { useStore } from "../state/store.ts";
 import { countNodes, progressText } from "./progress.ts";
@@ -12,7 +13,7 @@ export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => v
     <header className="bar">
       <h1>Switchyard {name ?? ""}</h1>
       <YardStatus />
-      <Doing />
+      <DoingStatus />
       <span className="gap" />
       <LabChoice />
       {mayChange ? (
@@ -76,16 +77,14 @@ function YardStatus() {
   );
 }
 
-/** What the agent does at this moment. */
-function Doing() {
+/** What the agent does at this moment; its steps, when one looks at it. */
+function DoingStatus() {
   const { doing } = usePage();
   const now = useStore(doing, (it) => it);
   if (now === undefined) return null;
-  const more = now.steps - 1;
   return (
-    <span className="status doing mono" title={now.first.join("\n")}>
-      {now.first[0]}
-      {more > 0 ? ` and ${more} more` : ""}
+    <span className="status doing" data-at-work={now.ended === undefined} title={now.first.join("\n")}>
+      {doingText(now)}
     </span>
   );
 }

@@ -1,7 +1,8 @@
 /** The page follows the yard. */
-import type { YardEvent } from "../api/api.ts";
+import type { WorkEnd, YardEvent } from "../api/api.ts";
 import { problemText } from "../api/problem.ts";
 import { sampled } from "../plot/rates.ts";
+import { begun, HOLD } from "./doing.ts";
 import { type ThingEvent, told } from "./events.ts";
 import type { Page } from "./page.ts";
 import { reuse } from "./reuse.ts";
@@ -25,10 +26,10 @@ export function follow(page: Page, signal: AbortSignal): void {
         page.progress.set(event.data);
         break;
       case "planned":
-        page.doing.set(event.data);
+        page.doing.set(begun(event.data.steps, event.data.first));
         break;
       case "converged":
-        page.doing.set(undefined);
+        endWork(page, event.data);
         break;
       case "text":
         page.texts.update(({ count }) => ({ lab: event.data.lab, count: count + 1 }));
@@ -46,6 +47,15 @@ export function follow(page: Page, signal: AbortSignal): void {
     }
   };
   page.api.follow(tell, signal);
+}
+
+/** What has been done is shown a little longer. */
+function endWork({ doing }: Page, { milliseconds, failures }: WorkEnd): void {
+  const now = doing.get();
+  if (now === undefined || now.ended !== undefined) return;
+  const ended = { ...now, ended: { milliseconds: milliseconds.all, failures } };
+  doing.set(ended);
+  setTimeout(() => doing.update((later) => (later === ended ? undefined : later)), HOLD);
 }
 
 async function readAnew(page: Page): Promise<void> {

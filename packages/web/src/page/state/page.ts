@@ -7,6 +7,7 @@ import { Work } from "../edit/work.ts";
 import type { Rates } from "../plot/rates.ts";
 import type { Progress } from "../shell/progress.ts";
 import type { Positions } from "../topology/layout.ts";
+import type { Doing } from "./doing.ts";
 import { NO_PANELS, type Panels } from "./panels.ts";
 import { Store } from "./store.ts";
 
@@ -22,8 +23,8 @@ export interface Page {
   /** What we may do: look, or change too. */
   readonly role: Store<"read" | "operate">;
   readonly progress: Store<Progress>;
-  /** What the agent is at: how many steps, and the first of them; undefined: at rest. */
-  readonly doing: Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>;
+  /** What the agent is at, or was a moment ago; undefined: at rest. */
+  readonly doing: Store<Doing | undefined>;
   readonly positions: Store<Positions>;
   readonly rates: Store<Rates>;
   readonly panels: Store<Panels>;
@@ -43,7 +44,7 @@ export function newPage(api: YardApi): Page {
     connection: new Store<Connection>("connecting"),
     yard,
     role: new Store<"read" | "operate">("operate"),
-    doing: new Store<{ readonly steps: number; readonly first: readonly string[] } | undefined>(undefined),
+    doing: new Store<Doing | undefined>(undefined),
     progress: new Store({ wanted: 0, applied: 0 }),
     positions: new Store<Positions>(new Map()),
     rates: new Store<Rates>(new Map()),

@@ -1,13 +1,20 @@
 import { Handle, type Node, type NodeProps, Position } from "@xyflow/react";
 import { memo } from "react";
 import type { NetworkView } from "../api/contract.ts";
+import { useAtWork } from "./at-work.ts";
 
 export type NetworkBoxNode = Node<{ readonly network: NetworkView }, "network">;
 
 /** A network: a bar that lines end at, and can be dropped on. */
 export const NetworkBox = memo(function NetworkBox({ data: { network } }: NodeProps<NetworkBoxNode>) {
+  const isAtWork = useAtWork(`network ${network.name}`);
   return (
-    <div className={`network network-${network.state}`} data-network={network.name} data-state={network.state}>
+    <div
+      className={`network network-${network.state}`}
+      data-network={network.name}
+      data-state={network.state}
+      data-at-work={isAtWork}
+    >
       <Handle type="target" position={Position.Bottom} id="network" className="network-target" />
       <span className="network-name">{network.name}</span>
       <span className="network-facts">{networkText(network)}</span>

@@ -1,6 +1,7 @@
 import { type Node, type NodeProps, Position } from "@xyflow/react";
 import { memo } from "react";
 import type { NodeView } from "../api/contract.ts";
+import { useAtWork } from "./at-work.ts";
 import { nicLeft } from "./lines.ts";
 import { NicDot } from "./nic-dot.tsx";
 
@@ -9,8 +10,15 @@ export type NodeBoxNode = Node<{ readonly node: NodeView; readonly below: readon
 
 /** A node: its name, what it is, how it is, and its nics along its edges. */
 export const NodeBox = memo(function NodeBox({ data: { node, below } }: NodeProps<NodeBoxNode>) {
+  const isAtWork = useAtWork(`node ${node.name}`);
   return (
-    <div className={`node node-${node.state}`} data-node={node.name} data-state={node.state} title={factsOf(node)}>
+    <div
+      className={`node node-${node.state}`}
+      data-node={node.name}
+      data-state={node.state}
+      data-at-work={isAtWork}
+      title={factsOf(node)}
+    >
       {node.nics.map((nic, at) => (
         <NicDot
           key={nic.name}
