@@ -14,25 +14,6 @@ describe.skipIf(!able)("who may use the page, and how", () => {
   });
   afterAll(async () => stage?.[Symbol.asyncDispose]());
 
-  test("all can be done without a mouse", async () => {
-    const { page } = stage;
-    await page.getByRole("button", { name: "List" }).focus();
-    await page.keyboard.press("Enter");
-    await page.getByRole("complementary").getByRole("button", { name: "vault", exact: true }).focus();
-    await page.keyboard.press("Enter");
-    expect(await focused(stage)).toBe("Terminal");
-    await page.keyboard.press("End");
-    expect(await focused(stage)).toBe("Remove…");
-    await page.keyboard.press("Escape");
-    expect(await focused(stage)).toBe("vault");
-    await page.keyboard.press("Enter");
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "Give vault a nic" }).waitFor();
-    await page.keyboard.press("Escape");
-    await page.getByRole("heading", { name: "Give vault a nic" }).waitFor({ state: "detached" });
-  });
-
   test("a page of a stranger's in the same browser gets nothing", async () => {
     const { browser, link } = stage;
     const [context] = browser.contexts();
@@ -127,7 +108,3 @@ describe.skipIf(!able)("who may use the page, and how", () => {
     await stage.page.getByText("the server was started anew: open the link that it has printed").waitFor();
   });
 });
-
-async function focused({ page }: Stage): Promise<string | null> {
-  return page.evaluate(() => document.activeElement?.textContent ?? null);
-}

@@ -37,6 +37,8 @@ export interface StageOptions {
   readonly name?: string;
   /** Whether part of the lab cannot be had, which `up` then says. */
   readonly mayFail?: boolean;
+  /** For the yard's commands and its server. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** @param lab the text of a lab file, which is up when the page is opened */
@@ -52,6 +54,7 @@ export async function openStage(lab: string, options: StageOptions = {}): Promis
     LANG: "C.UTF-8",
     SWITCHYARD_RUN_DIR: join(folder.path, "run"),
     SWITCHYARD_STATE_DIR: join(folder.path, "state"),
+    ...options.env,
   };
   const start = (argv: readonly string[]) =>
     spawn(EXECUTABLE, ["-y", name, ...argv], { env, cwd: folder.path, stdio: ["ignore", "pipe", "pipe"] });

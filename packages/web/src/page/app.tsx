@@ -27,6 +27,11 @@ const TraceDialog = lazy(() =>
 /** The page. */
 export function App({ page }: { page: Page }) {
   const [side, setSide] = useState<Side>("none");
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => onUndoKey(event, page);
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [page]);
   return (
     <PageProvider value={page}>
       <div className="app">
@@ -43,6 +48,16 @@ export function App({ page }: { page: Page }) {
       <Notice />
     </PageProvider>
   );
+}
+
+/** Ctrl+Z, but for what is written: that has an undo of its own. */
+function onUndoKey(event: KeyboardEvent, { work, role }: Page): void {
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || role.get() !== "operate") return;
+  const { target } = event;
+  if (target instanceof HTMLElement && (target.isContentEditable || target.closest("input, textarea, dialog, .xterm")))
+    return;
+  event.preventDefault();
+  void work.undo();
 }
 
 function Picture() {

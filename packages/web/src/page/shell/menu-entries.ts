@@ -4,7 +4,7 @@ import type { NodeView } from "../api/contract.ts";
 import { type Page, usePage } from "../state/page.ts";
 import { openPanel, type Panel } from "../state/panels.ts";
 import { useStore } from "../state/store.ts";
-import type { MenuSubject } from "../topology/menu-state.ts";
+import { type MenuSubject, reopenMenu } from "../topology/menu-state.ts";
 
 export interface MenuEntry {
   readonly text: string;
@@ -49,31 +49,47 @@ export function entriesOf(page: Page, subject: MenuSubject): MenuEntry[] {
   }
 }
 
-/** Kinds that nothing runs in. */
-const JOINTS: ReadonlySet<string> = new Set(["a2b", "tap", "nat", "c2c", "phy"]);
+/** Kinds that something runs in. */
+const RUNNING_KINDS: ReadonlySet<string> = new Set(["netns", "container", "vm"]);
 
 function nodeEntries(page: Page, node: NodeView): MenuEntry[] {
   const { work } = page;
   const { name, kind } = node;
-  const isJoint = JOINTS.has(kind);
-  const power = (text: string, action: string): MenuEntry => ({
+  const runs = RUNNING_KINDS.has(kind);
+  const isOff = node.state !== "running";
+  const press = (text: string, action: string): MenuEntry => ({
     text,
+    isOff,
     act: () =>
       void work.command(`${text} ${name}`, { method: "POST", path: path("nodes", name, "power"), body: { action } }),
   });
   return [
-    ...(isJoint ? [] : [{ text: "Terminal", act: () => show(page, { kind: "terminal", node: name, console: false }) }]),
+    ...(runs
+      ? [{ text: "Terminal", isOff, act: () => show(page, { kind: "terminal", node: name, console: false }) }]
+      : []),
     ...(kind === "vm"
       ? [
-          { text: "Serial console", act: () => show(page, { kind: "terminal", node: name, console: true }) },
-          power("Start", "start"),
-          power("Shut down", "shutdown"),
-          node.paused ? power("Resume", "resume") : power("Pause", "pause"),
+          { text: "Serial console", isOff, act: () => show(page, { kind: "terminal", node: name, console: true }) },
+          node.paused ? press("Resume", "resume") : press("Pause", "pause"),
+          press("Reset", "reset"),
+        ]
+      : []),
+    ...(runs
+      ? [
+          node.stopped || node.state === "exited"
+            ? { text: "Start…", act: () => work.power(name, "start") }
+            : { text: "Stop…", act: () => work.power(name, "stop") },
         ]
       : []),
     ...(kind === "a2b"
       ? [{ text: "Impair…", act: () => page.dialog.set({ kind: "impair", target: { kind: "node", node: name } }) }]
       : []),
+    // So the keyboard comes to them, too.
+    ...node.nics.map((nic) => ({
+      text: `Nic ${nic.name} ▸`,
+      onlyLooks: true,
+      act: () => reopenMenu({ kind: "nic", node: name, nic: nic.name }),
+    })),
     { text: "Add a nic…", act: () => page.dialog.set({ kind: "add-nic", node: name }) },
     { text: "Remove…", act: () => work.removeNode(name) },
   ];

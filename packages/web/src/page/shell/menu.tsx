@@ -7,7 +7,7 @@ import { type MenuEntry, useMenuEntries } from "./menu-entries.ts";
 export function Menu() {
   const open = useStore(menu, (it) => it);
   if (open === undefined) return null;
-  return <MenuOf key={`${open.x} ${open.y}`} subject={open.subject} x={open.x} y={open.y} />;
+  return <MenuOf key={JSON.stringify(open)} subject={open.subject} x={open.x} y={open.y} />;
 }
 
 function MenuOf({ subject, x, y }: { subject: MenuSubject; x: number; y: number }) {

@@ -1,8 +1,8 @@
-import { memo } from "react";
+import { memo, useEffect, useRef, useState } from "react";
 import type { BridgeView, NodeView } from "../api/contract.ts";
 import { usePage } from "../state/page.ts";
 import { useStore } from "../state/store.ts";
-import { type MenuSubject, openMenu } from "../topology/menu-state.ts";
+import { type MenuSubject, openMenuBelow } from "../topology/menu-state.ts";
 import { networkText } from "../topology/network-box.tsx";
 import { kindText } from "../topology/node-box.tsx";
 
@@ -10,11 +10,33 @@ import { kindText } from "../topology/node-box.tsx";
 export function Outline() {
   const { yard } = usePage();
   const view = useStore(yard, (it) => it);
+  const [wanted, setWanted] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  // Whoever opens the list goes on from there, however much stands before it.
+  useEffect(() => field.current?.focus(), []);
+  const isWanted = (...names: readonly string[]) =>
+    names.some((name) => name.toLowerCase().includes(wanted.toLowerCase().trim()));
+  const networks = view?.networks.filter(({ name }) => isWanted(name)) ?? [];
+  const nodes = view?.nodes.filter(({ name, nics }) => isWanted(name, ...nics.flatMap((nic) => nic.addresses))) ?? [];
+  const links = view?.links.filter(({ name }) => isWanted(name)) ?? [];
   return (
     <aside className="side" aria-label="List of the yard">
+      <header>
+        <input
+          ref={field}
+          type="search"
+          aria-label="Find by name or address"
+          placeholder="find by name or address"
+          value={wanted}
+          onChange={({ target }) => setWanted(target.value)}
+        />
+        <span className="status" role="status">
+          {networks.length} networks, {nodes.length} nodes
+        </span>
+      </header>
       <h2 className="outline">Networks</h2>
       <ul className="outline">
-        {view?.networks.map((network) => (
+        {networks.map((network) => (
           <li key={network.name}>
             <MenuButton subject={{ kind: "network", network: network.name }} text={network.name} /> {network.state},{" "}
             {networkText(network)}
@@ -24,13 +46,13 @@ export function Outline() {
       </ul>
       <h2 className="outline">Nodes</h2>
       <ul className="outline">
-        {view?.nodes.map((node) => (
+        {nodes.map((node) => (
           <OutlineNode key={node.name} node={node} />
         ))}
       </ul>
       <h2 className="outline">Wires</h2>
       <ul className="outline">
-        {view?.links.map(({ name }) => (
+        {links.map(({ name }) => (
           <li key={name}>
             <MenuButton subject={{ kind: "link", link: name }} text={name} />
           </li>
@@ -82,17 +104,7 @@ const OutlineNode = memo(function OutlineNode({ node }: { node: NodeView }) {
 /** A thing's name, which opens its menu. */
 function MenuButton({ subject, text }: { subject: MenuSubject; text: string }) {
   return (
-    <button
-      type="button"
-      aria-haspopup="menu"
-      onClick={(event) => {
-        const { left, bottom } = event.currentTarget.getBoundingClientRect();
-        openMenu(
-          { preventDefault: () => {}, stopPropagation: () => event.stopPropagation(), clientX: left, clientY: bottom },
-          subject,
-        );
-      }}
-    >
+    <button type="button" aria-haspopup="menu" onClick={({ currentTarget }) => openMenuBelow(currentTarget, subject)}>
       {text}
     </button>
   );

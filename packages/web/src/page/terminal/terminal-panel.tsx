@@ -29,30 +29,52 @@ function openTerminal(element: HTMLElement, api: YardApi, address: string): () =
   terminal.loadAddon(fit);
   withNonce(() => terminal.open(element));
   fit.fit();
-  const { cols, rows } = terminal;
-  const isShell = address.endsWith("/shell");
-  const socket = api.socket(isShell ? `${address}?columns=${cols}&rows=${rows}` : address);
+  terminal.textarea?.setAttribute("aria-description", "Shift+Escape leaves the terminal");
+  let socket: WebSocket | undefined;
+  // What is typed before the node listens.
+  let early: (string | Uint8Array<ArrayBuffer>)[] = [];
+  const send = (message: string | Uint8Array<ArrayBuffer>) => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(message);
+    else early.push(message);
+  };
+  const connect = () => {
+    const { cols, rows } = terminal;
+    const opened = api.socket(address.endsWith("/shell") ? `${address}?columns=${cols}&rows=${rows}` : address);
+    socket = opened;
+    early = [];
+    opened.addEventListener("open", () => {
+      for (const message of early.splice(0)) opened.send(message);
+      terminal.focus();
+    });
+    opened.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === "string") terminal.write(`\r\n${ending(JSON.parse(data))}\r\n`);
+      // The first byte says whether it is output or errors, which are one at a terminal.
+      else terminal.write(new Uint8Array(data).subarray(1));
+    });
+    opened.addEventListener("close", () => terminal.write("\r\n[closed: Enter opens it again]\r\n"));
+  };
   const resized = new ResizeObserver(() => {
     // A panel that is not seen has no size.
     if (element.clientHeight > 0) fit.fit();
   });
   resized.observe(element);
-  const send = (message: string | Uint8Array<ArrayBuffer>) => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(message);
-  };
   const encoder = new TextEncoder();
-  terminal.onData((text) => send(encoder.encode(text)));
-  terminal.onResize(({ cols, rows }) => send(JSON.stringify({ resize: { columns: cols, rows } })));
-  socket.addEventListener("open", () => terminal.focus());
-  socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-    if (typeof data === "string") terminal.write(`\r\n${ending(JSON.parse(data))}\r\n`);
-    // The first byte says whether it is output or errors, which are one at a terminal.
-    else terminal.write(new Uint8Array(data).subarray(1));
+  terminal.onData((text) => {
+    if (socket?.readyState !== WebSocket.CLOSED) send(encoder.encode(text));
+    else if (text === "\r") connect();
   });
-  socket.addEventListener("close", () => terminal.write("\r\n[closed]\r\n"));
+  terminal.onResize(({ cols, rows }) => send(JSON.stringify({ resize: { columns: cols, rows } })));
+  // All keys go into the node but this one, which leaves the terminal: else the keyboard would be caught in it.
+  terminal.attachCustomKeyEventHandler((event) => {
+    if (!(event.shiftKey && event.key === "Escape")) return true;
+    if (event.type === "keydown")
+      element.closest(".dock")?.querySelector<HTMLElement>('[aria-selected="true"]')?.focus();
+    return false;
+  });
+  connect();
   return () => {
     resized.disconnect();
-    socket.close();
+    socket?.close();
     terminal.dispose();
   };
 }

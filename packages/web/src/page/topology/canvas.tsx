@@ -11,15 +11,15 @@ import {
   useStore as useFlowStore,
   useReactFlow,
 } from "@xyflow/react";
-import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
-import { usePage } from "../state/page.ts";
+import { type KeyboardEvent, type RefObject, useEffect, useMemo, useRef, useState } from "react";
+import { type Page, usePage } from "../state/page.ts";
 import { openPanel } from "../state/panels.ts";
 import { useStore } from "../state/store.ts";
 import { type FlowNode, flowNodes } from "./flow.ts";
 import { type Positions, settle } from "./layout.ts";
 import { drawnLines } from "./lines.ts";
 import { LinesLayer } from "./lines-layer.tsx";
-import { openMenu } from "./menu-state.ts";
+import { type MenuSubject, openMenu, openMenuBelow } from "./menu-state.ts";
 import { NetworkBox } from "./network-box.tsx";
 import { NodeBox } from "./node-box.tsx";
 import { sceneOf } from "./scene.ts";
@@ -67,27 +67,19 @@ function Drawing() {
       nodeTypes={boxTypes}
       connectionMode={ConnectionMode.Loose}
       isValidConnection={({ source, target }) => source !== target}
-      onNodesChange={(changes: NodeChange<FlowNode>[]) =>
+      onNodesChange={(changes: NodeChange<FlowNode>[]) => {
         // A box goes when it is gone from the yard, not when somebody presses a key.
         setNodes((old) =>
           applyNodeChanges(
             changes.filter(({ type }) => type !== "remove"),
             old,
           ),
-        )
-      }
-      onNodeDragStop={(_, __, moved) => page.positions.update((old) => moveBoxes(old, moved))}
-      onNodeDoubleClick={(_, { data }) => {
-        if ("node" in data && !mayChange) return;
-        if ("node" in data) page.panels.update((open) => openPanel(open, terminalOf(data.node.name)));
-        else page.panels.update((open) => openPanel(open, bridgeOf(data.network)));
+        );
+        page.positions.update((old) => moveBoxes(old, changes));
       }}
-      onNodeContextMenu={(event, { data }) =>
-        openMenu(
-          event,
-          "node" in data ? { kind: "node", node: data.node.name } : { kind: "network", network: data.network.name },
-        )
-      }
+      onNodeDoubleClick={(_, box) => lookInside(page, box)}
+      onNodeContextMenu={(event, box) => openMenu(event, subjectOf(box))}
+      onKeyDown={(event) => onBoxKey(event, page, nodes)}
       onPaneContextMenu={(event) => openMenu(event, { kind: "canvas" })}
       onConnect={(connection) => connect(page.work, connection)}
       onMoveStart={(event) => {
@@ -147,7 +139,7 @@ function isInView(
 
 const ARIA = {
   "node.a11yDescription.default":
-    "Press Enter or Space to select, the arrow keys to move. Double-click, or the list of the yard, opens a terminal.",
+    "Enter looks inside, M opens its menu, with the nics in it; Space selects, and the arrow keys move what is selected.",
 };
 
 function terminalOf(node: string) {
@@ -158,9 +150,37 @@ function bridgeOf({ name, bridge }: { readonly name: string; readonly bridge: st
   return { kind: "bridge", bridge, network: name } as const;
 }
 
-function moveBoxes(old: Positions, moved: readonly FlowNode[]): Positions {
-  const whole = ({ x, y }: FlowNode["position"]) => ({ x: Math.round(x), y: Math.round(y) });
-  return new Map([...old, ...moved.map(({ id, position }) => [id, whole(position)] as const)]);
+/** Where boxes stand that were let go, by the mouse or an arrow key. */
+function moveBoxes(old: Positions, changes: readonly NodeChange<FlowNode>[]): Positions {
+  const moved = changes.flatMap((change) => {
+    if (change.type !== "position" || change.dragging !== false || change.position === undefined) return [];
+    const { x, y } = change.position;
+    return [[change.id, { x: Math.round(x), y: Math.round(y) }] as const];
+  });
+  return moved.length === 0 ? old : new Map([...old, ...moved]);
+}
+
+function subjectOf({ data }: FlowNode): MenuSubject {
+  return "node" in data ? { kind: "node", node: data.node.name } : { kind: "network", network: data.network.name };
+}
+
+/** What a box opens: the terminal of a node, the bridge of a network. */
+function lookInside(page: Page, { data }: FlowNode): void {
+  if (!("node" in data)) page.panels.update((open) => openPanel(open, bridgeOf(data.network)));
+  else if (page.role.get() === "operate") page.panels.update((open) => openPanel(open, terminalOf(data.node.name)));
+}
+
+/** Keys on a box that has the focus: Enter opens it, as a double click does, and the menu's keys its menu. */
+function onBoxKey(event: KeyboardEvent, page: Page, boxes: readonly FlowNode[]): void {
+  const { target } = event;
+  if (!(target instanceof HTMLElement) || !target.classList.contains("react-flow__node")) return;
+  const box = boxes.find(({ id }) => id === target.dataset.id);
+  if (box === undefined) return;
+  if (event.key === "Enter") lookInside(page, box);
+  else if (event.key === "ContextMenu" || event.key === "m" || (event.shiftKey && event.key === "F10"))
+    openMenuBelow(target, subjectOf(box));
+  else return;
+  event.preventDefault();
 }
 
 /** A line was drawn from a nic: to a network, or to another nic. */
