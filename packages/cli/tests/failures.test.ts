@@ -112,6 +112,16 @@ checks: [ { ping: { from: good, to: bad } } ]
     expect((await site.yard(yard, ["down", "half.yard.yaml"])).code).toBe(0);
   });
 
+  test("folders that cannot be a yard's are named", async () => {
+    const file = site.write("pair.yard.yaml", pair("pair", "lan"));
+    const fails = async (env: Record<string, string>) => (await site.yard(other, ["up", file], { env })).stderr;
+    expect(await fails({ SWITCHYARD_STATE_DIR: "state" })).toContain("not an absolute path [yard.bad-folder]");
+    expect(await fails({ SWITCHYARD_RUN_DIR: `/tmp/${"r".repeat(100)}` })).toContain("too long for a socket");
+    expect(await fails({ SWITCHYARD_RUN_DIR: file })).toContain("[yard.folder-failed]");
+    expect(await fails({ SWITCHYARD_STATE_DIR: `${file}/below` })).toContain("[yard.folder-failed]");
+    expect((await site.yard(other, ["down", "--all"])).code).toBe(0);
+  });
+
   test("a check that does not come out as expected ends with 1, and the report tells it", async () => {
     site.write("pair.yard.yaml", pair("pair", "lan").replace("to: pair-2 }", "to: 10.7.0.99 }, timeout: 0.3"));
     const up = await site.yard(yard, ["up", "pair.yard.yaml", "--check"]);

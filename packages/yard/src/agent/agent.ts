@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync } from "node:fs";
+import { chownSync, existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { asYardError, type Logger, YardError } from "@switchyard/base";
 import { bootId, isRoot, lockFile } from "@switchyard/linux";
@@ -11,6 +11,7 @@ import { buildIdentity } from "./client.ts";
 import { Convergence } from "./convergence.ts";
 import { dismantle } from "./dismantle.ts";
 import { Engines } from "./engines.ts";
+import { makeFolder } from "./folders.ts";
 import { yardGroup } from "./group.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { hostNetwork } from "./host-network.ts";
@@ -49,7 +50,7 @@ export interface AgentOptions {
  * The agent of a yard: makes the host as the store says, until `signal` aborts or it is asked to take the yard down.
  * What it made stays when it ends, and is taken over by the next one.
  *
- * @throws YardError `yard.not-root`, `agent.already-running`, and what keeps the database or the switch from starting
+ * @throws YardError `yard.not-root`, `yard.folder-failed`, `agent.already-running`, and what keeps the database or the switch from starting
  */
 export async function runAgent(yard: string, options: AgentOptions): Promise<void> {
   if (!isRoot())
@@ -59,11 +60,11 @@ export async function runAgent(yard: string, options: AgentOptions): Promise<voi
   const paths = yardPaths(yard);
   await requireSystemSwitch(yard);
   const group = yardGroup();
-  mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
-  mkdirSync(paths.run, { recursive: true, mode: 0o755 });
+  makeFolder(runDirectory(), 0o755);
+  makeFolder(paths.run, 0o755);
   // Whoever started us may have made it for root alone, and the sockets that the group may use are in it.
   if (group !== undefined) chownSync(paths.run, 0, group);
-  mkdirSync(paths.state, { recursive: true, mode: 0o750 });
+  makeFolder(paths.state, 0o750);
   using lock = lockFile(paths.lock);
   if (!lock) throw new YardError("agent.already-running", `the yard "${yard}" has an agent already`);
 

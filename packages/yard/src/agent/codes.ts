@@ -64,8 +64,12 @@ export const agentCodes = {
   "switch.system-absent":
     "The host's own Open vSwitch, which `--system` works on, does not run. Start its service, or use a private yard.",
   "yard.bad-name": "A yard's name is a lower-case letter, then letters, digits and -, 31 characters at most.",
+  "yard.bad-folder":
+    "SWITCHYARD_RUN_DIR or SWITCHYARD_STATE_DIR is not an absolute path, or too long for sockets, whose paths have 107 bytes at most.",
   "yard.busy": "Another command starts or ends the same yard at this moment. Try again.",
   "yard.file-failed": "A file of the yard could not be written or removed; the message says why.",
+  "yard.folder-failed":
+    "A folder of the yard cannot be made; the message says why. Its file system may be full or read-only.",
   "yard.not-permitted": "Only root and the group `yard` may use a yard. Use sudo, or join the group.",
   "yard.not-root": "Only root can start a yard or clean up after it. Use sudo.",
 } as const;

@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, watch } from "node:fs";
+import { closeSync, existsSync, openSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { backoff, childEnvironment, deadline, delay, YardError } from "@switchyard/base";
 import { isRoot } from "@switchyard/linux";
+import { makeFolder } from "./folders.ts";
 import { runDirectory, yardPaths } from "./paths.ts";
 import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
@@ -76,8 +77,8 @@ async function launch(yard: string, options: LaunchOptions): Promise<AgentConnec
     `the agent of yard "${yard}" did not start within ${START_LIMIT / 1000} s`,
     options.signal,
   );
-  mkdirSync(runDirectory(), { recursive: true, mode: 0o755 });
-  mkdirSync(paths.run, { recursive: true, mode: 0o750 });
+  makeFolder(runDirectory(), 0o755);
+  makeFolder(paths.run, 0o750);
   for (const wait of backoff(50, 1_000)) {
     limit.throwIfAborted();
     await start(yard, paths.agentLog, options.executable, limit);

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { isAbsolute, join } from "node:path";
 import { YardError } from "@switchyard/base";
 
 /** Where a yard keeps what it has; all absolute. */
@@ -41,6 +41,9 @@ export function yardNamespace(yard: string): string {
   return `${OWN_PREFIX}${yard}`;
 }
 
+/** Bytes that the path of a socket may have (unix(7)). */
+const MOST_SOCKET = 107;
+
 /** What follows the path of a yard's runtime files in that of the files which nodes have in common. */
 export const COMMON_SUFFIX = "/etc";
 
@@ -53,7 +56,7 @@ export const DHCP_SUFFIX = ".dhcp";
  * The paths of a yard. `SWITCHYARD_RUN_DIR` and `SWITCHYARD_STATE_DIR` replace `/run/switchyard` and
  * `/var/lib/switchyard`.
  *
- * @throws YardError `yard.bad-name`
+ * @throws YardError `yard.bad-name`, `yard.bad-folder`
  */
 export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process.env): YardPaths {
   // No underscore: it ends the yard's name in the names of namespaces and containers.
@@ -64,6 +67,11 @@ export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process
     );
   const run = join(runDirectory(environment), name);
   const state = join(stateDirectory(environment), "yards", name);
+  const agentSocket = join(run, "agent.sock");
+  if (Buffer.byteLength(agentSocket) > MOST_SOCKET)
+    throw new YardError("yard.bad-folder", `the path ${agentSocket} is too long for a socket`, {
+      hint: `it has ${MOST_SOCKET} bytes at most: a shorter SWITCHYARD_RUN_DIR, or a shorter name of the yard`,
+    });
   return {
     yard: name,
     namespace: yardNamespace(name),
@@ -72,7 +80,7 @@ export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process
     databaseSocket: join(run, "db.sock"),
     database: join(state, "switchyard.db"),
     switchDatabase: join(run, "conf.db"),
-    agentSocket: join(run, "agent.sock"),
+    agentSocket,
     agentLog: join(run, "agent.log"),
     lock: join(runDirectory(environment), `${name}.lock`),
     images: imageDirectory(environment),
@@ -84,14 +92,25 @@ export function switchRemote({ yard, databaseSocket }: Pick<YardPaths, "yard" | 
   return yard === SYSTEM_YARD ? SYSTEM_SWITCH : `unix:${databaseSocket}`;
 }
 
-/** The folder of every yard's runtime files. */
+/** The folder of every yard's runtime files. @throws YardError `yard.bad-folder` */
 export function runDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  return environment.SWITCHYARD_RUN_DIR ?? "/run/switchyard";
+  return folder("SWITCHYARD_RUN_DIR", environment) ?? "/run/switchyard";
 }
 
-/** The folder of what survives a reboot. */
+/** The folder of what survives a reboot. @throws YardError `yard.bad-folder` */
 export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
-  return environment.SWITCHYARD_STATE_DIR ?? "/var/lib/switchyard";
+  return folder("SWITCHYARD_STATE_DIR", environment) ?? "/var/lib/switchyard";
+}
+
+/** The agent has it from its command, but stands in another folder. */
+function folder(
+  variable: "SWITCHYARD_RUN_DIR" | "SWITCHYARD_STATE_DIR",
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const named = environment[variable] || undefined;
+  if (named !== undefined && !isAbsolute(named))
+    throw new YardError("yard.bad-folder", `${variable} is ${named}, which is not an absolute path`);
+  return named;
 }
 
 /** The folder of images, which all yards of the host share. */
