@@ -58,6 +58,16 @@ checks: [{ ping: { from: web2, to: wbe2 }, expect: fails }]`),
     ]);
   });
 
+  test("is told of an MTU that IPv6 cannot do with, at a network, a nic, or a nic by its network", () => {
+    expect(
+      told(`name: a
+networks: { six: { cidr: "fd00::/64", mtu: 1279 }, wide: { cidr: "fd01::/64" }, small: { cidr: 10.0.0.0/24, mtu: 600 } }
+nodes:
+  a: { kind: netns, nics: [six, { network: wide, mtu: 1000 }, small, { network: small, ip: ["fd02::1/64"] }] }
+  b: { kind: netns, nics: [{ network: small, mtu: 500 }, { network: wide, mtu: 1280 }] }`),
+    ).toEqual(["2:44 lab.out-of-range", "4:55 lab.out-of-range", "4:70 lab.out-of-range"]);
+  });
+
   test("is told them all even where a key that was put right lacks something", () => {
     expect(
       told(

@@ -122,6 +122,10 @@ const refused: Readonly<Record<string, readonly [nodes: string, ...expected: str
     "4:48 lab.out-of-range",
   ],
   "more nics than a machine can have": ["vm: { kind: vm, image: disk.qcow2, max_nics: 146 }", "4:48 lab.out-of-range"],
+  "more nics than fit into one": [
+    `vm: { kind: vm, image: disk.qcow2, nics: [${Array(146).fill("lan").join(", ")}] }`,
+    "4:38 lab.out-of-range",
+  ],
   "what belongs to an image without one": ["vm: { kind: vm, kernel: vmlinuz, format: raw }", "4:36 vm.key-of-image"],
   "what belongs to a kernel without one": ["vm: { kind: vm, image: disk.qcow2, append: x }", "4:38 vm.key-of-kernel"],
   "two kinds of user data": [

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import { DIRECT_NICS, MOST_DISKS, MOST_ISOS, MOST_MEMORY } from "@switchyard/runtime/vm-limits";
+import { DIRECT_NICS, MOST_DISKS, MOST_ISOS, MOST_MEMORY, MOST_NICS } from "@switchyard/runtime/vm-limits";
 import { stringify } from "yaml";
 import { Given } from "./nodes.ts";
 import type { Path } from "./places.ts";
@@ -216,6 +216,11 @@ function readMaxNics(given: Given<VmFile>, nics: number, reading: Reading): numb
     reading.places.report(
       given.path("max_nics"),
       () => new YardError("lab.out-of-range", `"max_nics" is ${written}, and the vm has ${nics} nics`),
+    );
+  if (written === undefined && nics > MOST_NICS)
+    reading.places.report(
+      given.path("nics"),
+      () => new YardError("lab.out-of-range", `the vm has ${nics} nics, and ${MOST_NICS} at most fit into one`),
     );
   return written ?? Math.max(DIRECT_NICS, nics);
 }

@@ -14,9 +14,13 @@ import {
   YardError,
 } from "@switchyard/base";
 import { checkMakings, readMaking } from "./making.ts";
+import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { NetworkFile } from "./schema.ts";
 import type { NetworkMaking, NetworkSpec } from "./types.ts";
+
+/** Bytes that every link has to carry where IPv6 is spoken. */
+const LEAST_IPV6_MTU = 1280;
 
 /** The networks in file order; those whose addresses are wrong are there, without them. */
 export function readNetworks(reading: Reading): Map<string, NetworkSpec> {
@@ -75,6 +79,12 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
       );
     }
   }
+  checkIpv6Mtu(
+    written.mtu,
+    cidr.some(({ value }) => family(value) === 6),
+    [...path, "mtu"],
+    reading,
+  );
   const making = readMaking(name, written, reading);
   if ((making.type === "macvlan" || making.type === "passthrough") && gateway.length > 0)
     reading.places.reportKey(
@@ -103,6 +113,18 @@ function readNetwork(name: string, written: NetworkFile, reading: Reading): Netw
   };
 }
 
+/** IPv6 is not spoken where packets of 1,280 bytes do not pass (RFC 8200, section 5): the kernel takes its addresses away. */
+export function checkIpv6Mtu(mtu: number | undefined, ipv6: boolean, path: Path, reading: Reading): void {
+  if (mtu === undefined || mtu >= LEAST_IPV6_MTU || !ipv6) return;
+  reading.places.report(
+    path,
+    () =>
+      new YardError(
+        "lab.out-of-range",
+        `"mtu" is at least ${LEAST_IPV6_MTU} where there are IPv6 addresses, not ${mtu}`,
+      ),
+  );
+}
 /** The host is on a nat whether it is said or not: at its first address of each family. */
 function firstGateways(
   making: NetworkMaking,

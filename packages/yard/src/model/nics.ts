@@ -4,7 +4,7 @@ import { readImpair } from "./impair.ts";
 import { impliedByName, impliedNetwork, isMeant } from "./implied.ts";
 import { DEFAULT_NETWORK } from "./making.ts";
 import { suggest } from "./nearest.ts";
-import { isHost } from "./networks.ts";
+import { checkIpv6Mtu, isHost } from "./networks.ts";
 import { respell, type Spelled } from "./nic-spelling.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
@@ -58,17 +58,22 @@ function readNic(written: NicFile, path: Path, index: number, context: NicContex
   const dnsPath = file.dns === undefined ? ["defaults", "nic", "dns"] : at("dns");
   checkDhcp(spelled, network, reading);
   checkZerotierNic(spelled, network, reading);
+  const ip = shared || network?.type === "zerotier" ? [] : readAddresses(spelled, network, context);
+  const mtu = file.mtu ?? defaults?.mtu;
+  const ipv6 = (ip ?? network?.cidr ?? []).some((address) => family(address) === 6);
+  const ofNetwork = network?.cidr.some((subnet) => family(subnet) === 6) ? undefined : network?.mtu;
+  checkIpv6Mtu(mtu ?? ofNetwork, ipv6, file.mtu === undefined ? path : at("mtu"), reading);
   return {
     name,
     network: network?.name,
     link: undefined,
     mac: file.mac === undefined || shared ? undefined : reading.parse(at("mac"), file.mac, parseMac),
-    ip: shared || network?.type === "zerotier" ? [] : readAddresses(spelled, network, context),
+    ip,
     slot: file.slot,
     gateway: readGateways(spelled, reading),
     dns: reading.each(dnsPath, file.dns ?? defaults?.dns, parseIp).map(({ value }) => value),
     dhcp: file.dhcp ?? false,
-    mtu: file.mtu ?? defaults?.mtu,
+    mtu,
     vlan: file.vlan,
     trunks: [...new Set(file.trunks)],
     routes: readRoutes(file.routes, [...path, "routes"], name, reading).map(({ value }) => value),
