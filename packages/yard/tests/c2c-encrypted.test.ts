@@ -113,6 +113,20 @@ nodes:
       expect(await a.comesToReach("n", "10.99.7.2")).toBe(true);
     });
 
+    test("is refused at a port that another has, and fails where the other end's key is its own", async () => {
+      const other = lab(3, 2, encrypted(b)).replace("name: far", "name: other").replace("wide:", "second:");
+      const second = other
+        .replace(/lan: .*}/, "x: {} }")
+        .replace(/ {2}n: .*\n/, "")
+        .replace("[lan]", "[x]")
+        .replace("underlay: {}, ", "");
+      await expect(a.up(second)).rejects.toMatchObject({ code: "c2c.port-taken" });
+      const { failures } = await a.up(lab(1, 2, encrypted(a)));
+      expect(failures).toMatchObject([{ subject: { kind: "node", node: "wide" }, code: "c2c.own-key" }]);
+      expect((await a.up(lab(1, 2, encrypted(b)))).failures).toEqual([]);
+      expect(await a.comesToReach("n", "10.99.7.2")).toBe(true);
+    });
+
     test("lets nobody in whose key is not the one declared", async () => {
       const strange = publicKeyOf(ensureTunnelKey(join(a.folder, "strange.key")));
       expect((await b.up(lab(2, 1, `, encrypt: ${JSON.stringify(strange)}`))).failures).toEqual([]);

@@ -35,6 +35,7 @@ export const agentCodes = {
     "No DHCP server has given a nic an address in time. Its client goes on asking; see that a server is on the network.",
   "nic.name-lost":
     "A NIC came back to a host that has another link of its name by now. Rename that one, and it gets its name back.",
+  "c2c.own-key": "An encrypted link names this yard's own public key. Write what `yard key` tells on the other host.",
   "nic.parent-absent": "The host has no NIC of the name that a network is made on. Correct it, or plug the NIC in.",
   "nic.parent-in-use":
     "The NIC has an address, a default route, a bridge or a macvlan, which the host would lose. Take another one.",

@@ -18,6 +18,7 @@ import { gatewayFailures } from "./desire-nat.ts";
 import { natFailures } from "./desire-nat-node.ts";
 import { phyFailures } from "./desire-phy.ts";
 import { KnownNodes } from "./desire-plain.ts";
+import { tunnelFailures } from "./desire-tunnel.ts";
 import { unjoined } from "./desire-zerotier.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { hostNetwork, kernelBridges } from "./host-network.ts";
@@ -110,6 +111,7 @@ export class Convergence implements Disposable {
     const absent = [
       ...absentBridges(rows, facts, onSwitch),
       ...portlessFailures(rows, facts),
+      ...tunnelFailures(rows, facts),
       // Asked now: a NIC that has just been pulled out is the host's again.
       ...phyFailures(rows, facts, (name) => existsSync(`/sys/class/net/${name}`)),
     ];

@@ -1,14 +1,17 @@
 /** Nodes of kind c2c that lead to another host encrypted: VXLAN of the kernel's own in WireGuard. */
+import { existsSync } from "node:fs";
+import { asYardError, YardError } from "@switchyard/base";
 import { VXLAN_OVERHEAD } from "@switchyard/vswitch";
 import type { C2cSpec } from "../model/types.ts";
 import { canonicalJson } from "../store/canonical.ts";
-import type { NodeEntry } from "../store/rows.ts";
+import type { NodeEntry, Rows } from "../store/rows.ts";
+import type { Failure } from "./blame.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { switchNamespace, tunnelDevice } from "./names.ts";
 import type { ServiceState, VtepState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 import type { TunnelConfig } from "./tunnel.ts";
-import { innerAddress, TUNNEL_MTU, tunnelKeyFile } from "./tunnel-key.ts";
+import { ensureTunnelKey, innerAddress, publicKeyOf, TUNNEL_MTU, tunnelKeyFile } from "./tunnel-key.ts";
 
 /** UDP within the tunnel; that of VXLAN is the switch's own where it has tunnels in the kernel. */
 const INNER_PORT = 8472;
@@ -27,6 +30,28 @@ export function isEncrypted(to: C2cSpec["to"]): to is Encrypted {
 /** The WireGuard device of such a node. */
 export function encryptedDevice(yard: string, node: string, { peer, encrypt }: Encrypted): string {
   return tunnelDevice(yard, node, canonicalJson({ peer, ...encrypt }));
+}
+
+/** Those whose other end is said to have this yard's own key, and all of them where that is damaged. */
+export function tunnelFailures(rows: Rows, facts: Pick<HostFacts, "host" | "state">): Failure[] {
+  const encrypted = rows.nodes.flatMap(({ name, host, spec }) =>
+    host === facts.host && spec.kind === "c2c" && isEncrypted(spec.to) ? [{ name, key: spec.to.encrypt.key }] : [],
+  );
+  const file = tunnelKeyFile(facts.state);
+  if (encrypted.length === 0 || !existsSync(file)) return [];
+  const failed = ({ name }: { readonly name: string }, error: YardError): Failure => ({
+    subject: { kind: "node", node: name },
+    error,
+  });
+  try {
+    const own = publicKeyOf(ensureTunnelKey(file));
+    const error = new YardError("c2c.own-key", `${own} is the public key of this yard itself`, {
+      hint: "write what `yard key` tells on the other host",
+    });
+    return encrypted.filter(({ key }) => key === own).map((node) => failed(node, error));
+  } catch (error) {
+    return encrypted.map((node) => failed(node, asYardError(error)));
+  }
 }
 
 /** The processes that keep the WireGuard devices, by id. */

@@ -9,7 +9,7 @@ export const modelCodes = {
   "bridge.other-mode": "A bridge is told what only another mode has; take it out, or change the mode.",
   "bridge.range-outside": "The range of a bridge's leases is missing, in the wrong order, or outside its cidr.",
   "c2c.bad-key": "The key of `encrypt` is none of WireGuard's. Write what `yard key` tells on the other host.",
-  "c2c.port-taken": "Two encrypted links of a lab have the same UDP port for WireGuard; give one of them another.",
+  "c2c.port-taken": "Two encrypted links of a yard have the same UDP port for WireGuard; give one of them another.",
   "c2c.bad-target":
     "A node of kind c2c leads nowhere, to two places, or to what is no yard; give it yard, or peer and id.",
   "capability.unknown": "A name in cap_add is no capability of Linux; see capabilities(7).",

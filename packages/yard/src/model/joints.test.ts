@@ -50,6 +50,7 @@ test("a link to another host is encrypted to a public key, which is none of a sh
   expect(read(link(`, encrypt: { key: "${key}", port: 7 }`))).toMatchObject({ to: { encrypt: { key, port: 7 } } });
   for (const bad of ["true", `"${key.slice(1)}"`, '"-----"']) expect(told(link(`, encrypt: ${bad}`))).not.toEqual([]);
   expect(told(link(`, encrypt: "${key}", port: 7`))).toEqual(["c2c.bad-target"]);
+  expect(told("kind: c2c, peer: 10.2.0.2, id: 99999999")).toEqual(["lab.out-of-range"]);
   expect(told(`kind: c2c, yard: other, encrypt: "${key}"`)).toEqual(["c2c.bad-target"]);
   const two = (port: number) =>
     `${link(`, encrypt: "${key}"`)} }\n  k: { ${link(`, encrypt: { key: "${key}", port: ${port} }`)}`;

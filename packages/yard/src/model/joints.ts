@@ -189,7 +189,8 @@ function readTarget(
     return { type: "yard", yard: at ?? "main", node: node ?? name };
   }
   if (file.node !== undefined) wrong('"node" is for a link to another yard of this host', "leave it out");
-  if (id === undefined) wrong(`"${name}" needs an "id", the same at both ends`, "a number from 1 to 16777215");
+  if (id === undefined && !reading.unsure([...path, "id"]))
+    wrong(`"${name}" needs an "id", the same at both ends`, "a number from 1 to 16777215");
   const ip = reading.parse([...path, "peer"], peer, parseIp);
   if (file.encrypt !== undefined && file.port !== undefined)
     wrong('"port" is that of a VXLAN in clear', "write the port of WireGuard: encrypt: { key: …, port: … }");
@@ -212,14 +213,15 @@ export function checkTunnel(spec: JointSpec, known: Map<number, string>, reading
   const { port } = spec.to.encrypt;
   const other = known.get(port);
   if (other !== undefined)
-    reading.places.reportKey(
-      ["nodes", spec.name, "encrypt"],
-      () =>
-        new YardError("c2c.port-taken", `"${spec.name}" and "${other}" have one UDP port for WireGuard, ${port}`, {
-          hint: "give one of them another, here and at its other end: encrypt: { key: …, port: … }",
-        }),
-    );
+    reading.places.reportKey(["nodes", spec.name, "encrypt"], () => tunnelPortTaken(spec.name, other, port));
   known.set(port, spec.name);
+}
+
+/** Why a node cannot have the port that it wants: another one has it. */
+export function tunnelPortTaken(node: string, other: string, port: number): YardError {
+  return new YardError("c2c.port-taken", `"${node}" and "${other}" have one UDP port for WireGuard, ${port}`, {
+    hint: "give one of them another, here and at its other end: encrypt: { key: …, port: … }",
+  });
 }
 
 /** 32 bytes in base64, as wg(8) writes keys. */

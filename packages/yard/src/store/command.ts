@@ -37,7 +37,7 @@ export function addNetwork(store: Store, spec: NetworkSpec, place: Place, option
     // The same again is no error; another of that name is.
     if (row && change.changed)
       throw new YardError("network.name-taken", `the network ${spec.name} exists and is made otherwise`, {
-        hint: `remove it first: yard rm ${spec.name}`,
+        hint: `remove it first: yard -y ${place.yard} rm ${spec.name}`,
       });
     const adopted = row ?? store.db.table("Network").get(uuid);
     return (undo) => {

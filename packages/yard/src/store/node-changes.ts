@@ -1,7 +1,7 @@
 /** The part of a change that concerns nodes and their nics: their rows, numbers, MACs and addresses. */
 import { addressOf, parseCidr, parseMac } from "@switchyard/base";
 import type { Uuid } from "@switchyard/ovsdb";
-import { tooManyNics } from "../model/joints.ts";
+import { tooManyNics, tunnelPortTaken } from "../model/joints.ts";
 import { nicDenial } from "../model/making.ts";
 import type { NicSpec, NodeSpec } from "../model/types.ts";
 import { Segment } from "./addresses.ts";
@@ -126,14 +126,24 @@ export class NodeChanges {
     this.#draft.departures.written(row._uuid, network);
   }
 
-  /** What other nodes of the host publish. */
+  /** What other nodes of the host publish, and where their tunnels are. */
   #checkPorts(nodes: readonly { readonly spec: NodeSpec; readonly row: NodeRow | undefined }[], host: Uuid): void {
     const wanted = nodes.map(({ spec }) => ({ node: spec.name, ports: spec.ports }));
-    if (wanted.every(({ ports }) => ports.length === 0)) return;
+    const tunnels = nodes.flatMap(({ spec }) => {
+      const port = tunnelPort(spec);
+      return port === undefined ? [] : [{ node: spec.name, port }];
+    });
+    if (tunnels.length === 0 && wanted.every(({ ports }) => ports.length === 0)) return;
     const placed = new Set(nodes.flatMap(({ row }) => row?._uuid ?? []));
-    const others = [...this.#draft.db.table("Node")]
+    const present = [...this.#draft.db.table("Node")]
       .filter((row) => row.host === host && !this.#draft.leaving.has(row._uuid) && !placed.has(row._uuid))
-      .map((row) => ({ node: row.name, ports: parseNodeConfig(row).ports }));
+      .map((row) => ({ node: row.name, config: parseNodeConfig(row) }));
+    for (const { node, port } of tunnels) {
+      const other = present.find(({ config }) => tunnelPort(config) === port);
+      const error = other && tunnelPortTaken(node, other.node, port);
+      if (error) this.#draft.errors.push(this.#draft.locate(["nodes", node, "encrypt"], error));
+    }
+    const others = present.map(({ node, config }) => ({ node, ports: config.ports }));
     for (const { node, error } of portsTaken(wanted, others))
       this.#draft.errors.push(this.#draft.locate(["nodes", node, "ports"], error));
   }
@@ -224,4 +234,9 @@ export class NodeChanges {
     const nics = this.#draft.db.table("Nic");
     return [...node.nics].flatMap((uuid) => nics.get(uuid) ?? []);
   }
+}
+
+/** The port that a node's tunnel is at; undefined: it has none. */
+function tunnelPort(node: NodeConfig): number | undefined {
+  return node.kind === "c2c" && node.to.type === "vxlan" ? node.to.encrypt?.port : undefined;
 }
