@@ -103,7 +103,15 @@ describe.skipIf(!requires("root", "openvswitch", "openssl", "tcpdump", "ping"))(
         name: "anna",
         role: "read",
       });
-      expect((await site.fetch("/api/v1/labs/small", { headers: anna })).status).toBe(200);
+      await site.up(LAB.replace("netns}", "netns, env: {TOKEN: hunter2}} # for anna"));
+      const shown = await site.ask("GET", "/labs/small", undefined, anna);
+      expect([shown.status, shown.body.text]).toEqual([200, expect.stringContaining("# for anna")]);
+      const saved = await site.fetch("/api/v1/labs/small/text", { headers: anna });
+      expect(await saved.text()).toContain('env: {TOKEN: "(hidden)"}} # for anna');
+      await site.up(LAB);
+      for (const path of ["/labs/small", "/history", "/yard", "/nodes/pc"])
+        expect((await site.ask("GET", path, undefined, anna)).text).not.toContain("hunter2");
+      expect((await site.ask("GET", "/labs/small")).body.previous).toContain("hunter2");
       for (const [method, path, body] of [
         ["PUT", "/labs/small", { text: LAB }],
         ["DELETE", "/nodes/pc", undefined],
@@ -168,6 +176,9 @@ describe.skipIf(!requires("root", "openvswitch", "openssl", "tcpdump", "ping"))(
       expect(slowed[0]?.headers.get("retry-after")).toBe("1");
       await Bun.sleep(1_100);
       expect((await site.fetch("/api/v1/session")).status).toBe(200);
+      expect(site.audit().filter(({ status }) => status === 429)).toEqual([
+        expect.objectContaining({ who: "link", code: "http.too-fast" }),
+      ]);
       const guesses = [];
       for (let at = 0; at < 15; at++)
         guesses.push((await site.fetch("/", { headers: { authorization: `Bearer ${at}` } })).status);

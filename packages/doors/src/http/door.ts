@@ -38,6 +38,8 @@ export interface House {
   readonly rate: RateLimit;
   /** Of what was asked without a known token. */
   readonly wrong: RateLimit;
+  /** Lines of the audit log of who comes too fast. */
+  readonly floods: RateLimit;
   readonly figures: Figures;
   readonly peers: Set<Peer>;
   metrics(): Promise<string>;
@@ -68,6 +70,8 @@ export function door(house: House, way: Way) {
         status: String(status),
       });
       if (!isAudited(told.operation, request.method, status)) return;
+      // Who comes too fast is told of now and then, lest the log grows as fast.
+      if (status === 429 && house.floods.take(`${told.who?.name ?? "-"} ${from}`, Date.now()) > 0) return;
       house.audit.write({
         who: told.who?.name ?? "-",
         role: told.who?.role ?? "-",
@@ -110,6 +114,15 @@ interface Asked {
 }
 
 async function answered(asked: Asked): Promise<Response | undefined> {
+  if (asked.request.method !== "HEAD") return await answeredAs(asked, asked.request.method);
+  const answer = await answeredAs(asked, "GET");
+  // What would go on for long ends with nobody reading it.
+  await answer?.body?.cancel();
+  return answer === undefined ? undefined : new Response(null, { status: answer.status, headers: answer.headers });
+}
+
+/** @param method that of the request; GET for HEAD, which asks for the same but the body */
+async function answeredAs(asked: Asked, method: string): Promise<Response | undefined> {
   const { house, way, request, server, url, told } = asked;
   const now = Date.now();
   const link = url.pathname === "/" && request.method === "GET" ? url.searchParams.get("token") : null;
@@ -126,21 +139,21 @@ async function answered(asked: Asked): Promise<Response | undefined> {
     return new Response(null, { status: 303, headers });
   }
   const { pathname } = url;
-  if (request.method === "GET" && pathname === "/metrics")
+  if (method === "GET" && pathname === "/metrics")
     return new Response(await house.metrics(), {
       headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
     });
-  if (request.method === "GET" && pathname === `${PREFIX}/openapi.json`)
+  if (method === "GET" && pathname === `${PREFIX}/openapi.json`)
     return new Response(asked.description, { headers: { "content-type": "application/json" } });
-  if (!pathname.startsWith("/api/")) return pageResponse(house.site, request, pathname);
-  return await operated(asked, known);
+  if (!pathname.startsWith("/api/")) return pageResponse(house.site, method, request.headers, pathname);
+  return await operated(asked, method, known);
 }
 
-async function operated(asked: Asked, principal: Principal): Promise<Response | undefined> {
+async function operated(asked: Asked, method: string, principal: Principal): Promise<Response | undefined> {
   const { house, way, request, url, told } = asked;
   const { site } = house;
   const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-  const { operation, params } = route(request.method, url.pathname, upgrade);
+  const { operation, params } = route(method, url.pathname, upgrade);
   told.operation = operation;
   if (operation.role === "operate" && principal.role !== "operate")
     throw new YardError("http.not-permitted", `${principal.name} may look, and ${operation.id} changes something`);
@@ -227,7 +240,7 @@ class TooFast extends YardError {
 
 function extraHeaders(error: unknown): Record<string, string> {
   if (error instanceof TooFast) return { "retry-after": String(error.seconds) };
-  if (error instanceof MethodNotAllowed) return { allow: [...new Set(error.allowed)].join(", ") };
+  if (error instanceof MethodNotAllowed) return { allow: error.allowed.join(", ") };
   if (error instanceof YardError && error.code === "http.token-wanted")
     return { "www-authenticate": 'Bearer realm="yard"' };
   return {};
@@ -235,8 +248,9 @@ function extraHeaders(error: unknown): Record<string, string> {
 
 /** Changes, what looks into nodes, and who was refused. */
 function isAudited(operation: Operation | undefined, method: string, status: number): boolean {
+  if (status === 429) return true;
   if (operation === undefined) return status === 401 || status === 403 || status === 421;
-  return operation.role === "operate" || method !== "GET" || status === 403;
+  return operation.role === "operate" || (method !== "GET" && method !== "HEAD") || status === 403;
 }
 
 function wantsPage(request: Request): boolean {

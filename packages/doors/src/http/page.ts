@@ -18,10 +18,10 @@ function policyOf(nonce: string): string {
 const NONCE = "%nonce%";
 
 /** A file of the page; its ways within itself are those of `/`. @throws YardError `http.not-found` */
-export function pageResponse({ page, yard }: Site, request: Request, path: string): Response {
-  if (request.method !== "GET") throw new YardError("http.not-found", `there is nothing at ${path}`);
+export function pageResponse({ page, yard }: Site, method: string, headers: Headers, path: string): Response {
+  if (method !== "GET") throw new YardError("http.not-found", `there is nothing at ${path}`);
   const file = page?.get(path) ?? (isPlace(path) ? page?.get("/index.html") : undefined);
-  if (file !== undefined) return fileResponse(file, request);
+  if (file !== undefined) return fileResponse(file, headers);
   if (path !== "/") throw new YardError("http.not-found", `there is nothing at ${path}`);
   return html(
     200,
@@ -39,7 +39,7 @@ function isPlace(path: string): boolean {
   return !path.slice(path.lastIndexOf("/")).includes(".");
 }
 
-function fileResponse({ type, bytes, encoding, etag, immutable }: PageFile, request: Request): Response {
+function fileResponse({ type, bytes, encoding, etag, immutable }: PageFile, asked: Headers): Response {
   if (type.startsWith("text/html")) return documentResponse(bytes, type);
   const headers = {
     "content-type": type,
@@ -48,7 +48,7 @@ function fileResponse({ type, bytes, encoding, etag, immutable }: PageFile, requ
     "cache-control": immutable ? "private, max-age=31536000, immutable" : "no-cache",
     "content-security-policy": "default-src 'none'",
   };
-  if (request.headers.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
+  if (asked.get("if-none-match") === etag) return new Response(null, { status: 304, headers });
   return new Response(bytes, { headers });
 }
 

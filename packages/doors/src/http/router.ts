@@ -39,11 +39,9 @@ export function router(operations: readonly Operation[]) {
     if (found.length === 0) throw new YardError("http.not-found", `there is nothing at ${path}`);
     if (!upgrade && found.some(({ operation }) => operation.kind === "socket" && operation.method === method))
       throw new YardError("http.upgrade-wanted", `${path} is a WebSocket`);
-    throw new MethodNotAllowed(
-      method,
-      path,
-      found.map(({ operation }) => operation.method),
-    );
+    throw new MethodNotAllowed(method, path, [
+      ...new Set(found.flatMap(({ operation: { method: one } }) => (one === "GET" ? ["GET", "HEAD"] : [one]))),
+    ]);
   };
 }
 

@@ -229,6 +229,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
     audit: log,
     rate: new RateLimit(rate, rate * 2),
     wrong: new RateLimit(GUESSES.perSecond, GUESSES.burst),
+    floods: new RateLimit(1 / 60, 1),
     figures,
     peers: new Set<Peer>(),
     async metrics() {

@@ -19,6 +19,7 @@ export { isJoint } from "./joints.ts";
 export { bridgeOf, type MakingConflict, makingConflicts, makingOf, nicDenial } from "./making.ts";
 export { nearest } from "./nearest.ts";
 export { type LabSource, type ParsedLab, parseLab } from "./parse.ts";
+export { withoutSecrets } from "./secrets.ts";
 export { type FilePart, networkSpec, nicSpec, nodeSpec, type Surroundings } from "./single.ts";
 export type * from "./types.ts";
 export { parseNwid } from "./zerotier.ts";

@@ -1,5 +1,5 @@
 import { YardError } from "@switchyard/base";
-import { initialLab, parseLab } from "@switchyard/yard/model";
+import { initialLab, parseLab, withoutSecrets } from "@switchyard/yard/model";
 import {
   changesBetween,
   type Declared,
@@ -13,6 +13,7 @@ import {
 import { findLab } from "@switchyard/yard/view";
 import { labJsonSchema } from "@switchyard/yard/written";
 import { z } from "zod";
+import type { Principal } from "../access.ts";
 import { changeQuery, placeOf, preview, withAgent } from "../change.ts";
 import type { TextEdit } from "../history.ts";
 import { type Call, json, type Operation, raw } from "../operation.ts";
@@ -32,7 +33,11 @@ const text = z.string().max(4 << 20);
 
 const textReply = z.strictObject({
   ...shapes.lab.shape,
-  text: z.union([text, z.null()]).describe("Its file's text as it is now; null when that cannot be read."),
+  text: z
+    .union([text, z.null()])
+    .describe(
+      "Its file's text as it is now; null when that cannot be read. Who has the role read sees no values of env.",
+    ),
   etag: z.union([z.string(), z.null()]),
   previous: z.union([text, z.null()]).describe("The text before the last change by this API: declared, it undoes it."),
   checks: z.array(z.looseObject({ name: z.string(), type: z.string(), expect: z.string() })),
@@ -60,15 +65,15 @@ export const labs: readonly Operation[] = [
     tag,
     summary: "Show a lab, its text, and the text before.",
     reply: textReply,
-    handle: ({ site, params: { lab = "" } }) => {
+    handle: ({ site, principal, params: { lab = "" } }) => {
       const view = findLab(site.view(), lab);
       const row = rowsOf(site.store.db).labs.find(({ name }) => name === lab);
       const now = view.file === "" ? undefined : readText(view.file);
       return {
         ...view,
-        text: now ?? null,
+        text: shownTo(principal, now) ?? null,
         etag: now === undefined ? null : etagOf(now),
-        previous: previousText(site.paths, lab) ?? null,
+        previous: shownTo(principal, previousText(site.paths, lab)) ?? null,
         checks: (row?.checks ?? []).map((check) => ({ ...check })),
       };
     },
@@ -81,9 +86,9 @@ export const labs: readonly Operation[] = [
     tag,
     summary: "Get the lab's file as it is.",
     gives: "application/yaml",
-    handle: ({ site, params: { lab = "" } }) => {
+    handle: ({ site, principal, params: { lab = "" } }) => {
       const { file } = findLab(site.view(), lab);
-      const now = readText(file);
+      const now = shownTo(principal, readText(file));
       if (now === undefined)
         throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
       const headers = { "content-type": "application/yaml; charset=utf-8", etag: etagOf(now) };
@@ -192,6 +197,11 @@ export const labs: readonly Operation[] = [
 ];
 
 type Query = z.infer<typeof query>;
+
+/** A lab's text as somebody may see it. */
+function shownTo({ role }: Principal, text: string | undefined): string | undefined {
+  return role === "operate" || text === undefined ? text : withoutSecrets(text);
+}
 
 /** Of a request about a lab. */
 type LabCall = Pick<Call<Query>, "site" | "principal" | "query">;
