@@ -16,7 +16,7 @@ export { type DatabaseFile, SWITCH_SCHEMA } from "./database-file.ts";
 export { probeDatapath } from "./datapath.ts";
 export * from "./ensure.ts";
 export { OWNER, PURPOSE } from "./marks.ts";
-export { bridgeName, hubName, parsePortName, pipeNames, portName, spyName, wireName } from "./names.ts";
+export { bridgeName, hubName, parsePortName, pipeEnd, pipeNames, portName, spyName, wireName } from "./names.ts";
 export { observeSwitch } from "./observe.ts";
 export { openSwitch, openWholeSwitch } from "./open.ts";
 export { type DatabaseServerOptions, startDatabaseServer, stopDatabaseServer } from "./server.ts";

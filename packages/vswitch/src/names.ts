@@ -36,6 +36,16 @@ export function pipeNames(objId: number, n: number): { readonly near: string; re
   return { near: numbered("_x_", objId, n), far: numbered("_y_", objId, n) };
 }
 
+/** The other end of the pipe that a port is an end of, by its name; undefined for any other name. */
+export function pipeEnd(name: string): string | undefined {
+  for (const [prefix, other] of [
+    ["_x_", "_y_"],
+    ["_y_", "_x_"],
+  ] as const)
+    if (parseNumbered(prefix, name) !== undefined) return `${other}${name.slice(prefix.length)}`;
+  return undefined;
+}
+
 /** The node's number and the nic's, of a port's name; undefined for any other name. */
 export function parsePortName(name: string): { readonly objId: number; readonly n: number } | undefined {
   return parseNumbered("_k_", name);

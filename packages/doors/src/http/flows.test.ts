@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { outputsIn, parseDatapathPorts, parseFlows, parseTrace } from "./flows.ts";
+import { flowAt, outputsIn, parseDatapathPorts, parseFlows, parseTrace, vlanOf } from "./flows.ts";
 
 test("flows are read as the switch prints them", () => {
   const text = [
@@ -51,7 +51,14 @@ Datapath actions: push_vlan(vid=5,pcp=0),2,pop_vlan,3
     ],
     actions: "push_vlan(vid=5,pcp=0),2,pop_vlan,3",
   });
-  expect(outputsIn("push_vlan(vid=5,pcp=0),2,pop_vlan,3,2")).toEqual([2, 3]);
+  expect(outputsIn("push_vlan(vid=5,pcp=0),2,pop_vlan,3,2")).toEqual([
+    { number: 2, vlan: 5 },
+    { number: 3, vlan: undefined },
+  ]);
+  expect(outputsIn("pop_vlan,4,set(tunnel(tun_id=7,dst=10.0.0.9)),5", 9)).toEqual([
+    { number: 4, vlan: undefined },
+    { number: 5, vlan: undefined },
+  ]);
   expect(outputsIn("drop")).toEqual([]);
   expect(outputsIn("")).toEqual([]);
   const shown =
@@ -63,4 +70,14 @@ Datapath actions: push_vlan(vid=5,pcp=0),2,pop_vlan,3
       [7, "p"],
     ]),
   );
+});
+
+test("a packet goes on as it came out, by another port", () => {
+  expect(vlanOf("in_port=1,dl_vlan=5,icmp")).toBe(5);
+  expect(vlanOf("in_port=1,vlan_vid=0x1007")).toBe(7);
+  expect(vlanOf("icmp,nw_src=10.0.0.1")).toBeUndefined();
+  expect(flowAt("in_port=1,dl_src=02:00:00:00:00:01,dl_vlan=5,icmp", { port: 9, vlan: undefined })).toBe(
+    "in_port=9,dl_src=02:00:00:00:00:01,icmp",
+  );
+  expect(flowAt("icmp", { port: 2, vlan: 7 })).toBe("in_port=2,icmp,dl_vlan=7");
 });

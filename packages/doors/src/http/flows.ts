@@ -69,8 +69,43 @@ export function parseDatapathPorts(text: string): ReadonlyMap<number, string> {
   return new Map(lines.map(([, name = "", number]) => [Number(number), name]));
 }
 
-/** The numbers of the ports that datapath actions output to: `push_vlan(vid=5,pcp=0),2,pop_vlan,3` to 2 and 3. */
-export function outputsIn(actions: string): number[] {
-  const outside = actions.replaceAll(/\([^()]*\)/g, "");
-  return [...new Set(outside.split(",").flatMap((word) => (/^\d+$/.test(word.trim()) ? [Number(word)] : [])))];
+/** A port that datapath actions output to, by its number, and the VLAN tag that a packet leaves by it with. */
+export interface Output {
+  readonly number: number;
+  /** Undefined: it has none. */
+  readonly vlan: number | undefined;
+}
+
+/**
+ * Where datapath actions output to: `push_vlan(vid=5,pcp=0),2,pop_vlan,3` to 2 with the tag 5, and to 3 without.
+ *
+ * @param vlan the tag that the packet comes with
+ */
+export function outputsIn(actions: string, vlan?: number): Output[] {
+  const tags = vlan === undefined ? [] : [vlan];
+  const outputs = new Map<number, Output>();
+  for (const [word, , vid] of actions.matchAll(/(\w+)(?:\((?:vid=(\d+)[^()]*|[^()]*(?:\([^()]*\)[^()]*)*)\))?/g)) {
+    if (word.startsWith("push_vlan")) tags.push(Number(vid));
+    else if (word === "pop_vlan") tags.pop();
+    else if (/^\d+$/.test(word) && !outputs.has(Number(word)))
+      outputs.set(Number(word), { number: Number(word), vlan: tags.at(-1) });
+  }
+  return [...outputs.values()];
+}
+
+const VLAN = /^(dl_vlan|dl_vlan_pcp|vlan_tci|vlan_vid|vlan_pcp)=/;
+
+/** The tag that a packet has by its fields; undefined: none. */
+export function vlanOf(flow: string): number | undefined {
+  const [, vid] = /(?:^|,)(?:dl_vlan|vlan_vid)=(0x[\da-f]+|\d+)/i.exec(flow) ?? [];
+  return vid === undefined ? undefined : Number(vid) & 0xfff;
+}
+
+/** The fields of a packet that has come in by another port, with another tag or none. */
+export function flowAt(
+  flow: string,
+  { port, vlan }: { readonly port: number; readonly vlan: number | undefined },
+): string {
+  const fields = flow.split(",").filter((field) => field !== "" && !field.startsWith("in_port=") && !VLAN.test(field));
+  return [`in_port=${port}`, ...fields, ...(vlan === undefined ? [] : [`dl_vlan=${vlan}`])].join(",");
 }

@@ -1,8 +1,8 @@
 /** The switch: its bridges, what they have learnt, their flows, and the way of a packet through them. */
 import { YardError } from "@switchyard/base";
-import { OWNER, PURPOSE, type Switch } from "@switchyard/vswitch";
+import { OWNER, PURPOSE, pipeEnd, type Switch } from "@switchyard/vswitch";
 import { z } from "zod";
-import { outputsIn, parseDatapathPorts, parseFlows, parseTrace, type TracedBridge } from "../flows.ts";
+import { flowAt, outputsIn, parseDatapathPorts, parseFlows, parseTrace, type TracedBridge, vlanOf } from "../flows.ts";
 import type { Site } from "../ground.ts";
 import { json, type Operation } from "../operation.ts";
 import { nicAt } from "./nics.ts";
@@ -34,10 +34,15 @@ const traceReply = z.strictObject({
   hops: z.array(
     z.strictObject({
       bridge: z.string(),
+      by: z
+        .union([z.string(), z.null()])
+        .describe(
+          "The port that it comes in by, where it has passed a pipe; null: from the bridge before, or where it begins.",
+        ),
       steps: z.array(z.strictObject({ table: z.int(), rule: z.string(), does: z.array(z.string()) })),
     }),
   ),
-  actions: z.string().describe("What the datapath does with it."),
+  actions: z.string().describe("What the datapath does with it; behind each pipe anew, after a ` | `."),
   outputs: z.array(z.string()).describe("Names of the ports that it leaves by, as far as they are known."),
   text: z.string().describe("What ofproto/trace has printed, whole."),
 });
@@ -195,16 +200,69 @@ function packet(
 }
 const BROADCAST = "ff:ff:ff:ff:ff:ff";
 
-async function trace(site: Site, bridge: string, flow: string, gone: AbortSignal) {
-  const text = await site.appctl("ofproto/trace", [bridge, flow], gone);
-  const { hops, actions } = parseTrace(text);
-  const ports = parseDatapathPorts(await site.appctl("dpif/show", [], gone));
-  const outputs = outputsIn(actions).flatMap((number) => ports.get(number) ?? []);
-  return { bridge, flow, hops: hops.map(copied), actions, outputs, text };
+/** Pipes that a packet is followed through: with more of them it goes in circles. */
+const MOST_PIPES = 32;
+
+/** A packet on a bridge. */
+interface Arrival {
+  readonly bridge: string;
+  readonly flow: string;
+  readonly by: string | null;
 }
 
-function copied({ bridge, steps }: TracedBridge) {
-  return { bridge, steps: steps.map(({ table, rule, does }) => ({ table, rule, does: [...does] })) };
+/** Traces a packet through the switch, and again from where a pipe leads that it leaves by. */
+async function trace(site: Site, bridge: string, flow: string, gone: AbortSignal): Promise<z.infer<typeof traceReply>> {
+  const vswitch = await site.vswitch();
+  const names = parseDatapathPorts(await site.appctl("dpif/show", [], gone));
+  const arrivals: Arrival[] = [{ bridge, flow, by: null }];
+  const seen = new Set<string>();
+  const traced: {
+    readonly hops: z.infer<typeof traceReply>["hops"];
+    readonly actions: string;
+    readonly text: string;
+  }[] = [];
+  const outputs = new Set<string>();
+  for (const arrival of arrivals) {
+    const text = await site.appctl("ofproto/trace", [arrival.bridge, arrival.flow], gone);
+    const { hops, actions } = parseTrace(text);
+    traced.push({ hops: hops.map((hop, at) => hopOf(hop, at === 0 ? arrival.by : null)), actions, text });
+    for (const { number, vlan } of outputsIn(actions, vlanOf(arrival.flow))) {
+      const name = names.get(number);
+      if (name === undefined) continue;
+      const far = farEnd(site, vswitch, name);
+      if (far === undefined) outputs.add(name);
+      else if (seen.size < MOST_PIPES && !seen.has(far.name)) {
+        seen.add(far.name);
+        const onward = flowAt(arrival.flow, { port: far.ofport, vlan });
+        arrivals.push({ bridge: far.bridge, flow: onward, by: far.name });
+      }
+    }
+  }
+  const joined = (part: "actions" | "text", by: string) => traced.map((it) => it[part]).join(by);
+  return {
+    ...{ bridge, flow, hops: traced.flatMap(({ hops }) => hops), outputs: [...outputs] },
+    ...{ actions: joined("actions", " | "), text: joined("text", "\n") },
+  };
+}
+
+/** Where what leaves by a port comes in again, as that is an end of a pipe: of an impaired nic or link, or of an a2b. */
+function farEnd(site: Site, vswitch: Switch, port: string) {
+  const piped = pipeEnd(port);
+  const passage = site
+    .view()
+    .nodes.find(({ kind, nics }) => kind === "a2b" && nics.some((nic) => nic.port === port && nic.port !== ""));
+  const name = piped ?? passage?.nics.find((nic) => nic.port !== port)?.port;
+  if (name === undefined) return undefined;
+  for (const { name: bridge, external_ids } of vswitch.table("Bridge")) {
+    if (external_ids.get(OWNER) !== site.yard) continue;
+    const ofport = portsOf(vswitch, bridge).find((it) => it.name === name)?.ofport ?? null;
+    if (ofport !== null) return { name, bridge, ofport };
+  }
+  return undefined;
+}
+
+function hopOf({ bridge, steps }: TracedBridge, by: string | null) {
+  return { bridge, by, steps: steps.map(({ table, rule, does }) => ({ table, rule, does: [...does] })) };
 }
 
 /** @throws YardError `switch.bridge-unknown` */
