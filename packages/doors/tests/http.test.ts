@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import fc from "fast-check";
-import { Events, HttpSite } from "./http-site.ts";
+import { Events, HttpSite, type Json } from "./http-site.ts";
 
 setDefaultTimeout(60_000);
 
@@ -162,6 +162,27 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     await site.done("PATCH", "/nodes/pc/nics/eth0/impair", { forward: { loss: "1%" }, backward: { rate: "10mbit" } });
     const { impair } = await site.done("GET", "/nodes/pc/nics/eth0");
     expect(impair).toMatchObject({ forward: { delay: "30ms", loss: "1%" } });
+    // A packet is followed through the pipe, of the nic that sends and of the one that it is for.
+    const { port, bridge: lan } = (await site.done("GET", "/nodes/web")).nics[0];
+    const there = await site.done("POST", "/nodes/pc/nics/eth0/trace", { to: { node: "web", nic: "eth0" } });
+    expect([there.hops.map((hop: Json) => [hop.bridge.slice(0, 3), hop.by?.slice(0, 3)]), there.outputs]).toEqual([
+      [
+        ["_i_", undefined],
+        ["_b_", "_y_"],
+      ],
+      [port],
+    ]);
+    expect(there.hops[1].bridge).toBe(lan);
+    const back = await site.done("POST", "/nodes/web/nics/eth0/trace", { to: { node: "pc", nic: "eth0" } });
+    expect(back.hops.map((hop: Json) => [hop.bridge.slice(0, 3), hop.by?.slice(0, 3)])).toEqual([
+      ["_b_", undefined],
+      ["_i_", "_x_"],
+    ]);
+    expect(back.outputs).toEqual([(await site.done("GET", "/nodes/pc")).nics[0].port]);
+    // And through a2b, where everybody gets it.
+    const all = await site.done("POST", "/nodes/other/nics/eth0/trace", { protocol: "arp" });
+    expect(all.hops.length).toBe(3);
+    expect(all.outputs).toContain(port);
     await site.done("PATCH", "/nodes/pc/nics/eth0/impair", { forward: "off", backward: "off" });
     expect((await site.done("GET", "/nodes/pc/nics/eth0")).impair).toBeNull();
     await site.done("PATCH", "/links/other:wire--pc:wire/impair", { forward: { delay: "5ms" } });
@@ -204,6 +225,10 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect(after).toEqual({ ...before, pid: undefined, since: undefined, nics: after.nics });
     expect(after.nics).toMatchObject([{ mac: before.nics[0].mac, addresses: before.nics[0].addresses, state: "up" }]);
     expect(pid).not.toBe(before.pid);
+    expect((await site.done("POST", "/undo")).step.what).toBe("start web");
+    expect((await site.done("GET", "/nodes/web")).stopped).toBe(true);
+    await site.done("POST", "/redo");
+    expect((await site.done("GET", "/history")).steps.at(-1)).toMatchObject({ what: "start web", undone: false });
     const wan = await site.ask("POST", "/nodes/wan/stop");
     expect([wan.status, wan.body.code]).toEqual([422, "node.not-stoppable"]);
   });
@@ -235,7 +260,7 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect(Buffer.from(await folder.arrayBuffer()).includes("in.bin")).toBe(true);
     expect((await site.ask("GET", "/nodes/pc/files?path=/etc/hosts")).body.code).toBe("cp.host-files");
     expect(await site.fetch("/api/v1/nodes/web/logs").then((answer) => answer.text())).toBe(
-      "ready\nready\n", // of both its lives
+      "ready\n".repeat(3), // of all its lives
     );
     expect((await site.ask("GET", "/nodes/pc/logs")).body.code).toBe("node.no-logs");
   });
@@ -315,7 +340,17 @@ describe.skipIf(!requires(...needs))("a yard over HTTP", () => {
     expect((await site.ask("GET", "/nodes/web/nics/eth7")).body.code).toBe("nic.unknown");
     expect((await site.ask("GET", "/nothing")).body.code).toBe("http.not-found");
     const method = await site.ask("DELETE", "/nodes");
-    expect([method.status, method.headers.get("allow")]).toEqual([405, "GET, POST"]);
+    expect([method.status, method.headers.get("allow")]).toEqual([405, "GET, HEAD, POST"]);
+    const head = await site.fetch("/api/v1/nodes", { method: "HEAD" });
+    expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([
+      200,
+      "application/json;charset=utf-8",
+      "",
+    ]);
+    expect((await site.fetch("/api/v1/nodes/wbe", { method: "HEAD" })).status).toBe(404);
+    expect((await site.fetch("/api/v1/events", { method: "HEAD" })).status).toBe(200);
+    expect((await site.fetch("/metrics", { method: "HEAD" })).status).toBe(200);
+    expect((await site.fetch("/api/v1/parse", { method: "HEAD" })).status).toBe(405);
     expect((await site.ask("GET", "/nodes?labb=office")).body.code).toBe("http.bad-query");
     expect((await site.ask("GET", "/nodes/web/exec")).status).toBe(426);
   });
