@@ -1,6 +1,6 @@
 /** `ip -json` output, parsed at this boundary into what a namespace holds. */
 import { type Cidr, parseCidr, parseIp, YardError } from "@switchyard/base";
-import type { Link, LinkAddress, NamespaceView, Route, VxlanSeen } from "./types.ts";
+import { type Link, type LinkAddress, type NamespaceView, type Route, UPPER_KINDS, type VxlanSeen } from "./types.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -34,9 +34,7 @@ function readLink(json: Json, indexes: ReadonlyMap<string, number>): Link {
     master: indexes.get(text(json.master)) ?? 0,
     // Told by its name, which is a number unless /etc/iproute2/group has another.
     group: Number(text(json.group)) || 0,
-    ...(kind === "macvlan" || kind === "macvtap"
-      ? { parent: indexes.get(text(json.link)) ?? number(json.link_index) }
-      : {}),
+    ...(UPPER_KINDS.has(kind) ? { parent: indexes.get(text(json.link)) ?? number(json.link_index) } : {}),
     ...(kind === "vxlan" && isObject(linkinfo) && isObject(linkinfo.info_data)
       ? { vxlan: readVxlan(linkinfo.info_data, indexes) }
       : {}),

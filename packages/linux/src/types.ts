@@ -178,6 +178,9 @@ export interface NamespaceBatch {
   readonly ops: readonly LinkOp[];
 }
 
+/** Kinds of links that each lie on another one, their parent. */
+export const UPPER_KINDS: ReadonlySet<string> = new Set(["macvlan", "macvtap", "vlan"]);
+
 /** A link as the kernel reports it. */
 export interface Link {
   readonly index: number;
@@ -196,7 +199,7 @@ export interface Link {
   readonly group: number;
   /** Of a VXLAN device only. */
   readonly vxlan?: VxlanSeen;
-  /** Of a macvlan or macvtap only: ifindex of its parent, maybe in another namespace. */
+  /** Of the {@link UPPER_KINDS} only: ifindex of its parent, maybe in another namespace. */
   readonly parent?: number;
   /** Whether checksums and segmentation are left to whoever takes the packets; undefined: not a veth, or not known. */
   readonly offloads: boolean | undefined;

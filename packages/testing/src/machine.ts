@@ -57,7 +57,8 @@ const likeOurs =
 /** Looks at the machine once. */
 export async function snapshotMachine(): Promise<Machine> {
   return {
-    links: new Set(list("/sys/class/net")),
+    // The file of the module for bonds is no link.
+    links: new Set(list("/sys/class/net").filter((name) => name !== "bonding_masters")),
     namespaces: new Set(list("/run/netns")),
     // `ip netns` makes its folder a mount point of its own on first use, and it stays one.
     mounts: new Set(mountPoints().filter((point) => point !== "/run/netns")),

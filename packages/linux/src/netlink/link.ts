@@ -1,7 +1,7 @@
 /** Links in rtnetlink's terms (rtnetlink(7), <linux/if_link.h>). */
 import type { Mac } from "@switchyard/base";
 import { AF_INET6 } from "../ffi.ts";
-import type { Link, VxlanLink, VxlanSeen } from "../types.ts";
+import { type Link, UPPER_KINDS, type VxlanLink, type VxlanSeen } from "../types.ts";
 import type { MessageWriter, ReceivedMessage } from "./message.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "./message.ts";
 import { IFF_UP, type NetlinkRequest } from "./socket.ts";
@@ -288,6 +288,6 @@ export function readLink({ reader, start, end }: ReceivedMessage): LinkRecord {
     master,
     group,
     ...(vxlan && { vxlan }),
-    ...((kind === "macvlan" || kind === "macvtap") && { parent: link }),
+    ...(UPPER_KINDS.has(kind) && { parent: link }),
   };
 }

@@ -38,7 +38,7 @@ export const agentCodes = {
   "c2c.own-key": "An encrypted link names this yard's own public key. Write what `yard key` tells on the other host.",
   "nic.parent-absent": "The host has no NIC of the name that a network is made on. Correct it, or plug the NIC in.",
   "nic.parent-in-use":
-    "The NIC has an address, a default route, a bridge or a macvlan, which the host would lose. Take another one.",
+    "The NIC has an address, a default route, a bridge, a VLAN device or a macvlan, which the host would lose, or is a bond. Take another one.",
   "nic.not-joined":
     "A nic did not become a member of its ZeroTier network, or got no address there; the message says what is known.",
   "nic.refused": "The kernel refused a link, an address or a route of a nic; the message is the kernel's own.",

@@ -21,6 +21,7 @@ const eth1: Link = {
 const others: Link[] = [
   { ...eth1, index: 7, name: "br0", kind: "bridge" },
   { ...eth1, index: 8, name: "mv0", kind: "macvlan", parent: 9 },
+  { ...eth1, index: 10, name: "eth2.7", kind: "vlan", parent: 11 },
 ];
 
 function use(more: Partial<Link>, uplinks: readonly string[] = []): string | undefined {
@@ -35,7 +36,9 @@ test("a NIC that the host needs is told with what for; one that idles, be it up,
   expect(use({}, ["eth0", "eth1"])).toContain("default route");
   expect(use({ master: 7 })).toContain("member of br0");
   expect(use({ index: 9 })).toContain("mv0 is a macvlan of it");
+  expect(use({ index: 11 })).toContain("eth2.7 is a vlan of it");
   expect(use({ alias: "switchyard:other:end _k_1_0" })).toContain("yard");
   expect(use({ kind: "bridge" })).toContain("bridge itself");
+  expect(use({ kind: "bond" })).toContain("keeps in its namespace");
   expect(use({ name: "lo" })).toContain("loopback");
 });

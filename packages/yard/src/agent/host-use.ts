@@ -16,8 +16,8 @@ export function useOf(link: Link, host: NamespaceView, uplinks: readonly string[
   const address = link.addresses.find((it) => !it.address.startsWith("fe80:"))?.address;
   if (address !== undefined) return `the host has the address ${address} on it`;
   if (link.kind === "bridge") return "it is a bridge itself";
-  const upper = [...host.links.values()].find(
-    (other) => (other.kind === "macvlan" || other.kind === "macvtap") && other.parent === link.index,
-  );
+  // bond_setup() in drivers/net/bonding/bond_main.c: NETIF_F_NETNS_LOCAL.
+  if (link.kind === "bond") return "it is a bond, which the kernel keeps in its namespace";
+  const upper = [...host.links.values()].find((other) => other.parent === link.index);
   return upper === undefined ? undefined : `${upper.name} is a ${upper.kind} of it`;
 }
