@@ -2,22 +2,26 @@
  * Runs the tests: `bun scripts/test.ts [all|unit|system|kernel|check|files] [--room NAME]… [--recheck] [PART OF A PATH]…`
  *
  * Unit tests run a room at a time, several rooms side by side; system tests run one file at a time, each in a process
- * of its own with a time limit, the machine compared before and after. `kernel` are those that also run under the kernel
- * of Debian, in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests with the
- * executable that was built before, which is what runs in that machine. With `--recheck` a file of system tests that
- * fails is run once more, as Open vSwitch's own tests are by RECHECK=yes: they hang on the timing of a real machine.
- * What passes only then is listed as unsteady. The last line is `N passed, N failed`.
+ * of its own with a time limit, the machine compared before and after. `kernel` are those that run once more under the
+ * kernel of Debian, each file in a virtual machine (`scripts/kernel/files.ts`, or what matches); `files` are system tests
+ * with the executable that was built before, which is what runs in such a machine. With `--recheck` a file of system
+ * tests that fails is run once more, as Open vSwitch's own tests are by RECHECK=yes: they hang on the timing of a real
+ * machine. So is, in any case, a file whose virtual machine was lost. What passes only then is listed as unsteady. The
+ * last line is `N passed, N failed`.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { requires } from "@switchyard/testing";
-import { runUnderKernel } from "./kernel/lane.ts";
+import { KernelLane, kernelFiles, MACHINES } from "./kernel/lane.ts";
 import { endingLines } from "./run/ending.ts";
 import { findRooms } from "./run/files.ts";
 import { type Job, type JobResult, runJob } from "./run/job.ts";
 import { runLimited } from "./run/process.ts";
 import { endRemains } from "./run/remains.ts";
+
+/** Runs a job, here or in a machine. */
+type Attempt = () => Promise<JobResult>;
 
 const root = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 const { values, positionals } = parseArgs({
@@ -61,52 +65,43 @@ if (["all", "system", "kernel"].includes(what) && rooms.some(({ name }) => usesE
   await check("build dist/yard", ["make", "--no-print-directory", "dist/yard"], 300);
 if (what === "all" || what === "system") process.env.SWITCHYARD_TEST_EXECUTABLE = `${root}/dist/yard`;
 if (what === "all" || what === "unit") {
-  const jobs = rooms.map(({ name, unit }) => ({
-    title: `${name} (unit)`,
-    room: name,
-    files: chosen(unit),
-    alone: false,
-    limit: 300,
-  }));
-  await sideBySide(jobs, Math.max(2, availableParallelism()));
+  const attempts = rooms
+    .map((room) => ({ ...room, unit: chosen(room.unit) }))
+    .filter(({ unit }) => unit.length > 0)
+    .map(({ name, unit }) => here({ title: `${name} (unit)`, room: name, files: unit, alone: false, limit: 300 }));
+  await sideBySide(attempts, Math.max(2, availableParallelism()), () => false);
 }
 if (what === "all" || what === "system" || what === "files") {
   // A user's yard may well be named like a test's; in CI the machine is the tests' own.
   if (process.env.CI === "true") for (const line of await endRemains()) print(`left by a killed run, ended: ${line}`);
-  const jobs = rooms.flatMap(({ name, system }) =>
-    chosen(system).map((file) => ({ title: file, room: name, files: [file], alone: true, limit: 420 })),
+  const attempts = rooms.flatMap(({ name, system }) =>
+    chosen(system).map((file) => here({ title: file, room: name, files: [file], alone: true, limit: 420 })),
   );
-  await sideBySide(jobs, 1);
+  // What a file leaves behind would not be seen a second time.
+  await sideBySide(attempts, 1, (result) => values.recheck && count(result, "failed") > 0);
 }
 if (what === "kernel") await underKernel();
 finish();
 
-/** Counts what runs in the machine under Debian's kernel as if it ran here. */
+function here(job: Job): Attempt {
+  return () => runJob(job, root, process.execPath);
+}
+
+/** Another machine takes the place of one that was lost. */
 async function underKernel(): Promise<void> {
-  const title = "under Debian's kernel";
-  const started = performance.now();
-  const system = rooms.flatMap((room) => room.system);
-  let here = { passed: 0, failed: 1 };
+  if (!requires("root", "qemu", "busybox")) return void skipped++;
   try {
-    if (!requires("root", "qemu", "busybox")) return void skipped++;
-    const ending = await runUnderKernel({
-      root,
-      system,
-      parts,
-      recheck: values.recheck,
-      print: (line) => print(`     ${line}`),
-    });
-    here = ending;
-    failures.push(...ending.failures.map((name) => `${name} ${title}`));
-    unsteady.push(...ending.unsteady.map((name) => `${name} ${title}`));
+    const system = rooms.flatMap((room) => room.system);
+    const files = kernelFiles(system, parts);
+    const lane = await KernelLane.open(root);
+    const attempts = files.map((file) => () => lane.run(file));
+    const isLost = ({ problems }: JobResult) => problems.length > 0;
+    await sideBySide(attempts, MACHINES, (result) => isLost(result) || (values.recheck && count(result, "failed") > 0));
   } catch (error) {
-    failures.push(title);
+    failed++;
+    failures.push("the tests under Debian's kernel");
     print(`     ${error instanceof Error ? error.message : String(error)}`);
   }
-  passed += here.passed;
-  failed += here.failed;
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
-  print(`${here.failed === 0 ? "ok  " : "FAIL"} ${title}  ${here.passed} passed, ${here.failed} failed  ${seconds} s`);
 }
 
 /** A command that counts as one test. */
@@ -121,27 +116,34 @@ async function check(title: string, argv: readonly [string, ...string[]], limit:
   print(`${ended.code === 0 ? "ok  " : "FAIL"} ${title}  ${ended.seconds.toFixed(1)} s`);
 }
 
-async function sideBySide(jobs: readonly Job[], width: number): Promise<void> {
-  const waiting = jobs.filter(({ files }) => files.length > 0);
+/** @param again whether what has come of an attempt is worth another one */
+async function sideBySide(
+  attempts: readonly Attempt[],
+  width: number,
+  again: (result: JobResult) => boolean,
+): Promise<void> {
+  const waiting = [...attempts];
   const worker = async () => {
-    for (let job = waiting.shift(); job; job = waiting.shift()) {
-      const result = await runJob(job, root, process.execPath);
-      // What a file leaves behind would not be seen a second time.
-      if (values.recheck && job.alone && count(result, "failed") > 0) tell(await again(job, result));
-      else tell(result);
+    for (let attempt = waiting.shift(); attempt; attempt = waiting.shift()) {
+      const result = await attempt();
+      tell(again(result) ? await secondOf(attempt, result) : result);
     }
   };
   await Promise.all(Array.from({ length: width }, worker));
 }
 
-/** Tells how a file has failed, and runs it once more. */
-async function again(job: Job, first: JobResult): Promise<JobResult> {
-  print(first.output.trimEnd());
-  for (const problem of first.problems) print(`     ${first.title} ${problem}`);
+/** Tells how the first attempt has failed, and makes another. */
+async function secondOf(attempt: Attempt, first: JobResult): Promise<JobResult> {
+  tellProblems(first);
   print(`once more: ${first.title}`);
-  const second = await runJob(job, root, process.execPath);
+  const second = await attempt();
   if (isGood(second)) unsteady.push(second.title);
   return second;
+}
+
+function tellProblems({ title, output, problems }: JobResult): void {
+  print(output.trimEnd());
+  for (const problem of problems) print(`     ${title} ${problem}`);
 }
 
 function count(result: JobResult, of: "passed" | "failed" | "skipped"): number {
@@ -162,8 +164,7 @@ function tell(result: JobResult): void {
   const good = isGood(result);
   if (!good) {
     failures.push(result.title);
-    print(result.output.trimEnd());
-    for (const problem of result.problems) print(`     ${result.title} ${problem}`);
+    tellProblems(result);
   }
   const counts = [`${sum("passed")} passed`];
   if (sum("failed") > 0) counts.push(`${sum("failed")} failed`);
