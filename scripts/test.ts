@@ -80,7 +80,7 @@ if (what === "all" || what === "system" || what === "files") {
   // What a file leaves behind would not be seen a second time.
   await sideBySide(attempts, 1, (result) => values.recheck && count(result, "failed") > 0);
 }
-if (what === "kernel") await underKernel();
+if (what === "kernel" || (what === "all" && whole)) await underKernel();
 finish();
 
 function here(job: Job): Attempt {
