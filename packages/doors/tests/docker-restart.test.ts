@@ -1,5 +1,8 @@
 /** Engine, driver, agent and host started anew, in whatever order. */
 import { describe, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { type DockerSite, dockerReady, SERVER, testSite } from "./docker-site.ts";
 
 const LIMIT = 90_000;
@@ -38,63 +41,80 @@ async function remove(site: DockerSite, name: string): Promise<void> {
   expect([await site.nodes(), await site.networks()]).toEqual([[], []]);
 }
 
-describe.skipIf(!dockerReady)("Docker networks, with an engine that stops its containers when it ends", () => {
-  const site = testSite();
+// Side by side, as an engine waits long for a driver.
+describe.concurrent.skipIf(!dockerReady)("Docker networks", () => {
+  const stopping = testSite();
+  const going = testSite({ liveRestore: true });
+  const waiting = testSite();
 
   test(
-    "are whole again when the engine is restarted, with the driver there, and while it is away",
+    "are whole again when an engine is restarted that stops its containers, and when the host was rebooted",
     async () => {
-      await serve(site(), "plain", "10.79.2.0/24");
-      await site().engine.restart();
-      await served(site(), "plain");
-      await site().engine.restart(async () => {
-        await site().stopDriver();
-        await site().killAgent();
-        await site().startDriver();
+      const site = stopping();
+      await serve(site, "plain", "10.79.2.0/24");
+      await site.engine.restart();
+      await served(site, "plain");
+      await site.engine.restart(async () => {
+        await site.stopDriver();
+        await site.killAgent();
+        await site.startDriver();
       });
-      await served(site(), "plain");
-      await remove(site(), "plain");
+      await served(site, "plain");
+      await site.engine.restart(async () => {
+        await site.powerOff();
+        await site.startDriver();
+      });
+      await served(site, "plain");
+      await remove(site, "plain");
     },
     LIMIT,
   );
 
   test(
-    "are whole again when the host was rebooted, with the containers that were to start again",
+    "go on while an engine whose containers run on is restarted and the driver is away, and can be joined and left then",
     async () => {
-      await serve(site(), "boot", "10.79.3.0/24");
-      await site().engine.restart(async () => {
-        await site().powerOff();
-        await site().startDriver();
+      const site = going();
+      await serve(site, "live", "10.79.4.0/24");
+      const pid = await site.docker("inspect", "-f", "{{.State.Pid}}", "live");
+      await site.engine.restart(async () => {
+        await site.stopDriver();
+        await site.killAgent();
+        await site.startDriver();
       });
-      await served(site(), "boot");
-      await remove(site(), "boot");
+      expect(await site.docker("inspect", "-f", "{{.State.Pid}}", "live")).toBe(pid);
+      await served(site, "live");
+      await site.docker("restart", "-t", "0", "live");
+      await served(site, "live");
+      await site.docker("network", "disconnect", "live", "live");
+      expect(await site.nodes()).toEqual([]);
+      await site.docker("network", "connect", "live", "live");
+      await served(site, "live");
+      await remove(site, "live");
     },
     LIMIT,
   );
-});
-
-describe.skipIf(!dockerReady)("Docker networks, with an engine whose containers run on when it ends", () => {
-  const site = testSite({ liveRestore: true });
 
   test(
-    "go on while it is restarted and the driver is away, and can be joined, left and restarted afterwards",
+    "without their driver: a container with a restart policy cannot be started; the driver does so once it is there",
     async () => {
-      await serve(site(), "live", "10.79.4.0/24");
-      const pid = await site().docker("inspect", "-f", "{{.State.Pid}}", "live");
-      await site().engine.restart(async () => {
-        await site().stopDriver();
-        await site().killAgent();
-        await site().startDriver();
-      });
-      expect(await site().docker("inspect", "-f", "{{.State.Pid}}", "live")).toBe(pid);
-      await served(site(), "live");
-      await site().docker("restart", "-t", "0", "live");
-      await served(site(), "live");
-      await site().docker("network", "disconnect", "live", "live");
-      expect(await site().nodes()).toEqual([]);
-      await site().docker("network", "connect", "live", "live");
-      await served(site(), "live");
-      await remove(site(), "live");
+      const site = waiting();
+      await site.docker("network", "create", "-d", site.driver, "--subnet", "10.77.10.0/24", "boot");
+      const made = ["create", "--restart", "always", "--network", "boot", "--name", "web", "-h", "web"];
+      await site.docker(...made, ...SERVER);
+      await site.docker("create", "--network", "boot", "--name", "other", ...SERVER);
+      await site.stopDriver();
+      // The engine tries for 15 s.
+      expect(await site.docker("start", "web").catch(String)).toContain("failed");
+      const argv = ["-H", site.engine.address, "events", "--filter", "container=web", "--filter", "event=start"];
+      const events = spawn("docker", argv, { stdio: ["ignore", "pipe", "ignore"] });
+      const started = once(createInterface({ input: events.stdout }), "line");
+      await site.startDriver();
+      await started;
+      events.kill();
+      expect(await site.fetchIn("boot", "http://web/")).toBe("web");
+      expect(await site.docker("inspect", "-f", "{{.State.Running}}", "other")).toBe("false");
+      await site.docker("rm", "-f", "web", "other");
+      await site.docker("network", "rm", "boot");
     },
     LIMIT,
   );

@@ -24,8 +24,9 @@ import {
 } from "@switchyard/vswitch";
 import schema from "../store/switchyard.ovsschema" with { type: "text" };
 import { SYSTEM_SWITCH, SYSTEM_YARD, type YardPaths } from "./paths.ts";
+import { systemPatience } from "./patience.ts";
 import { Revival } from "./revival.ts";
-import { finishesPackets, SYSTEM_PATIENCE, systemSwitchAbsence } from "./system-switch.ts";
+import { finishesPackets, systemSwitchAbsence } from "./system-switch.ts";
 
 /**
  * The processes under a yard: the database server and, for a private yard, the switch in its namespace. They are
@@ -127,7 +128,7 @@ export class SwitchHost implements Disposable {
     const { yard } = this.paths;
     const options = { db: vswitch, owner: yard, signal: this.signal };
     if (this.isPrivate) return await probeDatapath(options);
-    const limited = { ...options, timeout: SYSTEM_PATIENCE };
+    const limited = { ...options, timeout: systemPatience() };
     const datapath = await probeDatapath(limited);
     this.#finishes = datapath === "system" || (await probeUserspaceTso(limited));
     return datapath;

@@ -4,9 +4,6 @@ import { YardError } from "@switchyard/base";
 import { userspaceTso } from "@switchyard/vswitch";
 import { SYSTEM_SWITCH, SYSTEM_YARD } from "./paths.ts";
 
-/** Milliseconds that the host's switch may take to make a bridge; an agent's start waits for it. */
-export const SYSTEM_PATIENCE = 8_000;
-
 /**
  * For the system yard, that the host's switch can be reached, before anything is made that would be left behind.
  *
