@@ -165,6 +165,11 @@ describe.skipIf(!able)("bridges and nics by command", () => {
     const refused = await cli("nic", "add", "n1", "--type", "vlan", "--id", "102");
     expect(refused.stderr).toContain("[switch.name-taken]");
     expect(refused.stderr).toContain("by type bridge and id vlbr102");
+    expect(await code("ovs", "vlan-ensure", "backplane", "103", "--name", "theirs")).toBe("done");
+    expect((await cli("nic", "add", "n1", "--type", "vlan", "--id", "103")).stderr).toContain(
+      "by type bridge and id theirs",
+    );
+    expect(await code("ovs", "bridge-del", "theirs")).toBe("done");
     expect(await code("nic", "add", "n1", "--type", "bridge", "--id", "vlbr102", "--cidr", "10.88.5.1/24")).toBe(
       "done",
     );

@@ -76,6 +76,9 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping"))("ovs.*", (
       [{ datapath_type: "nonsense" }, "switch.bridge-failed"],
     ] as const)
       expect(await failure(sw.ovs("bridge-add", { bridge: "br1", options: bad }))).toEqual(code(wanted));
+    expect(
+      await failure(sw.ovs("bridge-add", { bridge: "br1", options: { datapath_type: "nonsense" } })),
+    ).toHaveProperty("message", 'the switch could not make the bridge br1: it has no datapath "nonsense" here');
     expect(sw.names()).toEqual(names);
   });
 

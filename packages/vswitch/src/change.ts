@@ -121,7 +121,7 @@ export class ChangeWriter {
       return;
     }
     if (row !== undefined && !this.#deleted.has(row._uuid)) {
-      if (!this.#isOurs("Port", row._uuid)) throw taken(name, "a port of another owner");
+      if (!this.#isOurs("Port", row._uuid)) throw takenPort(this.#db, row);
       if (this.#bridges.has(name) || this.#db.table("Bridge").find({ name }) !== undefined)
         throw taken(name, "a bridge's own port");
       this.#ports.set(name, row._uuid);
@@ -362,6 +362,15 @@ function takenBridge(name: string, row: BridgeRow): YardError {
   const owner = row.external_ids.get(OWNER);
   const whose = owner === undefined ? "a bridge that somebody else made" : `a bridge of another owner, "${owner}"`;
   return taken(name, `${whose}; nics can be on it as it is, by type bridge and id ${name}`);
+}
+
+/** What somebody else has joined to a bridge by patches is on the bridge at their other end. */
+function takenPort(db: Switch, row: PortRow): YardError {
+  const peer = interfaceOf(db, row)?.options.get("peer");
+  const beyond = peer === undefined ? undefined : db.table("Port").find({ name: peer });
+  const bridge = beyond && db.table("Bridge").filter(({ ports }) => ports.has(beyond._uuid))[0];
+  const way = bridge === undefined ? "" : `; nics can be on what is there, by type bridge and id ${bridge.name}`;
+  return taken(row.name, `a port of another owner${way}`);
 }
 
 function taken(name: string, by: string): YardError {

@@ -48,7 +48,9 @@ export const bridgeAdd = ovsCommand({
       );
     } catch (thrown) {
       if (!(thrown instanceof InterfaceFailure) || options.datapath_type === undefined) throw thrown;
-      throw new YardError("switch.bridge-failed", `the switch could not make the bridge ${bridge}: ${thrown.reason}`, {
+      // The switch itself says nothing of a type that it does not know, nor of one whose kernel module is missing.
+      const reason = thrown.reason || `it has no datapath ${JSON.stringify(options.datapath_type)} here`;
+      throw new YardError("switch.bridge-failed", `the switch could not make the bridge ${bridge}: ${reason}`, {
         hint: "leave datapath_type out, and the best datapath that works here is taken",
         cause: thrown,
       });

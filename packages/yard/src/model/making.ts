@@ -162,7 +162,8 @@ export function makingConflicts(networks: readonly Named[]): MakingConflict[] {
       conflicts.push({ network: name, key: "id", error: new YardError("network.bridge-taken", message, { hint }) });
     } else if (other !== undefined) {
       const message = `network "${name}" has the bridge ${bridge}, which network "${other}" has already`;
-      conflicts.push({ network: name, key: "bridge", error: new YardError("network.bridge-taken", message) });
+      const hint = "attach the nics to that network, or give one of them another `bridge`";
+      conflicts.push({ network: name, key: "bridge", error: new YardError("network.bridge-taken", message, { hint }) });
     }
     if (number !== undefined) ids.set(number, twin ?? name);
     bridges.set(bridge, other ?? name);
