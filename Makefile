@@ -135,7 +135,8 @@ install:
 	dist/yard completion zsh >'$(DESTDIR)$(ZSHDIR)/_yard'
 	dist/yard completion fish >'$(DESTDIR)$(FISHDIR)/yard.fish'
 	install -m 644 README.md LICENSE docs/*.md '$(DESTDIR)$(DOCDIR)'
-	@if [ -n '$(EXTCAPDIR)' ]; then install -d '$(DESTDIR)$(EXTCAPDIR)' && ln -sf '$(BINDIR)/yard' '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
+	@if [ -n '$(EXTCAPDIR)' ]; then { install -d '$(DESTDIR)$(EXTCAPDIR)' && ln -sf '$(BINDIR)/yard' '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; } 2>/dev/null \
+	  || echo "Wireshark does not get its way in, as $(EXTCAPDIR) may not be written to."; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent group yard >/dev/null || groupadd --system yard; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent passwd switchyard-vm >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin switchyard-vm; fi
 	@echo "Members of the group yard may use running yards; a member is as good as root."

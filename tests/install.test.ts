@@ -35,4 +35,12 @@ describe("make install", () => {
     expect((await run(["find", folder.path, "!", "-type", "d"])).trim()).toBe("");
     expect(existsSync(at("bin/yard"))).toBe(false);
   });
+
+  test("does without Wireshark's way in where its folder may not be written to", async () => {
+    await using folder = await temporaryFolder("syinstall-");
+    // The executable is no folder, not even for root.
+    const into = ["--no-print-directory", `DESTDIR=${folder.path}`, "PREFIX=/usr", "EXTCAPDIR=/usr/bin/yard/extcap"];
+    expect(await run(["make", "install", ...into], { cwd: root })).toContain("Wireshark does not get its way in");
+    expect(existsSync(`${folder.path}/usr/bin/ec`)).toBe(true);
+  });
 });
