@@ -16,6 +16,7 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 DOCDIR = $(PREFIX)/share/doc/switchyard
+SHAREDIR = $(PREFIX)/share/switchyard
 # What the executable also is when it is called so.
 CLOONIX = cloonix_net cloonix_cli cloonix_ovs cloonix_ssh cloonix_scp cloonix_wsk cloonix_shk
 # Where Wireshark looks for capture programs; empty where there is none.
@@ -126,7 +127,7 @@ screenshots:
 # What is installed is what was built: `make build` first, as yourself; then `sudo make install`.
 install:
 	@test -x dist/yard || $(MAKE) --no-print-directory build
-	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)'
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(BASHDIR)' '$(DESTDIR)$(ZSHDIR)' '$(DESTDIR)$(FISHDIR)' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SHAREDIR)'
 	install -m 755 dist/yard '$(DESTDIR)$(BINDIR)/yard'
 	for name in ec $(CLOONIX); do ln -sf yard "$(DESTDIR)$(BINDIR)/$$name"; done
 	for unit in switchyard@ switchyard-docker; do sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@DOCDIR@|$(DOCDIR)|g' packaging/$$unit.service >"$(DESTDIR)$(UNITDIR)/$$unit.service"; done
@@ -135,6 +136,7 @@ install:
 	dist/yard completion zsh >'$(DESTDIR)$(ZSHDIR)/_yard'
 	dist/yard completion fish >'$(DESTDIR)$(FISHDIR)/yard.fish'
 	install -m 644 README.md LICENSE docs/*.md '$(DESTDIR)$(DOCDIR)'
+	install -m 644 schemas/lab.schema.json '$(DESTDIR)$(SHAREDIR)'
 	@if [ -n '$(EXTCAPDIR)' ]; then { install -d '$(DESTDIR)$(EXTCAPDIR)' && ln -sf '$(BINDIR)/yard' '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; } 2>/dev/null \
 	  || echo "Wireshark does not get its way in, as $(EXTCAPDIR) may not be written to."; fi
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then getent group yard >/dev/null || groupadd --system yard; fi
@@ -147,7 +149,7 @@ uninstall:
 	for name in ec $(CLOONIX); do rm -f "$(DESTDIR)$(BINDIR)/$$name"; done
 	rm -f '$(DESTDIR)$(BASHDIR)/yard' '$(DESTDIR)$(ZSHDIR)/_yard' '$(DESTDIR)$(FISHDIR)/yard.fish'
 	@if [ -n '$(EXTCAPDIR)' ]; then rm -f '$(DESTDIR)$(EXTCAPDIR)/yard-extcap'; fi
-	rm -rf '$(DESTDIR)$(DOCDIR)'
+	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(SHAREDIR)'
 	@echo "The group yard, the user switchyard-vm and /var/lib/switchyard are left as they are."
 
 clean:

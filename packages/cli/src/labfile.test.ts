@@ -2,9 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "@switchyard/base";
-import { parseLab } from "@switchyard/yard/model";
+import { initialLab, parseLab } from "@switchyard/yard/model";
 import { labNameOf } from "./commands/init.ts";
-import { labTemplate } from "./lab-template.ts";
 import { readLabFile, shownPath } from "./labfile.ts";
 
 let folder: string;
@@ -60,7 +59,10 @@ test("a path is shown as one would type it", () => {
 });
 
 test("the lab file that init writes is a good one", () => {
-  const { lab } = parseLab(labTemplate("office"), { file: "", environment: {} });
+  const { lab } = parseLab(initialLab("office", "/usr/share/switchyard/lab.schema.json"), {
+    file: "",
+    environment: {},
+  });
   expect(lab.name).toBe("office");
   expect(lab.nodes.map(({ name }) => name)).toEqual(["pc-1", "pc-2", "router", "web"]);
   expect(lab.checks).toHaveLength(3);

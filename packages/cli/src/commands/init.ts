@@ -1,9 +1,9 @@
-import { writeFileSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { existsSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { errnoOf, YardError } from "@switchyard/base";
+import { initialLab } from "@switchyard/yard/model";
 import type { Command } from "commander";
 import { examples } from "../help.ts";
-import { labTemplate } from "../lab-template.ts";
 import { shownPath } from "../labfile.ts";
 import { print, type Session } from "../session.ts";
 
@@ -24,7 +24,8 @@ function init(session: Session, given: string | undefined): void {
   const file = resolve(session.cwd, given ?? `${labNameOf(basename(session.cwd))}.yard.yaml`);
   const shown = shownPath(session.cwd, file);
   try {
-    writeFileSync(file, labTemplate(labNameOf(basename(file).replace(/(\.yard)?\.ya?ml$/, ""))), { flag: "wx" });
+    const name = labNameOf(basename(file).replace(/(\.yard)?\.ya?ml$/, ""));
+    writeFileSync(file, initialLab(name, schemaFile()), { flag: "wx" });
   } catch (cause) {
     if (errnoOf(cause) === "EEXIST")
       throw new YardError("lab.file-exists", `${shown} exists already`, {
@@ -37,6 +38,14 @@ function init(session: Session, given: string | undefined): void {
     );
   }
   print(session, `wrote ${shown}`, "bring it up: yard up, prove it: yard check, take it away: yard down");
+}
+
+/** Where the schema of lab files is: installed beside the executable, or in the sources that it was built in. */
+function schemaFile(): string | undefined {
+  const beside = dirname(process.execPath);
+  return ["../share/switchyard/lab.schema.json", "../schemas/lab.schema.json"]
+    .map((path) => join(beside, path))
+    .find((path) => existsSync(path));
 }
 
 /** A name that the grammar of labs takes, as near as may be to the folder's. */

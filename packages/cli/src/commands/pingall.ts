@@ -38,6 +38,7 @@ async function pingall(session: Session, yard: string, { lab, timeout, json }: O
     });
   })();
   if (json) printJson(session, pairs);
+  else if (running.length === 0) print(session, "no nodes that run");
   else
     print(
       session,
