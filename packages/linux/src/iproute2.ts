@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, statfsSync, unlinkSync } from "node:fs";
 import { childEnvironment, YardError } from "@switchyard/base";
+import type { LinkWork, NetworkBackend } from "./backend.ts";
 import { NETNS_DIR, namespaceKey, namespacePath } from "./excursion.ts";
 import { viewFromJson } from "./iproute2-json.ts";
 import { linesOf, type OffloadSetting, type OpLine, offloadOf } from "./iproute2-lines.ts";
@@ -13,7 +14,6 @@ import { checkNamespaceRef } from "./link-op.ts";
 import { checkNamespaceName } from "./names.ts";
 import { listNamespaces, NSFS_MAGIC } from "./namespaces.ts";
 import { ROUTE_PROTOCOL } from "./netlink/address.ts";
-import type { LinkWork, NetworkBackend } from "./network.ts";
 import type { LinkFailure, LinkOp, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
 
 /** {@link NetworkBackend} by running `ip`. */

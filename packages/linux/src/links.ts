@@ -1,5 +1,6 @@
 /** Links, addresses and routes changed in bulk, over many namespaces, by rtnetlink. */
 import { YardError } from "@switchyard/base";
+import type { LinkWork } from "./backend.ts";
 import { Excursion, namespaceKey, openNamespace } from "./excursion.ts";
 import { errnoName, errnoText, libc, SystemCallError } from "./ffi.ts";
 import { hasIpv6 } from "./kernel.ts";
@@ -16,7 +17,6 @@ import {
 } from "./netlink/link.ts";
 import { addRoute, deleteRoute } from "./netlink/route.ts";
 import { type NetlinkRequest, NetlinkSocket } from "./netlink/socket.ts";
-import type { LinkWork } from "./network.ts";
 import { SINK_MTU, sinkKind } from "./sink.ts";
 import { setSysctls } from "./sysctl.ts";
 import { makeTap } from "./tap.ts";

@@ -1,35 +1,14 @@
 /** The public face of bulk work on namespaces and links, by rtnetlink or, where that cannot be, by iproute2. */
 import { YardError } from "@switchyard/base";
+import type { NetworkBackend } from "./backend.ts";
 import { namespaceKey } from "./excursion.ts";
 import { ffiUsable } from "./ffi.ts";
 import { iproute2 } from "./iproute2.ts";
 import { checkLinkOp, checkNamespaceRef } from "./link-op.ts";
 import { NetlinkLinkWork } from "./links.ts";
 import * as direct from "./namespaces.ts";
-
-import type { LinkFailure, LinkOp, NamespaceBatch, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
+import type { LinkFailure, NamespaceBatch, NamespaceFailure, NamespaceRef, NamespaceView } from "./types.ts";
 import { viewNamespacesByNetlink } from "./view.ts";
-
-/** The work that has two ways of being done. */
-export interface NetworkBackend {
-  createNamespaces(names: readonly string[]): NamespaceFailure[];
-  deleteNamespaces(names: readonly string[]): NamespaceFailure[];
-  linkWork(): LinkWork;
-  viewNamespaces(refs: readonly NamespaceRef[]): Map<string, NamespaceView>;
-}
-
-/**
- * Changes of links over many namespaces. What is still to be done to the far ends of new veths is done when their
- * namespace is visited next.
- */
-export interface LinkWork extends Disposable {
-  /** What failed so far. */
-  readonly failures: readonly LinkFailure[];
-  /** Does the operations, each whatever became of those before it. */
-  visit(namespace: NamespaceRef, ops: readonly LinkOp[]): void;
-  /** The namespaces that must be visited once more, be it without operations. */
-  owed(): NamespaceRef[];
-}
 
 const netlink: NetworkBackend = {
   createNamespaces: direct.createNamespaces,

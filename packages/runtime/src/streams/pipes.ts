@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { YardError } from "@switchyard/base";
 import type { ExecStreams } from "../types.ts";
-import type { Program } from "./spawn.ts";
+import type { Program } from "./program.ts";
 
 /**
  * Milliseconds of silence after the program's end in which its pipes are still read. What it left in the background

@@ -1,19 +1,8 @@
 import { YardError } from "@switchyard/base";
 import type { ExecStreams } from "../types.ts";
 import { spawnOnPipes } from "./pipes.ts";
+import type { Program } from "./program.ts";
 import { spawnOnTerminal } from "./terminal.ts";
-
-/** A program and what it runs in. */
-export interface Program {
-  readonly argv: readonly [string, ...string[]];
-  /** The whole environment. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly cwd?: string;
-  /** Ends it; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-  /** Called instead of a SIGKILL to the program when the signal aborts. */
-  readonly abort?: (pid: number) => void;
-}
 
 /**
  * Runs a program with its streams joined to the caller's, on a pseudo-terminal or on pipes.

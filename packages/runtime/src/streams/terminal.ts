@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import { YardError } from "@switchyard/base";
 import type { ExecStreams } from "../types.ts";
-import type { Program } from "./spawn.ts";
+import type { Program } from "./program.ts";
 
 /** Milliseconds that what is still in the terminal gets to arrive after the program has ended. */
 const DRAIN = 200;

@@ -1,5 +1,6 @@
 import { type Ip, parseIp, YardError } from "@switchyard/base";
-import { type Nodes, readCommand } from "./nodes.ts";
+import { readCommand } from "./commands.ts";
+import type { Nodes } from "./nodes.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { CheckFile } from "./schema.ts";

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
-import { Given, readCommand } from "./nodes.ts";
+import { readCommand } from "./commands.ts";
+import { Given } from "./given.ts";
 import type { Path } from "./places.ts";
 import type { Reading } from "./reading.ts";
 import type { ContainerFile } from "./schema-nodes.ts";

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import { DIRECT_NICS, MOST_DISKS, MOST_ISOS, MOST_MEMORY, MOST_NICS } from "@switchyard/runtime/vm-limits";
 import { stringify } from "yaml";
-import { Given } from "./nodes.ts";
+import { Given } from "./given.ts";
 import type { Path } from "./places.ts";
 import type { Reading, Written } from "./reading.ts";
 import type { VmFile } from "./schema-nodes.ts";

@@ -1,5 +1,7 @@
 import { YardError } from "@switchyard/base";
+import { readCommand } from "./commands.ts";
 import { readContainer } from "./containers.ts";
+import { Given } from "./given.ts";
 import { checkTunnel, isJointFile, readJoint } from "./joints.ts";
 import { checkWay, readMachine, Writers } from "./machines.ts";
 import { nicDenial } from "./making.ts";
@@ -11,7 +13,6 @@ import type { Reading, Written } from "./reading.ts";
 import { readRoutes } from "./routes.ts";
 import type { CommonFile, NodeFile } from "./schema-nodes.ts";
 import type { NetworkSpec, NicSpec, NodeSpec, RouteSpec } from "./types.ts";
-import { splitWords } from "./words.ts";
 
 /** Every node has a number of its own in 1..65535. */
 const MOST_NODES = 65_535;
@@ -212,28 +213,6 @@ function readKind(file: NodeFile, path: Path, nics: number, reading: Reading) {
   }
 }
 
-/** What an entry says, or else the defaults of its kind. */
-export class Given<T extends object> {
-  constructor(
-    private readonly own: T,
-    private readonly ownPath: Path,
-    private readonly defaults: Partial<T> | undefined,
-    private readonly defaultsPath: Path,
-  ) {}
-
-  get<K extends keyof T & string>(key: K): T[K] | undefined {
-    return this.own[key] ?? this.defaults?.[key];
-  }
-
-  /** Where {@link get}'s answer is written. */
-  path(key: keyof T & string): Path {
-    return [
-      ...(this.own[key] === undefined && this.defaults?.[key] !== undefined ? this.defaultsPath : this.ownPath),
-      key,
-    ];
-  }
-}
-
 /** `env` or `sysctls`: the defaults' entries, replaced and joined by the node's own. */
 function readSettings(key: "env" | "sysctls", name: string, file: NodeFile, reading: Reading): Record<string, string> {
   const settings: Record<string, string> = {};
@@ -275,21 +254,4 @@ function checkSysctl(name: string, value: string, path: Path, kind: NodeFile["ki
           hint: "kernel parameters are numbers or words: 1 is on, 0 is off",
         }),
     );
-}
-
-/** A command, as a list or as one text that is split. */
-export function readCommand(
-  words: string | readonly string[],
-  path: Path,
-  reading: Reading,
-): readonly [string, ...string[]] | undefined {
-  if (typeof words === "string") return reading.parse(path, words, splitWords);
-  const [program, ...rest] = words;
-  if (program !== undefined && program !== "") return [program, ...rest];
-  reading.places.report(
-    path,
-    () =>
-      new YardError("command.empty", "the command is empty", { hint: "write the program's name and its arguments" }),
-  );
-  return undefined;
 }
