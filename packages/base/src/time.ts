@@ -16,6 +16,19 @@ export function delay(milliseconds: number, signal?: AbortSignal): Promise<void>
   });
 }
 
+/** What a promise comes to, unless the signal aborts before: then its reason is thrown, and nobody waits for the promise. */
+export async function unlessAborted<R>(work: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
 /** A signal that aborts with a `YardError(code, message)` after `milliseconds`, or with `parent`'s reason before. */
 export function deadline(
   milliseconds: number,

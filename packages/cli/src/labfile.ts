@@ -1,6 +1,6 @@
 import { createReadStream, readdirSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { errnoOf, YardError } from "@switchyard/base";
+import { errnoOf, unlessAborted, YardError } from "@switchyard/base";
 
 const SUFFIX = ".yard.yaml";
 
@@ -21,21 +21,15 @@ const MOST_BYTES = 16 * 1024 * 1024;
  */
 export async function readLabFile(cwd: string, given: string | undefined, signal?: AbortSignal): Promise<LabText> {
   const file = given === undefined ? onlyLabFile(cwd) : resolve(cwd, given);
-  // Whoever shall write into a pipe may never come, for which a read cannot be told to wait no longer.
-  const interrupted = Promise.withResolvers<never>();
-  const interrupt = () => interrupted.reject(signal?.reason);
-  signal?.addEventListener("abort", interrupt, { once: true });
   try {
-    signal?.throwIfAborted();
-    return { file, text: await Promise.race([textOf(file), interrupted.promise]) };
+    // Whoever shall write into a pipe may never come, for which a read cannot be told to wait no longer.
+    return { file, text: await unlessAborted(textOf(file), signal) };
   } catch (cause) {
     signal?.throwIfAborted();
     throw new YardError("lab.file-missing", `the lab file ${shownPath(cwd, file)} cannot be read: ${reason(cause)}`, {
       cause,
       hint: "`yard init` writes a lab file to begin with",
     });
-  } finally {
-    signal?.removeEventListener("abort", interrupt);
   }
 }
 

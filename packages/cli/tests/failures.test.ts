@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, watch } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tryRun } from "@switchyard/base";
 import { expectSameMachine, type Machine, requires, snapshotMachine, YARD_COMMAND } from "@switchyard/testing";
@@ -169,84 +169,6 @@ checks: [ { ping: { from: good, to: bad } } ]
       { code: 0, stderr: "" },
     ]);
     expect((await site.yard(yard, ["ps", "-q"])).stdout).toBe("race-1\nrace-2\n");
-    expect((await site.yard(yard, ["down"])).code).toBe(0);
-  });
-
-  test("Ctrl-C in mid-up leaves a state that converges, and says so", async () => {
-    const signs = join(site.folder, "signs");
-    mkdirSync(signs);
-    // The first command tells that `up` is in the middle of it, the second keeps it there.
-    site.write(
-      "slow.yard.yaml",
-      `name: slow
-networks: { lan: { cidr: 10.5.0.0/24 } }
-nodes: { slow: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [sleep, "3"], [touch, ${signs}/ended]] } }
-`,
-    );
-    const began = performance.now();
-    let interrupted = 0;
-    const up = await site.yard(yard, ["up", "slow.yard.yaml"], {
-      onStart: (child) => {
-        const watcher = watch(signs, () => {
-          watcher.close();
-          interrupted = performance.now();
-          child.kill("SIGINT");
-        });
-      },
-    });
-    expect(up.code).toBe(130);
-    expect(up.stderr).toContain("stays declared and the agent goes on");
-    expect(performance.now() - interrupted).toBeLessThan(2_000);
-    expect(interrupted).toBeGreaterThan(began);
-    expect(existsSync(join(signs, "ended"))).toBe(false);
-    expect((await site.yard(yard, ["up", "slow.yard.yaml"])).code).toBe(0);
-    expect(existsSync(join(signs, "ended"))).toBe(true);
-    expect((await site.yard(yard, ["down"])).code).toBe(0);
-  });
-
-  test("Ctrl-C takes back what a command adds", async () => {
-    const listed = async () => (await site.yard(yard, ["ps", "-q"])).stdout;
-    const interrupted = async (argv: readonly string[], moment: () => Promise<boolean>) =>
-      site.yard(yard, argv, {
-        onStart: async (child) => {
-          while (child.exitCode === null && !(await moment())) await Bun.sleep(20);
-          child.kill("SIGINT");
-        },
-      });
-    await site.said(yard, ["add", "network", "lan", "--cidr", "10.5.0.0/24"]);
-    // Nobody gives it an address, for which the command waits.
-    const add = await interrupted(["add", "netns", "late", "-n", "lan,dhcp=true"], async () =>
-      (await listed()).includes("late"),
-    );
-    expect(add).toMatchObject({ code: 130, stderr: expect.stringContaining("what was asked for is taken back") });
-    expect(await listed()).toBe("");
-    expect((await site.yard(yard, ["rm", "lan"])).code).toBe(0);
-  });
-
-  test("an agent that dies in mid-up is replaced, and the lab comes up whole", async () => {
-    const signs = join(site.folder, "more-signs");
-    mkdirSync(signs);
-    site.write(
-      "killed.yard.yaml",
-      `name: killed
-networks: { lan: { cidr: 10.5.0.0/24 } }
-nodes: { killed: { kind: netns, nics: [lan], exec: [[touch, ${signs}/begun], [sleep, "2"]] } }
-`,
-    );
-    const { agent } = JSON.parse((await site.yard(yard, ["ps", "--json"])).stdout);
-    const up = await site.yard(yard, ["up", "killed.yard.yaml"], {
-      onStart: () => {
-        const watcher = watch(signs, () => {
-          watcher.close();
-          process.kill(agent, "SIGKILL");
-        });
-      },
-    });
-    expect(up.code).toBe(0);
-    expect((await site.yard(yard, ["up", "killed.yard.yaml"])).stdout).toContain("nothing to do");
-    const after = JSON.parse((await site.yard(yard, ["ps", "--json"])).stdout);
-    expect(after.agent).not.toBe(agent);
-    expect(after.nodes).toMatchObject([{ name: "killed", state: "running" }]);
     expect((await site.yard(yard, ["down"])).code).toBe(0);
   });
 

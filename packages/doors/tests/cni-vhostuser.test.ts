@@ -136,7 +136,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
       await site.call("DEL", client, { ...one, type: "userspace" });
       await site.call("DEL", server, two);
       expect([existsSync(`${far}/0123456789ab`), readdirSync(elsewhere)]).toEqual([false, []]);
-      expect(existsSync(`${site.folder}/run/vhost`)).toBe(false);
+      expect(existsSync(`${site.folder}/run/cni.vhost`)).toBe(false);
       expect(existsSync(`${site.folder}/0123456789abcdef`)).toBe(false);
       expect(site.sw.ports().br0).toEqual([]);
     });

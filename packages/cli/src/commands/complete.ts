@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { runDirectory } from "@switchyard/yard/paths";
+import { isYardName, runDirectory } from "@switchyard/yard/paths";
 import type { YardView } from "@switchyard/yard/view";
 import type { Command } from "commander";
 import { complete, type Known } from "../completion/candidates.ts";
@@ -46,8 +46,7 @@ function knownOf(session: Session, yard: string): Known {
       const folder = runDirectory(session.env);
       if (!existsSync(folder)) return [];
       const entries = readdirSync(folder, { withFileTypes: true });
-      // Beside a yard's folder are those of its servers, whose names no yard can have.
-      return entries.flatMap((it) => (it.isDirectory() && !it.name.includes(".") ? [it.name] : []));
+      return entries.flatMap((it) => (it.isDirectory() && isYardName(it.name) ? [it.name] : []));
     },
   };
 }

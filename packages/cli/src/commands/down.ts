@@ -95,7 +95,7 @@ async function lowerThrough(
   given: string | undefined,
   onWritten: () => void,
 ): Promise<Lowered | undefined> {
-  await using agent = await connectAgent(yardPaths(yard, session.env));
+  await using agent = await connectAgent(yardPaths(yard, session.env), session.signal);
   if (agent === undefined) return undefined;
   const file = given === undefined ? {} : { file: resolve(session.cwd, given) };
   const title = given === undefined ? "down" : `down ${given}`;
@@ -141,7 +141,10 @@ async function downAll(session: Session, yard: string, options: Options): Promis
   if (!yardRuns(session, yard) && (existsSync(run) || existsSync(state)))
     needRoot(["-y", yard, "down", "--all"], "to clean up a yard whose agent does not run");
   const { stopYard } = await import("@switchyard/yard/agent");
-  const gone = await stopYard(yard);
+  const gone = await stopYard(yard, session.signal).catch((error) => {
+    if (error instanceof Interrupted) say(session, "interrupted: an agent that runs goes on taking the yard away");
+    throw error;
+  });
   const milliseconds = performance.now() - began;
   if (options.json) printJson(session, { yard, gone, milliseconds });
   else print(session, `${gone ? `yard ${yard} is gone` : "nothing to do"} (${took(milliseconds)})`);

@@ -69,13 +69,13 @@ async function up(session: Session, yard: string, file: string | undefined, opti
 
 /** Through the agent that runs; undefined when none does. */
 async function raiseThrough(session: Session, yard: string, { file, text }: LabText): Promise<Raised | undefined> {
-  await using agent = await connectAgent(yardPaths(yard, session.env));
-  if (agent === undefined) return undefined;
   const shown = shownPath(session.cwd, file);
   const { DOCKER_HOST, CONTAINER_HOST } = session.env;
   const environment = { ...(DOCKER_HOST ? { DOCKER_HOST } : {}), ...(CONTAINER_HOST ? { CONTAINER_HOST } : {}) };
   let declared: string | undefined;
   try {
+    await using agent = await connectAgent(yardPaths(yard, session.env), session.signal);
+    if (agent === undefined) return undefined;
     const applied = await applyThrough(
       session,
       agent,

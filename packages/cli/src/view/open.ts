@@ -15,7 +15,7 @@ export async function readYard(session: Session, yard: string): Promise<YardView
 }
 
 async function askAgent(session: Session, yard: string): Promise<YardView | undefined> {
-  await using agent = await connectAgent(yardPaths(yard, session.env));
+  await using agent = await connectAgent(yardPaths(yard, session.env), session.signal);
   try {
     return agent && viewOf(yard, await agent.rows(), processBegan);
   } catch (error) {

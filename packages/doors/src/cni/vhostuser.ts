@@ -134,9 +134,9 @@ function refuseTaken(db: Switch, path: string): void {
   for (const { name, external_ids } of db.table("Port")) if (external_ids.get(SOCKET) === path) taken(name);
 }
 
-/** Where short names of folders are, for paths that a socket's address has no room for. */
+/** Where short names of folders are, for paths that a socket's address has no room for. No yard's folder has a dot. */
 function aliases(env: NodeJS.ProcessEnv): string {
-  return join(runDirectory(env), "vhost");
+  return join(runDirectory(env), "cni.vhost");
 }
 
 /** The path by which the switch can reach a socket: itself, or one by way of a link to its folder. */

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { unlessAborted } from "@switchyard/base";
 import type { Rows } from "../store/rows.ts";
 import type { Outcome } from "../store/wait.ts";
 import type { CaptureProgress, CaptureReply, CaptureRequest } from "./captures.ts";
@@ -6,6 +7,9 @@ import type { YardPaths } from "./paths.ts";
 import type { DownReply, UpReply } from "./requests.ts";
 import { type AgentConnection, connectSocket } from "./socket.ts";
 import type { Work } from "./watchers.ts";
+
+/** Milliseconds after which an agent that says nothing is done without. */
+const ANSWER_LIMIT = 5_000;
 
 /** How far the agent is with what is waited for. */
 export interface Progress {
@@ -47,12 +51,19 @@ export interface AgentClient extends AgentConnection {
 
 /**
  * The yard's agent, if it runs and is of this very build. Another build's is no use for this: its database is what
- * versions have in common.
+ * versions have in common, and so it is where the agent hangs.
+ *
+ * @throws the signal's reason
  */
-export async function connectAgent({ agentSocket }: YardPaths): Promise<AgentClient | undefined> {
+export async function connectAgent({ agentSocket }: YardPaths, signal?: AbortSignal): Promise<AgentClient | undefined> {
   const agent = await connectSocket(agentSocket);
   if (agent === undefined) return undefined;
-  const hello = await agent.request("hello").catch(() => undefined);
+  const limits = [AbortSignal.timeout(ANSWER_LIMIT), ...(signal === undefined ? [] : [signal])];
+  const hello = await unlessAborted(agent.request("hello"), AbortSignal.any(limits)).catch(() => undefined);
+  if (signal?.aborted) {
+    await agent[Symbol.asyncDispose]();
+    throw signal.reason;
+  }
   if (typeof hello !== "object" || hello === null || !("build" in hello) || hello.build !== buildIdentity()) {
     await agent[Symbol.asyncDispose]();
     return undefined;

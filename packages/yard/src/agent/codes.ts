@@ -5,6 +5,8 @@ export const agentCodes = {
   "agent.died": "The agent ended while it was asked something. Its log says why; the next command starts it again.",
   "agent.host-removed":
     "The row of this host went from the yard's database while its agent ran. Start the agent again.",
+  "agent.not-answering":
+    "The agent runs but does nothing: it hangs, or was stopped. End its process; the next command starts another.",
   "agent.not-started": "The agent ended as it started. Its log, which the hint names, says why.",
   "agent.start-timeout": "The agent did not answer in time after it was started. Its log says what it waits for.",
   "agent.unreachable": "The agent's socket refuses the connection. Start the agent again, or look into its log.",

@@ -52,6 +52,12 @@ export const DNSMASQ_SUFFIX = ".dnsmasq";
 /** The same of what its DHCP clients read and write, as nobody. */
 export const DHCP_SUFFIX = ".dhcp";
 
+/** Whether a yard can be called so. */
+export function isYardName(name: string): boolean {
+  // No underscore: it ends the yard's name in the names of namespaces and containers. No dot: what is beside its folders has one.
+  return /^[a-z][a-z0-9-]{0,30}$/.test(name);
+}
+
 /**
  * The paths of a yard. `SWITCHYARD_RUN_DIR` and `SWITCHYARD_STATE_DIR` replace `/run/switchyard` and
  * `/var/lib/switchyard`.
@@ -59,8 +65,7 @@ export const DHCP_SUFFIX = ".dhcp";
  * @throws YardError `yard.bad-name`, `yard.bad-folder`
  */
 export function yardPaths(name: string, environment: NodeJS.ProcessEnv = process.env): YardPaths {
-  // No underscore: it ends the yard's name in the names of namespaces and containers.
-  if (!/^[a-z][a-z0-9-]{0,30}$/.test(name))
+  if (!isYardName(name))
     throw new YardError(
       "yard.bad-name",
       `"${name}" is not a yard name: a lower-case letter, then letters, digits and -, 31 at most`,

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { backoff, delay, YardError } from "@switchyard/base";
+import { backoff, deadline, delay, unlessAborted, YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
 import { isRoot, lockFile } from "@switchyard/linux";
 import { removeOwned } from "@switchyard/vswitch";
@@ -8,8 +8,7 @@ import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
 import { dismantle } from "./dismantle.ts";
 import {
-  DHCP_SUFFIX,
-  DNSMASQ_SUFFIX,
+  isYardName,
   runDirectory,
   SYSTEM_SWITCH,
   SYSTEM_YARD,
@@ -17,8 +16,11 @@ import {
   type YardPaths,
   yardPaths,
 } from "./paths.ts";
-import { connectSocket } from "./socket.ts";
+import { type AgentConnection, connectSocket } from "./socket.ts";
 import { systemSwitchAbsence } from "./system-switch.ts";
+
+/** Milliseconds that an agent may take to answer at all; it may be busy with a thousand nodes. */
+const ANSWER_LIMIT = 15_000;
 
 /** How long a dying agent may hold its lock, in milliseconds. */
 const LOCK_LIMIT = 10_000;
@@ -64,12 +66,13 @@ async function summary(name: string): Promise<YardSummary> {
 /**
  * Takes a yard away, all of it, whether its agent runs or not.
  *
+ * @param signal ends the wait: its agent goes on then
  * @returns false when there was none
- * @throws YardError `yard.not-root`, `yard.busy`; `switch.system-absent` when all is gone but for what the host's switch,
+ * @throws YardError `yard.not-root`, `yard.busy`, `agent.not-answering`; the signal's reason; `switch.system-absent` when all is gone but for what the host's switch,
  * which does not run, may have in its database
  */
-export async function stopYard(name: string): Promise<boolean> {
-  const was = await stop(name);
+export async function stopYard(name: string, signal?: AbortSignal): Promise<boolean> {
+  const was = await stop(name, signal);
   if (name !== SYSTEM_YARD) return was;
   const absence = await systemSwitchAbsence();
   if (absence && !was) return false;
@@ -84,15 +87,16 @@ export async function stopYard(name: string): Promise<boolean> {
   return was || (removed ?? 0) > 0;
 }
 
-async function stop(name: string): Promise<boolean> {
+async function stop(name: string, signal: AbortSignal | undefined): Promise<boolean> {
   const paths = yardPaths(name);
-  const agent = await connectSocket(paths.agentSocket);
+  await using agent = await connectSocket(paths.agentSocket);
   if (agent) {
+    await isAnswering(name, agent, signal);
+    const demolished = agent.request("demolish").then(() => agent.died);
     // One that dies under it leaves the rest to us.
-    await agent.request("demolish").catch((error) => {
+    await unlessAborted(demolished, signal).catch((error) => {
       if (!(error instanceof YardError) || error.code !== "agent.died") throw error;
     });
-    await agent.died;
   }
   if (![paths.run, paths.state].some((folder) => existsSync(folder))) return agent !== undefined;
   // It was dead, or died before it was done.
@@ -107,6 +111,18 @@ async function stop(name: string): Promise<boolean> {
   using _lock = await takeLock(paths);
   await dismantle(paths, createLogger("yard", "warn"));
   return true;
+}
+
+async function isAnswering(yard: string, agent: AgentConnection, signal: AbortSignal | undefined): Promise<void> {
+  using limit = deadline(ANSWER_LIMIT, "agent.not-answering", `the agent of yard "${yard}" does not answer`, signal);
+  try {
+    await unlessAborted(agent.request("hello"), limit);
+  } catch (error) {
+    if (!(error instanceof YardError)) throw error;
+    if (error.code === "agent.died") return;
+    const hint = "end its process, which `yard yards` tells, by kill -9, and run this again";
+    throw error.code === "agent.not-answering" ? new YardError(error.code, error.message, { hint }) : error;
+  }
 }
 
 /** The lock of a yard whose agent is dead or dying: the kernel lets go of it once the process is wholly gone. */
@@ -125,6 +141,6 @@ async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
 function folders(path: string): string[] {
   if (!existsSync(path)) return [];
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() && ![DHCP_SUFFIX, DNSMASQ_SUFFIX].some((it) => entry.name.endsWith(it)) ? [entry.name] : [],
+    entry.isDirectory() && isYardName(entry.name) ? [entry.name] : [],
   );
 }
