@@ -12,9 +12,10 @@ export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => v
   return (
     <header className="bar">
       <h1>Switchyard {name ?? ""}</h1>
-      <YardStatus />
-      <DoingStatus />
-      <span className="gap" />
+      <div className="statuses">
+        <YardStatus />
+        <DoingStatus />
+      </div>
       <LabChoice />
       {mayChange ? (
         <>
@@ -111,7 +112,13 @@ function UndoButton() {
   const { work } = usePage();
   const last = useStore(work.made, (made) => made.at(-1));
   return (
-    <button type="button" disabled={last === undefined} onClick={() => void work.undo()} title={last?.title ?? ""}>
+    <button
+      type="button"
+      className="undo"
+      disabled={last === undefined}
+      onClick={() => void work.undo()}
+      title={last?.title ?? ""}
+    >
       Undo{last === undefined ? "" : `: ${last.title}`}
     </button>
   );

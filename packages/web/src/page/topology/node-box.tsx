@@ -67,8 +67,8 @@ export function kindText({ kind, runtime }: NodeView): string {
 }
 
 /** Nothing for what is as it should be. */
-function stateText({ state, paused, exitCode, reason }: NodeView): string {
-  if (state === "running") return paused ? "paused" : "";
+function stateText({ state, paused, exitCode, reason, impair }: NodeView): string {
+  if (state === "running") return paused ? "paused" : impair !== null && impair.by !== null ? "impaired" : "";
   const how = state === "exited" ? (exitCode ?? reason) : null;
   return how === null ? state : `${state} (${how})`;
 }
