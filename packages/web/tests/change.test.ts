@@ -37,6 +37,33 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       expect(await page.getByRole("button", { name: "Undo" }).isDisabled()).toBe(true);
     });
 
+    test("redo is a click, and what is in no lab is undone, too", async () => {
+      const { page, yard } = stage;
+      await page.getByRole("button", { name: "Redo: Plug vault:eth0 into desk" }).click();
+      await page.locator('[data-nic="vault:eth0"][data-on="desk"]').waitFor();
+      await undo("Plug vault:eth0 into desk");
+      expect(file()).toBe(OFFICE);
+      await yard("add", "netns", "alone", "-n", "cellar");
+      await menu('[data-node="alone"] .node-name', "Remove…");
+      await plan().getByText("alone").first().waitFor();
+      await make("Remove alone");
+      await page.locator('[data-node="alone"]').waitFor({ state: "detached" });
+      await undo("Remove alone");
+      await page.locator('[data-node="alone"][data-state="running"]').waitFor();
+      await yard("rm", "alone");
+      await page.locator('[data-node="alone"]').waitFor({ state: "detached" });
+    });
+
+    test("what was changed is undone after the page has been opened anew", async () => {
+      const { page } = stage;
+      await menu('[data-nic="pc:eth0"]', "Spy on it…");
+      await make("Spy on pc:eth0");
+      await page.reload();
+      await page.getByRole("button", { name: "Undo: change lab office" }).click();
+      await page.locator('[data-nic="pc:eth0"][data-spied="false"]').waitFor();
+      expect(file()).toBe(OFFICE);
+    });
+
     test("a node and a network are added by forms, and removed by their menus", async () => {
       const { page, yard } = stage;
       await add("+ Network", { Name: "lab", Subnet: "10.61.3.0/24" });
@@ -79,7 +106,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
         "100% packet loss",
       );
       await page.getByRole("button", { name: "Keep it so" }).click();
-      await page.getByRole("button", { name: "Undo: Impair" }).waitFor();
+      await page.getByText("Impair left:wire0--right:wire0: done").waitFor();
       expect(file()).toContain("impair: { forward: { loss: 100% } }");
       await undo("Impair left:wire0--right:wire0");
       await page.locator(".lines .wire:not(.impaired)").waitFor({ state: "attached" });

@@ -14,13 +14,17 @@ export interface Hands {
   make(done: string): Promise<void>;
   /** Answers the form for what is added, and looks at its plan. */
   add(button: string, answers: Readonly<Record<string, string>>): Promise<void>;
+  /** Adds a node by its form, which then runs. */
+  addNode(kind: string, name: string, answers: Readonly<Record<string, string>>): Promise<void>;
   undo(what: string): Promise<void>;
+  /** The lines of a node's terminal. */
+  rows(node: string): Locator;
 }
 
 /** @param stage asked each time, as it is opened later than its hands */
 export function handsOf(stage: () => Stage): Hands {
   const plan = () => stage().page.getByLabel("What would be done");
-  return {
+  const hands: Hands = {
     file: () => readFileSync(stage().labFile, "utf8"),
     plan,
     menu: async (selector, entry) => {
@@ -46,10 +50,18 @@ export function handsOf(stage: () => Stage): Hands {
       await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
       await plan().waitFor();
     },
+    addNode: async (kind, name, answers) => {
+      await hands.add("+ Node", { Kind: kind, Name: name, ...answers });
+      await plan().getByText(name).first().waitFor();
+      await hands.make(`Add the node ${name}`);
+      await stage().page.locator(`[data-node="${name}"][data-state="running"]`).waitFor();
+    },
+    rows: (node) => stage().page.locator(`[data-terminal="${node}"] .xterm-rows`),
     undo: async (what) => {
       const { page } = stage();
       await page.getByRole("button", { name: "Undo:" }).click();
       await page.getByText(`Undone: ${what}`).waitFor();
     },
   };
+  return hands;
 }

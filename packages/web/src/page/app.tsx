@@ -50,14 +50,15 @@ export function App({ page }: { page: Page }) {
   );
 }
 
-/** Ctrl+Z, but for what is written: that has an undo of its own. */
+/** Ctrl+Z, and Ctrl+Shift+Z or Ctrl+Y, but for what is written: that has an undo of its own. */
 function onUndoKey(event: KeyboardEvent, { work, role }: Page): void {
-  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || role.get() !== "operate") return;
+  const key = event.key.toLowerCase();
+  if (!(event.ctrlKey || event.metaKey) || !["z", "y"].includes(key) || role.get() !== "operate") return;
   const { target } = event;
   if (target instanceof HTMLElement && (target.isContentEditable || target.closest("input, textarea, dialog, .xterm")))
     return;
   event.preventDefault();
-  void work.undo();
+  void work.history.move(key === "y" || event.shiftKey ? "redo" : "undo");
 }
 
 function Picture() {

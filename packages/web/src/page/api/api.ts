@@ -37,6 +37,19 @@ export interface Changed {
   readonly failures: readonly string[];
 }
 
+/** A change that was made, by its number. */
+export interface HistoryStep {
+  readonly id: number;
+  /** In the yard's words: `stop web`. */
+  readonly what: string;
+}
+
+/** What would be undone, and what done again. */
+export interface NextSteps {
+  readonly undo: HistoryStep | null;
+  readonly redo: HistoryStep | null;
+}
+
 /** How the agent's work has ended. */
 export interface WorkEnd {
   readonly failures: number;
@@ -52,7 +65,8 @@ export type YardEvent =
   /** The agent begins: how many steps, and the first of them. */
   | { readonly event: "planned"; readonly data: { readonly steps: number; readonly first: readonly string[] } }
   | { readonly event: "converged"; readonly data: WorkEnd }
-  | { readonly event: "text"; readonly data: { readonly lab: string } }
+  | { readonly event: "history"; readonly data: NextSteps }
+  | { readonly event: "text"; readonly data: { readonly lab: string; readonly etag: string | null } }
   | { readonly event: "traffic"; readonly data: Traffic }
   | { readonly event: "lost" }
   /** The server knows us no more: it was started anew, and has another link. */
@@ -69,6 +83,7 @@ const TOLD = [
   "config",
   "planned",
   "converged",
+  "history",
   "text",
   "traffic",
 ] as const;
@@ -94,6 +109,16 @@ export class YardApi {
 
   async schema(): Promise<object> {
     return (await this.#json("GET", "/schemas/lab.schema.json")) as object;
+  }
+
+  async history(): Promise<NextSteps> {
+    const { steps, undo, redo } = (await this.#json("GET", "/history")) as {
+      readonly steps: readonly HistoryStep[];
+      readonly undo: number | null;
+      readonly redo: number | null;
+    };
+    const step = (wanted: number | null) => steps.find(({ id }) => id === wanted) ?? null;
+    return { undo: step(undo), redo: step(redo) };
   }
 
   /** What is wrong with the text of a lab; undefined: nothing. */

@@ -36,6 +36,7 @@ interface Live {
  */
 export function ImpairDialog({ target }: { target: Impaired }) {
   const { dialog, yard, work } = usePage();
+  const [since] = useState(() => work.history.last());
   // What was written when the dialog was opened: what has no slider stays so.
   const [was] = useState(() => {
     const view = yard.get();
@@ -82,8 +83,8 @@ export function ImpairDialog({ target }: { target: Impaired }) {
     dialog.set(undefined);
     await live.current.work;
     const { isChanged, isFelt } = live.current;
-    if (keep && isChanged) await work.impair(target, written(ways), was);
-    else if (!keep && isFelt) await work.impairBack(target, was);
+    if (keep && isChanged) await work.impair(target, written(ways), since);
+    else if (!keep && isFelt) await work.impairBack(target, was, since);
   };
   useEffect(() => () => window.clearTimeout(live.current.timer), []);
 

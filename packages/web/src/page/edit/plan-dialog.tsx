@@ -8,7 +8,7 @@ export function PlanDialog() {
   const { work } = usePage();
   const proposal = useStore(work.proposal, (it) => it);
   if (proposal === undefined) return null;
-  const { title, plan, problem, isMaking, canUndo } = proposal;
+  const { title, plan, problem, isMaking } = proposal;
   return (
     <Modal title={title} onClose={() => work.drop()}>
       {problem === undefined ? null : (
@@ -17,7 +17,6 @@ export function PlanDialog() {
         </p>
       )}
       {plan === undefined ? problem === undefined && <p className="status">asking the yard</p> : <Plan steps={plan} />}
-      {canUndo ? null : <p className="status">What belongs to no lab file cannot be put back by undo.</p>}
       <div className="actions">
         <button type="button" onClick={() => work.drop()}>
           Cancel

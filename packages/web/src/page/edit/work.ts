@@ -3,6 +3,7 @@ import { type Change, path, type Step, type YardApi } from "../api/api.ts";
 import type { NodeView, YardView } from "../api/contract.ts";
 import { problemText } from "../api/problem.ts";
 import { Store } from "../state/store.ts";
+import { History } from "./history.ts";
 import { type Impaired, impairedPath, impairedText, labOf, withImpair } from "./impaired.ts";
 import {
   addLink,
@@ -26,28 +27,18 @@ export interface Proposal {
   /** Why it cannot be had. */
   readonly problem: string | undefined;
   readonly isMaking: boolean;
-  /** Whether undo will take it back. */
-  readonly canUndo: boolean;
 }
 
-/** A change that was made. */
-interface Made {
-  readonly title: string;
-  readonly undo: Change;
-}
-
-/** A change, and what takes it back; undefined: nothing does. */
+/** A change. */
 interface Meant {
   readonly change: Change;
-  readonly undo: Change | undefined;
   /** Called once it is made. */
   readonly onMade?: () => void;
 }
 
 export class Work {
   readonly proposal = new Store<Proposal | undefined>(undefined);
-  /** The youngest is the last. */
-  readonly made = new Store<readonly Made[]>([]);
+  readonly history: History;
   /** Where what is new goes to; undefined: into no lab. */
   readonly lab = new Store<string | undefined>(undefined);
   #meant: (Meant & { readonly title: string }) | undefined;
@@ -56,15 +47,15 @@ export class Work {
     private readonly api: YardApi,
     private readonly yard: Store<YardView | undefined>,
     private readonly notice: Store<string>,
-  ) {}
+  ) {
+    this.history = new History(api, notice);
+  }
 
   attach(node: string, nic: string, network: string): void {
     const title = `Plug ${node}:${nic} into ${network}`;
-    const before = this.#nic(node, nic)?.network;
     const where = path("nodes", node, "nics", nic);
     void this.#propose(title, this.#labOf(node), (text) => attachNic(text, { node, nic }, network), {
       change: { method: "PATCH", path: where, body: { network } },
-      undo: before ? { method: "PATCH", path: where, body: { network: before } } : undefined,
     });
   }
 
@@ -82,14 +73,12 @@ export class Work {
   addNode(name: string, spec: object): void {
     void this.#propose(`Add the node ${name}`, this.lab.get(), (text) => addNode(text, name, spec), {
       change: { method: "POST", path: "/nodes", body: { name, spec } },
-      undo: { method: "DELETE", path: path("nodes", name) },
     });
   }
 
   addNetwork(name: string, spec: object): void {
     void this.#propose(`Add the network ${name}`, this.lab.get(), (text) => addNetwork(text, name, spec), {
       change: { method: "POST", path: "/networks", body: { name, spec } },
-      undo: { method: "DELETE", path: path("networks", name) },
     });
   }
 
@@ -100,7 +89,6 @@ export class Work {
       (text) => addNic(text, node, network),
       {
         change: { method: "POST", path: path("nodes", node, "nics"), body: { network: network ?? "none" } },
-        undo: undefined,
       },
     );
   }
@@ -108,7 +96,6 @@ export class Work {
   removeNode(node: string): void {
     void this.#propose(`Remove ${node}`, this.#labOf(node), (text) => removeNode(text, node), {
       change: { method: "DELETE", path: path("nodes", node) },
-      undo: undefined,
     });
   }
 
@@ -116,7 +103,6 @@ export class Work {
     const lab = this.yard.get()?.networks.find(({ name }) => name === network)?.lab ?? undefined;
     void this.#propose(`Remove the network ${network}`, lab, (text) => removeNetwork(text, network), {
       change: { method: "DELETE", path: path("networks", network) },
-      undo: undefined,
     });
   }
 
@@ -127,7 +113,6 @@ export class Work {
       (text) => removeNic(text, { node, nic }),
       {
         change: { method: "DELETE", path: path("nodes", node, "nics", nic) },
-        undo: undefined,
       },
     );
   }
@@ -137,7 +122,6 @@ export class Work {
     const title = on ? `Spy on ${node}:${nic}` : `Spy on ${node}:${nic} no longer`;
     void this.#propose(title, this.#labOf(node), (text) => setSpy(text, { node, nic }, on), {
       change: { method: "PUT", path: where, body: { on } },
-      undo: { method: "PUT", path: where, body: { on: !on } },
     });
   }
 
@@ -151,26 +135,31 @@ export class Work {
     await this.api.make(impairChange(what, impair));
   }
 
-  /** Has it as it was before sliders were moved. */
-  async impairBack(what: Impaired, was: ImpairWritten): Promise<void> {
-    await this.impairNow(what, was).catch((thrown: unknown) => this.notice.set(problemText(thrown)));
+  /** Takes back what was felt while sliders moved. */
+  async impairBack(what: Impaired, was: ImpairWritten, since: number): Promise<void> {
+    try {
+      await this.history.undoSince(since);
+      // What sliders did just before may be one step with it, and stands otherwise than it was.
+      await this.impairNow(what, was);
+    } catch (thrown) {
+      this.notice.set(`Impair ${impairedText(what)}: ${problemText(thrown)}`);
+    }
   }
 
   /**
    * Impairs something for good: the lab file says so.
    *
-   * @param before how it was before sliders were moved, which undo brings back
+   * @param since the step of the history before sliders were moved: undo takes back all that was done since
    */
-  async impair(what: Impaired, impair: ImpairWritten, before: ImpairWritten): Promise<void> {
+  async impair(what: Impaired, impair: ImpairWritten, since: number): Promise<void> {
     const title = `Impair ${impairedText(what)}`;
     try {
       const view = this.yard.get();
-      const meant = await this.#meaning(view && labOf(view, what), (text) => withImpair(text, what, impair), {
+      const { change } = await this.#meaning(view && labOf(view, what), (text) => withImpair(text, what, impair), {
         change: impairChange(what, impair),
-        undo: impairChange(what, before),
       });
-      await this.api.make(meant.change);
-      this.#remember(title, meant.undo);
+      await this.api.make(change);
+      await this.history.name(title, since);
       this.notice.set(`${title}: done`);
     } catch (thrown) {
       this.notice.set(`${title}: ${problemText(thrown)}`);
@@ -182,41 +171,28 @@ export class Work {
    *
    * @param before what its file says; when it says something else by then, the change is refused. Undefined: there is none
    */
-  declare(
-    lab: string,
-    text: string,
-    before: { readonly file: string; readonly etag: string | null } | undefined,
-  ): void {
-    const put = (declared: string): Change => ({ method: "PUT", path: path("labs", lab), body: { text: declared } });
-    const undo = before === undefined ? { method: "DELETE" as const, path: path("labs", lab) } : put(before.file);
+  declare(lab: string, text: string, before: { readonly etag: string | null } | undefined): void {
     const ifMatch = before?.etag ?? undefined;
-    const change = { ...put(text), ...(ifMatch === undefined ? {} : { ifMatch }) };
-    void this.#look(`Change the lab ${lab}`, { change, undo, onMade: () => this.lab.set(lab) });
+    const put: Change = { method: "PUT", path: path("labs", lab), body: { text } };
+    const change = { ...put, ...(ifMatch === undefined ? {} : { ifMatch }) };
+    void this.#look(`Change the lab ${lab}`, { change, onMade: () => this.lab.set(lab) });
   }
 
   /** Takes a lab away; its file stays. */
-  async down(lab: string): Promise<void> {
-    const { text } = await this.api.lab(lab);
-    const undo: Change | undefined =
-      text === null ? undefined : { method: "PUT", path: path("labs", lab), body: { text } };
-    await this.#look(`Take the lab ${lab} down`, { change: { method: "DELETE", path: path("labs", lab) }, undo });
+  down(lab: string): void {
+    void this.#look(`Take the lab ${lab} down`, { change: { method: "DELETE", path: path("labs", lab) } });
   }
 
   /** Has a node run no longer, or again. */
   power(node: string, action: "stop" | "start"): void {
-    const to = (what: string): Change => ({ method: "POST", path: path("nodes", node, what) });
-    const [title, back] = action === "stop" ? [`Stop ${node}`, "start"] : [`Start ${node}`, "stop"];
-    void this.#look(title, { change: to(action), undo: to(back) });
+    const title = action === "stop" ? `Stop ${node}` : `Start ${node}`;
+    void this.#look(title, { change: { method: "POST", path: path("nodes", node, action) } });
   }
 
-  /** Something about a node that is done and not declared: `pause`. */
-  async command(title: string, change: Change): Promise<void> {
-    try {
-      await this.api.make(change);
-      this.notice.set(`${title}: done`);
-    } catch (thrown) {
-      this.notice.set(`${title}: ${problemText(thrown)}`);
-    }
+  /** Presses a button of a virtual machine, as the API calls it. */
+  press(node: string, title: string, action: "pause" | "resume" | "reset"): void {
+    const change: Change = { method: "POST", path: path("nodes", node, "power"), body: { action } };
+    void this.#look(`${title} ${node}`, { change });
   }
 
   /** Makes what is proposed. */
@@ -225,8 +201,9 @@ export class Work {
     if (meant === undefined || proposal === undefined || proposal.isMaking) return;
     this.proposal.set({ ...proposal, isMaking: true, problem: undefined });
     try {
+      const since = this.history.last();
       const { failures } = await this.api.make(meant.change);
-      this.#remember(meant.title, meant.undo);
+      await this.history.name(meant.title, since);
       meant.onMade?.();
       this.drop();
       this.notice.set(failures.length === 0 ? `${meant.title}: done` : `${meant.title}: ${failures.join("; ")}`);
@@ -239,20 +216,6 @@ export class Work {
   drop(): void {
     this.#meant = undefined;
     this.proposal.set(undefined);
-  }
-
-  /** Takes the last change back. */
-  async undo(): Promise<void> {
-    const last = this.made.get().at(-1);
-    if (last === undefined) return;
-    this.made.update((made) => made.slice(0, -1));
-    try {
-      await this.api.make(last.undo);
-      this.notice.set(`Undone: ${last.title}`);
-    } catch (thrown) {
-      this.made.update((made) => [...made, last]);
-      this.notice.set(`Not undone: ${problemText(thrown)}`);
-    }
   }
 
   /**
@@ -280,8 +243,8 @@ export class Work {
   ): Promise<Meant> {
     const { text, etag } = lab === undefined ? { text: null, etag: null } : await this.api.lab(lab);
     if (lab !== undefined && text !== null) {
-      const put = (to: string): Change => ({ method: "PUT", path: path("labs", lab), body: { text: to } });
-      return { change: { ...put(edit(text)), ...(etag === null ? {} : { ifMatch: etag }) }, undo: put(text) };
+      const put: Change = { method: "PUT", path: path("labs", lab), body: { text: edit(text) } };
+      return { change: { ...put, ...(etag === null ? {} : { ifMatch: etag }) } };
     }
     if (otherwise !== undefined) return otherwise;
     throw new Error("this can be done in a lab that has a file only: choose or make one above");
@@ -290,26 +253,17 @@ export class Work {
   async #look(title: string, meant: Meant): Promise<void> {
     this.#meant = { ...meant, title };
     const isStill = () => this.#meant?.change === meant.change;
-    const canUndo = meant.undo !== undefined;
-    this.proposal.set(proposed(title, { canUndo }));
+    this.proposal.set(proposed(title, {}));
     try {
       const { plan } = await this.api.plan(meant.change);
-      if (isStill()) this.proposal.set(proposed(title, { canUndo, plan: plan ?? [] }));
+      if (isStill()) this.proposal.set(proposed(title, { plan: plan ?? [] }));
     } catch (thrown) {
-      if (isStill()) this.proposal.set(proposed(title, { canUndo, problem: problemText(thrown) }));
+      if (isStill()) this.proposal.set(proposed(title, { problem: problemText(thrown) }));
     }
-  }
-
-  #remember(title: string, undo: Change | undefined): void {
-    if (undo !== undefined) this.made.update((made) => [...made, { title, undo }]);
   }
 
   #node(name: string): NodeView | undefined {
     return this.yard.get()?.nodes.find((node) => node.name === name);
-  }
-
-  #nic(node: string, name: string) {
-    return this.#node(node)?.nics.find((nic) => nic.name === name);
   }
 
   #labOf(node: string): string | undefined {
@@ -319,7 +273,7 @@ export class Work {
 
 /** A proposal of which more is not known. */
 function proposed(title: string, known: Partial<Proposal>): Proposal {
-  return { title, plan: undefined, problem: undefined, isMaking: false, canUndo: true, ...known };
+  return { title, plan: undefined, problem: undefined, isMaking: false, ...known };
 }
 
 /** Of `node:nic`, and of the first end of a link. */

@@ -74,7 +74,7 @@ function LabFile({ lab }: { lab: string }) {
         <a href={`/api/v1/labs/${encodeURIComponent(lab)}/text`} download={`${lab}.yard.yaml`}>
           Export
         </a>
-        <button type="button" disabled={!mayChange} onClick={() => void work.down(lab)}>
+        <button type="button" disabled={!mayChange} onClick={() => work.down(lab)}>
           Take down…
         </button>
         <button type="button" disabled={!isChanged} onClick={() => begin(false)}>
@@ -83,7 +83,7 @@ function LabFile({ lab }: { lab: string }) {
         <button
           type="button"
           className="primary"
-          disabled={!isChanged || isAgainst || !mayChange}
+          disabled={draft === undefined || isAgainst || !mayChange}
           onClick={() => draft && work.declare(lab, draft.text, draft)}
         >
           See the plan

@@ -1,3 +1,4 @@
+import type { HistoryStep } from "../api/api.ts";
 import { PaletteButton } from "../edit/palette.tsx";
 import { doingText } from "../state/doing.ts";
 import { usePage } from "../state/page.ts";
@@ -20,7 +21,7 @@ export function Header({ side, onSide }: { side: Side; onSide: (side: Side) => v
       {mayChange ? (
         <>
           <PaletteButton />
-          <UndoButton />
+          <HistoryButtons />
         </>
       ) : (
         <span className="status">looking only</span>
@@ -108,18 +109,30 @@ function LabChoice() {
   );
 }
 
-function UndoButton() {
+function HistoryButtons() {
   const { work } = usePage();
-  const last = useStore(work.made, (made) => made.at(-1));
+  const { undo, redo } = useStore(work.history.next, (it) => it);
+  return (
+    <>
+      <HistoryButton way="undo" name="Undo" step={undo} />
+      <HistoryButton way="redo" name="Redo" step={redo} />
+    </>
+  );
+}
+
+function HistoryButton({ way, name, step }: { way: "undo" | "redo"; name: string; step: HistoryStep | null }) {
+  const { history } = usePage().work;
+  const text = step === null ? "" : history.title(step);
   return (
     <button
       type="button"
-      className="undo"
-      disabled={last === undefined}
-      onClick={() => void work.undo()}
-      title={last?.title ?? ""}
+      className="history"
+      disabled={step === null}
+      onClick={() => void history.move(way)}
+      title={text}
     >
-      Undo{last === undefined ? "" : `: ${last.title}`}
+      {name}
+      {text === "" ? "" : `: ${text}`}
     </button>
   );
 }

@@ -1,5 +1,4 @@
 /** What can be done with what. */
-import { path } from "../api/api.ts";
 import type { NodeView } from "../api/contract.ts";
 import { type Page, usePage } from "../state/page.ts";
 import { openPanel, type Panel } from "../state/panels.ts";
@@ -57,11 +56,10 @@ function nodeEntries(page: Page, node: NodeView): MenuEntry[] {
   const { name, kind } = node;
   const runs = RUNNING_KINDS.has(kind);
   const isOff = node.state !== "running";
-  const press = (text: string, action: string): MenuEntry => ({
-    text,
+  const press = (text: string, action: "pause" | "resume" | "reset"): MenuEntry => ({
+    text: `${text}…`,
     isOff,
-    act: () =>
-      void work.command(`${text} ${name}`, { method: "POST", path: path("nodes", name, "power"), body: { action } }),
+    act: () => work.press(name, text, action),
   });
   return [
     ...(runs

@@ -31,8 +31,12 @@ export function follow(page: Page, signal: AbortSignal): void {
       case "converged":
         endWork(page, event.data);
         break;
+      case "history":
+        page.work.history.next.set(event.data);
+        break;
       case "text":
-        page.texts.update(({ count }) => ({ lab: event.data.lab, count: count + 1 }));
+        // Without a text the lab is gone, as other events tell.
+        if (event.data.etag !== null) page.texts.update(({ count }) => ({ lab: event.data.lab, count: count + 1 }));
         break;
       case "traffic":
         page.rates.update((rates) => sampled(rates, event.data));
@@ -60,7 +64,8 @@ function endWork({ doing }: Page, { milliseconds, failures }: WorkEnd): void {
 
 async function readAnew(page: Page): Promise<void> {
   try {
-    const [view, role] = await Promise.all([page.api.yard(), page.api.role()]);
+    const [view, role, next] = await Promise.all([page.api.yard(), page.api.role(), page.api.history()]);
+    page.work.history.next.set(next);
     page.role.set(role);
     page.yard.update((before) => reuse(before, view));
     page.connection.set("live");
