@@ -1,7 +1,7 @@
 import { appendFileSync, chmodSync, closeSync, openSync, writeSync } from "node:fs";
 
 /** One line of the audit log. No bodies, queries or arguments, which may hold secrets. */
-export interface AuditEntry {
+interface AuditEntry {
   /** The token's name, `link` for the link that was printed, `unix` for the socket; `-` where nobody was known. */
   readonly who: string;
   readonly role: string;

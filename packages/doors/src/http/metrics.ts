@@ -7,7 +7,7 @@ import type { YardView } from "@switchyard/yard/view";
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
 
 /** How long things took, counted by label. */
-export class Histogram {
+class Histogram {
   readonly #series = new Map<string, { readonly counts: number[]; sum: number; count: number }>();
 
   constructor(

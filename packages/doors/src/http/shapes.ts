@@ -212,7 +212,7 @@ export const changes = z
   .meta({ id: "Changes" });
 
 export const subject = z.looseObject({ kind: text }).meta({ id: "Subject" });
-export const rowFailure = z
+const rowFailure = z
   .strictObject({ subject, code: text, message: text, hint: text.optional() })
   .meta({ id: "RowFailure" });
 

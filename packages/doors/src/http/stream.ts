@@ -2,7 +2,7 @@
 import { Writable } from "node:stream";
 
 /** Our end of an answer. */
-export interface Stream {
+interface Stream {
   /** Aborts when the client has gone. */
   readonly gone: AbortSignal;
   /** Resolves once something was sent, or nothing has come for a moment: the answer can begin. */

@@ -10,7 +10,7 @@ export interface Rates {
   readonly nics: Readonly<Record<string, NicRates>>;
 }
 
-export interface NicRates {
+interface NicRates {
   readonly outBits: number;
   readonly inBits: number;
   readonly outFrames: number;
