@@ -33,6 +33,8 @@ interface Options {
   readonly address?: string;
   /** What serves: `serve`, or the agent. */
   readonly verb?: "serve" | "agent";
+  /** Beside the folders of the site: where engines are. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A host's worth of yards for one test, with one of them served. */
@@ -58,6 +60,7 @@ export class HttpSite implements AsyncDisposable {
       ...childEnvironment(),
       SWITCHYARD_RUN_DIR: join(path, "run"),
       SWITCHYARD_STATE_DIR: join(path, "state"),
+      ...options.env,
     };
     const site = new HttpSite(path, env, stack.move());
     site.stack.defer(async () => void (await site.run("down", "--all")));

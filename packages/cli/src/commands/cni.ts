@@ -1,6 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { YardError } from "@switchyard/base";
 import {
   callNetwork,
@@ -12,6 +11,7 @@ import {
   uninstallPlugins,
 } from "@switchyard/doors/cni";
 import { Argument, type Command } from "commander";
+import { FOLDER, FOLDERS, tryId, withOwnPlugins } from "../cni/own-plugins.ts";
 import { examples, JSON_HELP } from "../help.ts";
 import { repeated } from "../options.ts";
 import { subcommand } from "../program.ts";
@@ -19,10 +19,6 @@ import { isCompiled } from "../self.ts";
 import { type CommonOptions, needRoot, print, printJson, type Session, say } from "../session.ts";
 import { defineMarker } from "./cni-marker.ts";
 
-/** Where runtimes look for plugins if nobody tells them otherwise. */
-const FOLDER = "/opt/cni/bin";
-/** And where Debian has those of others. */
-const FOLDERS = `${FOLDER}:/usr/lib/cni`;
 const COMMANDS = ["add", "check", "del", "gc", "status", "all"] as const;
 
 interface InstallOptions extends CommonOptions {
@@ -126,12 +122,9 @@ async function tryNetwork(
   const previous = options.result === undefined ? undefined : readResult(resolve(session.cwd, options.result));
   const capabilities = Object.fromEntries(options.capability.map(readCapability));
   needRoot(["cni", "try", file, netns, what], "a nic for a container");
-  const own = mkdtempSync(join(tmpdir(), "yard-cni-"));
-  try {
-    // Ours are found even before they are installed.
-    if (isCompiled()) installPlugins(own, { executable: process.execPath });
+  await withOwnPlugins(async (own) => {
     const call: RuntimeCall = {
-      containerId: options.id ?? `try-${netns.replace(/[^A-Za-z0-9]+/g, "-").replace(/^-/, "")}`,
+      containerId: options.id ?? tryId(netns),
       netns,
       ifname: options.ifname,
       path: [...(options.path ?? session.env.CNI_PATH ?? FOLDERS).split(":"), own],
@@ -141,9 +134,7 @@ async function tryNetwork(
       ...(options.args === undefined ? {} : { args: options.args }),
     };
     await callAll(session, what, network, call, previous);
-  } finally {
-    rmSync(own, { recursive: true });
-  }
+  });
 }
 
 async function callAll(

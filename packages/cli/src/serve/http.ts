@@ -11,6 +11,7 @@ import { selfCommand } from "../self.ts";
 import type { Session } from "../session.ts";
 import { version } from "../version.ts";
 import type { HttpDoorOptions } from "./http-options.ts";
+import { lentCommands } from "./lent.ts";
 import { readText, type Served } from "./options.ts";
 
 /** Serves until it is disposed of. The agent is started; one that dies is started again by the next change. */
@@ -38,6 +39,7 @@ export async function serveHttpDoor(session: Session, yard: string, options: Htt
     log,
     signal,
     page: await openPage(),
+    lent: lentCommands(session, yard),
   };
   const server = stack.use(
     await serveHttp(ground, {

@@ -8,6 +8,7 @@ import type { Site } from "./ground.ts";
 import type { Figures } from "./metrics.ts";
 import { describeApi, PREFIX } from "./openapi.ts";
 import type { Call, Operation } from "./operation.ts";
+import { lentOperations } from "./operations/lent.ts";
 import { operations } from "./operations/mod.ts";
 import { pageResponse, strangerResponse } from "./page.ts";
 import { problemOf, problemResponse } from "./problem.ts";
@@ -52,11 +53,11 @@ interface Told {
   note: string | undefined;
 }
 
-const route = router(operations);
-
 /** What answers requests that come by one way. */
 export function door(house: House, way: Way) {
-  const description = JSON.stringify(describeApi(operations, house.site.version));
+  const all = [...operations, ...lentOperations(house.site.lent ?? [])];
+  const description = JSON.stringify(describeApi(all, house.site.version));
+  const route = router(all);
   return async (request: Request, server: Server<SocketData>): Promise<Response | undefined> => {
     const began = performance.now();
     const url = new URL(request.url, "http://yard");
@@ -87,7 +88,7 @@ export function door(house: House, way: Way) {
     };
     try {
       if (way.everybody === undefined) checkBrowser(request.headers, way.scheme, way.names);
-      const answer = await answered({ house, way, request, server, url, from, told, description, log });
+      const answer = await answered({ house, way, request, server, url, from, told, description, route, log });
       if (answer !== undefined) log(answer.status);
       return answer === undefined ? undefined : guarded(answer);
     } catch (error) {
@@ -110,6 +111,7 @@ interface Asked {
   readonly from: string;
   readonly told: Told;
   readonly description: string;
+  readonly route: ReturnType<typeof router>;
   readonly log: (status: number, code?: string) => void;
 }
 
@@ -153,7 +155,7 @@ async function operated(asked: Asked, method: string, principal: Principal): Pro
   const { house, way, request, url, told } = asked;
   const { site } = house;
   const upgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
-  const { operation, params } = route(method, url.pathname, upgrade);
+  const { operation, params } = asked.route(method, url.pathname, upgrade);
   told.operation = operation;
   if (operation.role === "operate" && principal.role !== "operate")
     throw new YardError("http.not-permitted", `${principal.name} may look, and ${operation.id} changes something`);

@@ -4,6 +4,7 @@ import type { Inside, Runners } from "@switchyard/yard/inside";
 import type { YardPaths } from "@switchyard/yard/paths";
 import type { Store } from "@switchyard/yard/store";
 import type { YardView } from "@switchyard/yard/view";
+import type { z } from "zod";
 import type { Feed } from "./feed.ts";
 import type { History } from "./history.ts";
 
@@ -25,6 +26,23 @@ export interface Ground {
   readonly signal: AbortSignal;
   /** The page, where there is one. */
   readonly page?: Page;
+  /** What other doors can do, that it can be asked for here too. */
+  readonly lent?: readonly LentCommand[];
+}
+
+/** A command of another door, with that door's own arguments. */
+export interface LentCommand {
+  /** `ovs`, `cni`, `ec`: also how its path begins. */
+  readonly door: string;
+  /** `bridge-add`; empty: the door has one command only. */
+  readonly name: string;
+  readonly summary: string;
+  /** GET: it only looks, and takes nothing. */
+  readonly method: "GET" | "POST";
+  /** Its arguments, where it takes any. */
+  readonly schema?: z.ZodType;
+  /** @param warn takes a line for people */
+  call(input: unknown, how: { readonly signal: AbortSignal; readonly warn: (line: string) => void }): Promise<unknown>;
 }
 
 /** Files of the page by path: `/index.html`. */

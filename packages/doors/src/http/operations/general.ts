@@ -1,4 +1,4 @@
-import { listYards, stopYard } from "@switchyard/yard/agent";
+import { ensureTunnelKey, listYards, publicKeyOf, stopYard, tunnelKeyFile } from "@switchyard/yard/agent";
 import { examineHost } from "@switchyard/yard/doctor";
 import { z } from "zod";
 import { json, type Operation, raw } from "../operation.ts";
@@ -55,6 +55,19 @@ export const general: readonly Operation[] = [
     summary: "Take the whole yard away, with all that is in it. What is asked of it next starts it anew.",
     reply: z.strictObject({ gone: z.boolean() }),
     handle: async ({ site }) => ({ gone: await stopYard(site.yard) }),
+  }),
+  json({
+    id: "getKey",
+    method: "GET",
+    path: "/key",
+    role: "read",
+    tag,
+    summary: "The public key of the yard's encrypted links, for the yard at the other end.",
+    reply: z.strictObject({ yard: z.string(), key: z.string() }),
+    handle: ({ site }) => {
+      const { yard } = site.view();
+      return { yard, key: publicKeyOf(ensureTunnelKey(tunnelKeyFile(site.paths.state))) };
+    },
   }),
   json({
     id: "listYards",

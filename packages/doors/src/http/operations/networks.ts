@@ -1,5 +1,5 @@
 import { networkSpec } from "@switchyard/yard/model";
-import { addNetwork, removeNetwork } from "@switchyard/yard/store";
+import { addNetwork, removeNetwork, setRstp } from "@switchyard/yard/store";
 import { findNetwork } from "@switchyard/yard/view";
 import { z } from "zod";
 import { change, changeQuery } from "../change.ts";
@@ -64,6 +64,25 @@ export const networks: readonly Operation[] = [
       return change(call, {
         what: `remove network ${network}`,
         write: (store, _place, options) => removeNetwork(store, network, options),
+        scope: { networks: [network] },
+      });
+    },
+  }),
+  json({
+    id: "setRstp",
+    method: "PUT",
+    path: "/networks/{network}/rstp",
+    role: "operate",
+    tag,
+    summary: "Have a lan speak the Rapid Spanning Tree Protocol, so that lans may be joined in a ring, or no longer.",
+    query: changeQuery,
+    body: z.strictObject({ on: z.boolean() }),
+    reply: shapes.changeReply,
+    handle: ({ params: { network = "" }, body: { on }, ...call }) => {
+      findNetwork(call.site.view(), network);
+      return change(call, {
+        what: `RSTP on ${network} ${on ? "on" : "off"}`,
+        write: (store, _place, options) => setRstp(store, network, on, options),
         scope: { networks: [network] },
       });
     },
