@@ -4,6 +4,7 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -158,6 +159,19 @@ describe.skipIf(!requires("root", "qemu", "openvswitch", "busybox"))("the images
     await engine.save(config.name, path("copy.qcow2"));
     expect(await head(path("copy.qcow2"))).toBe("first");
     expect(await run(["qemu-img", "info", path("copy.qcow2")])).not.toContain("backing");
+    // Where there is no room, nothing is left, and what is there stays.
+    const full = path("full");
+    mkdirSync(full);
+    await run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", full]);
+    try {
+      const refusal = (to: string) => engine.save(config.name, to).catch(({ code, message }) => `${code} ${message}`);
+      expect(await refusal(`${full}/copy.qcow2`)).toMatch(/^vm\.save-failed .* no room is left there$/);
+      expect(readdirSync(full)).toEqual([]);
+      expect(await refusal(`${full}/no/copy.qcow2`)).toMatch(/^vm\.save-failed .* there is no such folder$/);
+      expect(await refusal(path("copy.qcow2"))).toContain("vm.save-exists");
+    } finally {
+      await run(["umount", full]);
+    }
     await engine.remove(config.name, 0);
     expect(await head(file)).toBe("first");
   });

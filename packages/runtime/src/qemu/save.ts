@@ -51,20 +51,22 @@ function place(draft: string, file: string): void {
     try {
       copyFileSync(draft, file, constants.COPYFILE_EXCL);
     } catch (error) {
+      if (errnoOf(error) === "EEXIST") checkTarget(file);
+      // It was not there before: what is there now is a part of ours.
+      rmSync(file, { force: true });
       throw saveFailed(file, error);
     }
   }
 }
 
 function saveFailed(file: string, cause: unknown): YardError {
-  return new YardError(
-    "vm.save-failed",
-    `${file} cannot be written: ${cause instanceof Error ? cause.message : cause}`,
-    {
-      cause,
-    },
-  );
+  const why = reasons[errnoOf(cause) ?? ""] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new YardError("vm.save-failed", `${file} cannot be written: ${why}`, { cause });
 }
+const reasons: Readonly<Record<string, string>> = {
+  ENOSPC: "no room is left there",
+  ENOENT: "there is no such folder",
+};
 
 /** The disk as it is when this is called, while the machine goes on and writes to it. */
 export async function backUp(

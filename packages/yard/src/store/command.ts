@@ -70,7 +70,7 @@ export function addNode(store: Store, spec: NodeSpec, place: Place, options?: Ch
     const uuids = change.nodes.write([{ spec, row }], row?.lab, row?.host ?? change.host(place.host));
     if (row && change.changed)
       throw new YardError("node.name-taken", `the node ${spec.name} exists and is made otherwise`, {
-        hint: `remove it first: yard rm ${spec.name}`,
+        hint: `remove it first: yard -y ${place.yard} rm ${spec.name}`,
       });
     const [uuid] = uuids;
     return (undo) => {
