@@ -15,6 +15,7 @@ export interface Printed {
   readonly cniVersion: string;
   readonly code: number;
   readonly msg: string;
+  readonly details: string;
   readonly interfaces: readonly [LinkTold, LinkTold];
   readonly ips: readonly { readonly address: string; readonly gateway: string; readonly interface: number }[];
 }

@@ -174,6 +174,7 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "cni-plugin
     ] as const) {
       const { json } = await site.call("ADD", conf(more), one());
       expect([more, json.code]).toEqual([more, code]);
+      if ("socketDir" in more) expect(json.details).toContain("[cni.no-dpdk]");
       await run(["rm", "-rf", `${site.folder}/sockets`]);
       expect(await site.everything()).toMatchObject(without(clean));
       expect(await addresses()).toEqual([]);

@@ -15,7 +15,15 @@ export function openSwitch(remote: string, options: WaitOptions = {}): Promise<S
     schema,
     ...options,
     monitor: {
-      Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config", "external_ids", "ovs_version"],
+      Open_vSwitch: [
+        "bridges",
+        "next_cfg",
+        "cur_cfg",
+        "other_config",
+        "external_ids",
+        "ovs_version",
+        "dpdk_initialized",
+      ],
       Bridge: [
         "name",
         "ports",

@@ -18,6 +18,8 @@ export const codes = {
   "cni.switch-limited":
     "The switch's database answers, but ovs-vswitchd does not run: nics that are there keep their place, new ones are not made.",
   "cni.no-bridge": "The switch has no bridge of that name. Add it, or set `createBridge` in the network configuration.",
+  "cni.no-dpdk":
+    "The switch was started without DPDK, which has its vhost-user ports. Start Debian's openvswitch-switch-dpdk, with `other_config:dpdk-init=true`.",
   "cni.link-failed": "The kernel refused a step of making the nic; the message has its words. Nothing was left behind.",
   "cni.interface-exists": "The container has an interface of that name already, or the attachment was made before.",
   "cni.check-failed":

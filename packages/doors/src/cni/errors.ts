@@ -37,6 +37,7 @@ const numbers: Readonly<Record<string, number>> = {
   "cni.switch-limited": 51,
   "cni.no-bridge": 100,
   "switch.port-failed": 101,
+  "cni.no-dpdk": 101,
   "cni.link-failed": 102,
   "cni.interface-exists": 103,
   "cni.check-failed": 104,

@@ -68,7 +68,7 @@ export async function openPlace(place: SwitchPlace, signal: AbortSignal | undefi
       timeout: 10_000,
       ...(signal === undefined ? {} : { signal }),
       monitor: {
-        Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config"],
+        Open_vSwitch: ["bridges", "next_cfg", "cur_cfg", "other_config", "dpdk_initialized"],
         Bridge: ["name", "ports", "mirrors", "datapath_type", "external_ids"],
         Port: ["name", "interfaces", "tag", "trunks", "cvlans", "vlan_mode", "qos", "external_ids"],
         Interface: ["name", "type", "options", "external_ids", "ofport", "error", "admin_state", "link_state"],

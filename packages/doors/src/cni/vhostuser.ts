@@ -63,7 +63,9 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
     ...(way.deviceInfo === undefined ? {} : { [DEVICE_INFO]: way.deviceInfo }),
     ...(pod === undefined ? {} : { [KUBECONFIG]: way.handover?.kubeconfig ?? "" }),
   };
-  await addPort(db, config.attachment, link, marks, call.limits);
+  await addPort(db, config.attachment, link, marks, call.limits).catch((error) => {
+    throw withoutDpdk(db, link.type, error);
+  });
   later(undo, call, () => removePorts(db, ({ name }) => name === port, {}));
   call.step("port added");
   if (way.mode === "server") {
@@ -102,6 +104,16 @@ export async function addVhostUser(work: Work, way: VhostUser): Promise<Result> 
   }
   call.step("handed over");
   return result;
+}
+
+/** What a switch says that knows nothing of vhost-user does not tell why. */
+function withoutDpdk(db: Switch, type: string, error: unknown): unknown {
+  if (!(error instanceof YardError) || error.code !== "switch.port-failed") return error;
+  if (db.table("Open_vSwitch").single()?.dpdk_initialized !== false) return error;
+  return new YardError("cni.no-dpdk", `the switch runs without DPDK, and so has no ports of type ${type}`, {
+    hint: "start ovs-vswitchd of openvswitch-switch-dpdk, with other_config:dpdk-init=true",
+    cause: error,
+  });
 }
 
 /** The socket of a port, as the container has it; undefined: it has none. */
