@@ -102,6 +102,11 @@ describe("the command line", () => {
     expect(isUsageError(error)).toBe(true);
   });
 
+  test("an option of a verb stands behind it, and the hint says how", async () => {
+    const error = await failure(["-y", "x", "--json", "ps", "-l", "a"]);
+    expect(error.hint).toBe("only -y and --system may stand before the verb: yard -y x ps --json -l a");
+  });
+
   test("listing a yard that does not run is no failure", async () => {
     const { session: own, out } = session(nowhere);
     await runProgram(own, ["ps"]);

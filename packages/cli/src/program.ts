@@ -1,4 +1,4 @@
-import { YardError } from "@switchyard/base";
+import { shellWords, YardError } from "@switchyard/base";
 import { Command, CommanderError, Help, Option } from "commander";
 import { RootNeeded, type Session } from "./session.ts";
 import { hiddenVerbs, type Verb, verbOf, verbs } from "./verbs.ts";
@@ -126,10 +126,22 @@ function usageError(error: CommanderError, argv: readonly string[]): YardError {
   const verb = verbOf(argv);
   const known = verbs.some(({ name }) => name === verb);
   const [message = "", suggestion] = error.message.replace(/^error: /, "").split("\n");
-  const see = known ? `\`yard help ${verb}\` shows what it takes` : "`yard help` lists the verbs";
+  const see = known
+    ? (misplaced(message, argv, verb) ?? `\`yard help ${verb}\` shows what it takes`)
+    : "`yard help` lists the verbs";
   const meant =
     suggestion === undefined ? undefined : suggestion.replace(/^\(Did you mean (.*)\?\)$/, "did you mean $1?");
   return new YardError("usage.wrong", message, { hint: meant === undefined ? see : `${meant} ${see}` });
+}
+
+/** The hint for an option of a verb that stands before it. */
+function misplaced(message: string, argv: readonly string[], verb: string | undefined): string | undefined {
+  const [, option = ""] = /^unknown option '([^']+)'/.exec(message) ?? [];
+  const [at, verbAt] = [argv.indexOf(option), argv.indexOf(verb ?? "")];
+  if (at < 0 || at > verbAt) return undefined;
+  const rest = argv.filter((_, index) => index !== at);
+  rest.splice(verbAt, 0, option);
+  return `only -y and --system may stand before the verb: ${shellWords(["yard", ...rest])}`;
 }
 
 /** Which verbs the program must know of: where one of them is called the others would only cost time. */
