@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, watch, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineSchema, type Integer, type Schema, type Uuid } from "../src/mod.ts";
+import { defineSchema, type Integer, openDatabase, type Schema, type Uuid } from "../src/mod.ts";
 
 /** What a test of this folder needs; without it the test is skipped, or fails where CI must have everything. */
 export const available = ["ovsdb-server", "ovsdb-tool"].every((program) =>
@@ -221,4 +221,14 @@ export async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("no port");
   return address.port;
+}
+
+/** A server of its own for a test, and a client of it. */
+export async function fixture() {
+  const stack = new Resources();
+  const { path } = stack.use(folder());
+  const server = stack.use(await startServer(path));
+  const open = async () => stack.use(await openDatabase({ remote: server.remote, schema, timeout: 5_000 }));
+  const db = await open();
+  return { server, db, open, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
