@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, watch } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, watch } from "node:fs";
 import { join } from "node:path";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { createSite, type Site, yardName } from "./yard.ts";
 
 setDefaultTimeout(60_000);
 
-describe.skipIf(!requires("root", "openvswitch", "ping"))(
+describe.skipIf(!requires("root", "openvswitch", "busybox"))(
   "commands that are interrupted, and agents that end or hang under them",
   () => {
     const yard = yardName();
@@ -15,6 +15,8 @@ describe.skipIf(!requires("root", "openvswitch", "ping"))(
     beforeAll(async () => {
       before = await snapshotMachine();
       site = await createSite();
+    // Clients of DHCP run as nobody.
+    chmodSync(join(site.folder, ".."), 0o755);
     });
     afterAll(async () => {
       await site[Symbol.asyncDispose]();
