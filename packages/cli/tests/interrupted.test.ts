@@ -15,8 +15,8 @@ describe.skipIf(!requires("root", "openvswitch", "busybox"))(
     beforeAll(async () => {
       before = await snapshotMachine();
       site = await createSite();
-    // Clients of DHCP run as nobody.
-    chmodSync(join(site.folder, ".."), 0o755);
+      // Clients of DHCP run as nobody.
+      chmodSync(join(site.folder, ".."), 0o755);
     });
     afterAll(async () => {
       await site[Symbol.asyncDispose]();
