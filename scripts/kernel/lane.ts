@@ -4,7 +4,7 @@ import { KERNEL_FILES } from "./files.ts";
 import { type GuestHost, openGuestHost, runInGuest } from "./guest.ts";
 
 /** How much longer than elsewhere a test may take: processors that are emulated are ten times slower. */
-const PATIENCE = 4;
+const PATIENCE = 6;
 /** How many machines run at a time: each has one processor. */
 export const MACHINES = 2;
 /** Of one file in its machine, in seconds: its own time, and what the machine takes to start. */
