@@ -132,7 +132,7 @@ function links(): string[] {
 
 /** An abstract address (unix(7)) belongs to a network namespace, as what is changed does, and goes with its process. */
 async function turn(): Promise<Disposable> {
-  const until = Date.now() + LIMIT;
+  const until = performance.now() + LIMIT;
   // Nothing tells when it is free.
   for (const wait of backoff(5, 100)) {
     try {
@@ -145,7 +145,7 @@ async function turn(): Promise<Disposable> {
           `the forwarding of IPv6 cannot be locked: ${asYardError(cause).message}`,
           { cause },
         );
-      if (Date.now() > until)
+      if (performance.now() > until)
         throw new YardError("forwarding6.refused", "another yard is changing the forwarding of IPv6", { cause });
     }
     await delay(wait);

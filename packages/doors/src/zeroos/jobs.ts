@@ -132,6 +132,7 @@ export class Jobs implements AsyncDisposable {
   ): Promise<void> {
     await before;
     const started = Date.now();
+    const began = performance.now();
     const streams: [string, string] = ["", ""];
     let ended = false;
     const tell = (outcome: Pick<JobResult, "state" | "code" | "data" | "level">) => {
@@ -141,7 +142,7 @@ export class Jobs implements AsyncDisposable {
       const success = outcome.state === "SUCCESS";
       if (command.stream) this.#message(id, 0, "", success ? END.success : END.error);
       const { tags } = command;
-      const when = { starttime: started, time: Date.now() - started };
+      const when = { starttime: started, time: Math.round(performance.now() - began) };
       const common = { id, command: command.command, streams, critical: "", tags, container: place.container };
       const result: JobResult = { ...common, ...outcome, ...when };
       this.#lists.push(resultOf(id), Buffer.from(JSON.stringify(result)), { life: LIFE.result });

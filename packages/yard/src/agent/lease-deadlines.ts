@@ -29,7 +29,7 @@ export class LeaseDeadlines implements Disposable {
   }
 
   look(awaited: readonly Awaited[]): Verdict {
-    const now = Date.now();
+    const now = performance.now();
     const present = new Set(awaited.map(({ id }) => id));
     for (const id of this.#began.keys()) if (!present.has(id)) this.#began.delete(id);
     const waiting = new Set<string>();
@@ -45,7 +45,7 @@ export class LeaseDeadlines implements Disposable {
       }
     }
     clearTimeout(this.#timer);
-    if (next < Number.POSITIVE_INFINITY) this.#timer = setTimeout(this.#onDue, next - now);
+    if (next < Number.POSITIVE_INFINITY) this.#timer = setTimeout(this.#onDue, Math.ceil(next - now));
     return { waiting, failures };
   }
 

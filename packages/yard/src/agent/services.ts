@@ -132,13 +132,13 @@ export class Services implements Disposable {
   }
 
   #follow(id: string, pid: number, started: bigint, argv: readonly string[]): void {
-    const since = Date.now();
+    const since = performance.now();
     const watch = watchExit({ pid, startTime: started }, () => {
       this.#running.delete(id);
       rmSync(join(this.#folder, `${id}.pid`), { force: true });
       const delays = this.#delays.get(id) ?? { waits: backoff(100, 10_000), wait: 0 };
       // One that ran for a while ended for a reason of its own: it starts again at once.
-      delays.wait = Date.now() - since > 10_000 ? 0 : delays.waits.next().value;
+      delays.wait = performance.now() - since > 10_000 ? 0 : delays.waits.next().value;
       this.#delays.set(id, delays);
       this.#log.warn({ service: id, pid, restartIn: delays.wait }, "a service ended");
       setTimeout(() => this.#onExit(id), delays.wait).unref();

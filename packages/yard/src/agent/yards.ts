@@ -127,12 +127,12 @@ async function isAnswering(yard: string, agent: AgentConnection, signal: AbortSi
 
 /** The lock of a yard whose agent is dead or dying: the kernel lets go of it once the process is wholly gone. */
 async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
-  const until = Date.now() + LOCK_LIMIT;
+  const until = performance.now() + LOCK_LIMIT;
   // flock(2) has no event for us: it would block the thread.
   for (const wait of backoff(10, 500)) {
     const held = lockFile(lock);
     if (held) return held;
-    if (Date.now() > until) break;
+    if (performance.now() > until) break;
     await delay(wait);
   }
   throw new YardError("yard.busy", `another command is starting or ending the yard "${yard}"`);
