@@ -93,17 +93,24 @@ describe("the rooms", () => {
   });
 
   test("rooms depend on each other without a cycle", () => {
-    const done = new Set<string>();
-    const visit = (room: string, way: readonly string[]): string[] => {
-      if (way.includes(room)) return [[...way, room].join(" → ")];
-      if (done.has(room)) return [];
-      const found = packages
-        .find((entry) => entry.room === room)
-        ?.imports.flatMap((next) => visit(next, [...way, room]));
-      done.add(room);
-      return found ?? [];
-    };
-    expect(packages.flatMap(({ room }) => visit(room, []))).toEqual([]);
+    const importsOf = (room: string) => packages.find((entry) => entry.room === room)?.imports ?? [];
+    expect(
+      cycles(
+        packages.map(({ room }) => room),
+        importsOf,
+      ),
+    ).toEqual([]);
+  });
+
+  test("so do sources, but for types and what is loaded when it is called for, and frames that are within frames", () => {
+    const within = "packages/web/src/page/dissect/";
+    const byPath = new Map(everySource.map((source) => [source.path, source]));
+    const importsOf = (path: string) =>
+      (byPath.get(path)?.imports ?? [])
+        .filter(({ specifier, isEager }) => specifier.startsWith(".") && isEager)
+        .map(({ specifier }) => normalize(join(dirname(path), specifier)))
+        .filter((other) => !other.startsWith(within));
+    expect(cycles([...byPath.keys()], importsOf)).toEqual([]);
   });
 
   test("libraries are pinned to an exact version", () => {
@@ -221,4 +228,17 @@ function usesCode(room: string, code: string): boolean {
     .some(({ sources }) =>
       sources.some(({ path, text, isTest }) => !isTest && !path.endsWith("/codes.ts") && text.includes(`"${code}"`)),
     );
+}
+
+/** The ways that lead back to where they have been. */
+function cycles(all: readonly string[], next: (at: string) => readonly string[]): string[] {
+  const done = new Set<string>();
+  const visit = (at: string, way: readonly string[]): string[] => {
+    if (way.includes(at)) return [[...way.slice(way.indexOf(at)), at].join(" → ")];
+    if (done.has(at)) return [];
+    const found = next(at).flatMap((other) => visit(other, [...way, at]));
+    done.add(at);
+    return found;
+  };
+  return all.flatMap((at) => visit(at, []));
 }

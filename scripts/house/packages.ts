@@ -25,6 +25,8 @@ export interface Import {
   readonly line: number;
   /** What stands in the quotes. */
   readonly specifier: string;
+  /** Whether it is done before the file that has it: not one of types alone, nor one that is called for. */
+  readonly isEager: boolean;
 }
 
 /** Reads every room. */
@@ -68,10 +70,12 @@ export function roomOf(specifier: string): string {
 function importsOf(text: string): Import[] {
   const statement =
     /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"$]+)"/gm;
+  const typesOnly = /^\s*(?:import|export)\s*(?:type\b|\{(?:\s*type\s[^,}]*,?)+\s*\})/;
   return [...text.matchAll(statement)]
     .map((match) => ({
       line: text.slice(0, match.index + match[0].length).split("\n").length,
       specifier: match[1] ?? match[2] ?? match[3] ?? "",
+      isEager: match[3] === undefined && !typesOnly.test(match[0]),
     }))
     .filter(({ specifier }) => !specifier.includes("${"));
 }
