@@ -46,6 +46,19 @@ describe("completion in bash", () => {
     expect(await bash("up", "off")).toEqual(["office.yard.yaml"]);
   });
 
+  test("goes on behind a colon and an equals sign, at which readline parts words", async () => {
+    const line = "yard impair web:eth0 del";
+    const at = (typed: string) => `${completionScript("bash")}
+compopt() { echo "$@"; }
+COMP_LINE='${typed}' COMP_POINT=${typed.length} COMP_WORDBREAKS=' :='
+_yard
+printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const complete = (typed: string) => run(["bash", "-c", at(typed)], { env, cwd: folder.path });
+    expect(await complete(line)).toBe("-o nospace\ndelay=\n");
+    writeFileSync(join(folder.path, "a:b.yard.yaml"), "");
+    expect(await complete("yard up a:")).toBe("-o filenames\nb.yard.yaml\n");
+  });
+
   test("says nothing where there is nothing to say, and never an error", async () => {
     expect(await bash("inspect", "w")).toEqual([]);
     expect(await bash("nope", "")).toEqual([]);

@@ -16,22 +16,30 @@ export function completionScript(shell: Shell): string {
 // A candidate a line, its meaning behind a tab; the line `:files` stands for names of files.
 const bash = `# bash completion for yard: eval "$(yard completion bash)"
 _yard() {
-    local cur words cword value files=
-    if declare -F _get_comp_words_by_ref >/dev/null; then
-        _get_comp_words_by_ref -n : cur words cword
+    local cur words cword value kept files= before=\${COMP_LINE:0:COMP_POINT}
+    if [[ -n $before ]]; then
+        # COMP_WORDS is parted at colons and equals signs, too.
+        read -ra words <<<"$before"
+        [[ $before == *[[:blank:]] ]] && words+=("")
+        cword=$((\${#words[@]} - 1))
     else
-        cur=\${COMP_WORDS[COMP_CWORD]} words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD
+        words=("\${COMP_WORDS[@]}") cword=$COMP_CWORD
     fi
+    cur=\${words[cword]}
     COMPREPLY=()
     while IFS=$'\\t' read -r value _; do
         if [[ $value == :files ]]; then files=1; else COMPREPLY+=("$value"); fi
     done < <("\${words[0]}" __complete -- "\${words[@]:1:cword}" 2>/dev/null)
-    [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *: ]] && compopt -o nospace
+    [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == *[:=] ]] && compopt -o nospace
     if [[ -n $files ]]; then
         compopt -o filenames
         while IFS= read -r value; do COMPREPLY+=("$value"); done < <(compgen -f -- "$cur")
     fi
-    if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$cur"; fi
+    # What is put in stands in place of what follows the last of those signs.
+    if [[ $cur == *[:=]* && $COMP_WORDBREAKS == *:* ]]; then
+        kept=\${cur%"\${cur##*[:=]}"}
+        for value in "\${!COMPREPLY[@]}"; do COMPREPLY[value]=\${COMPREPLY[value]#"$kept"}; done
+    fi
 }
 complete -F _yard yard
 `;
@@ -39,17 +47,21 @@ complete -F _yard yard
 const zsh = `#compdef yard
 # zsh completion for yard: eval "$(yard completion zsh)", or as _yard in a folder of $fpath
 _yard() {
-    local -a lines candidates
+    local -a lines candidates open
     local line files
     lines=("\${(@f)$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
     for line in "\${lines[@]}"; do
         if [[ $line == :files ]]; then
             files=1
+        elif [[ $line == *[:=]$'\\t'* ]]; then
+            # More is to be typed behind it.
+            open+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
         elif [[ -n $line ]]; then
             candidates+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}")
         fi
     done
     (( \${#candidates} )) && _describe -V yard candidates
+    (( \${#open} )) && _describe -V yard open -S ''
     [[ -n $files ]] && _files
     return 0
 }
