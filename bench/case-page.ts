@@ -28,7 +28,7 @@ export async function page(): Promise<Figure[]> {
   const changes = await changesSeen(browser, link, yard);
   await yard.run("up", await yard.write("page.yard.yaml", hostsLab("page", 1_000, 20)));
   const large = await opened(browser, link);
-  const frames = await framesWhileMoved(browser, link);
+  const frames = await framesOf(browser, link);
   const pack = statSync(new URL("../packages/web/dist/page.pack", import.meta.url)).size;
   const figure = (name: string, unit: string, runs: readonly number[], limit?: number): Figure => ({
     case: "page",
@@ -52,7 +52,10 @@ export async function page(): Promise<Figure[]> {
     ),
     figure("all of 1000 nodes on screen", "s", [large.nodes]),
     figure("a node on screen after the kernel had it, 200 nodes", "s", changes, 0.2),
-    figure("a frame while the picture of 1000 nodes is moved", "s", frames),
+    figure("a frame while the picture of 1000 nodes is moved", "s", frames.moved),
+    figure("the slowest twentieth of these frames", "s", slowest(frames.moved)),
+    figure("a frame while it is zoomed", "s", frames.zoomed),
+    figure("a frame while a node of the 1000 is dragged", "s", frames.dragged),
     figure("what is loaded at first, compressed", "MB", [openings[0]?.bytes ?? Number.NaN]),
     figure("the whole page in the executable, compressed", "MB", [pack / 1e6]),
   ];
@@ -141,27 +144,48 @@ async function changesSeen(browser: Browser, link: string, yard: BenchYard): Pro
   }
 }
 
-/** Seconds of each frame while the picture is dragged about. */
-async function framesWhileMoved(browser: Browser, link: string): Promise<number[]> {
+/** Seconds of each frame while the picture is dragged about, zoomed into and out of, and while one of its nodes is dragged. */
+async function framesOf(browser: Browser, link: string) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   try {
     const tab = await context.newPage();
     await tab.goto(link);
     await tab.locator("[data-node]").first().waitFor();
-    await tab.mouse.move(20, 400);
-    await tab.mouse.down();
-    await tab.evaluate(`
-      window.frames_ = [];
-      let last = performance.now();
-      const step = (now) => { window.frames_.push(now - last); last = now; requestAnimationFrame(step); };
-      requestAnimationFrame(step);
-    `);
-    for (let n = 0; n < 60; n++) await tab.mouse.move(20 + n * 4, 400 + (n % 20) * 5);
-    await tab.mouse.up();
-    return (await numbers(tab, "window.frames_")).slice(1).map((milliseconds) => milliseconds / 1000);
+    const during = async (work: () => Promise<void>) => {
+      await tab.evaluate(`
+        window.frames_ = [];
+        window.last_ = performance.now();
+        const step = (now) => { window.frames_.push(now - window.last_); window.last_ = now; window.next_ = requestAnimationFrame(step); };
+        window.next_ = requestAnimationFrame(step);
+        undefined;
+      `);
+      await work();
+      const seconds = await numbers(tab, "(cancelAnimationFrame(window.next_), window.frames_)");
+      return seconds.slice(1).map((milliseconds) => milliseconds / 1000);
+    };
+    const drag = async (x: number, y: number) => {
+      await tab.mouse.move(x, y);
+      await tab.mouse.down();
+      for (let n = 0; n < 60; n++) await tab.mouse.move(x + n * 4, y + (n % 20) * 5);
+      await tab.mouse.up();
+    };
+    const moved = await during(() => drag(20, 400));
+    const zoomed = await during(async () => {
+      await tab.mouse.move(640, 400);
+      for (let n = 0; n < 20; n++) await tab.mouse.wheel(0, n < 10 ? -120 : 120);
+    });
+    const box = await tab.locator("[data-node]").nth(500).boundingBox();
+    const dragged = await during(() =>
+      drag((box?.x ?? 0) + (box?.width ?? 0) / 2, (box?.y ?? 0) + (box?.height ?? 0) / 2),
+    );
+    return { moved, zoomed, dragged };
   } finally {
     await context.close();
   }
+}
+
+function slowest(runs: readonly number[]): number[] {
+  return runs.toSorted((a, b) => b - a).slice(0, Math.ceil(runs.length / 20));
 }
 
 async function numbers(tab: Page, expression: string): Promise<number[]> {

@@ -58,23 +58,37 @@ interface Part extends Size {
   readonly positions: ReadonlyMap<string, Point>;
 }
 
-/** Parts side by side, in as many rows as make all of it look like a screen; the larger come first. */
+/** Parts side by side, in as many rows as let all of it be seen the largest; the highest come first. */
 function inRows(parts: readonly Part[]): Map<string, Point> {
-  const space = 2 * GAP;
-  const area = parts.reduce((sum, { width, height }) => sum + (width + space) * (height + space), 0);
-  const most = Math.max(Math.sqrt(area * SCREEN), ...parts.map(({ width }) => width));
+  const sorted = parts.toSorted((a, b) => b.height - a.height);
+  let width = 0;
+  const widths = sorted.map((part) => (width += part.width + SPACE));
+  const step = Math.ceil(widths.length / TRIES);
+  const tries = [...widths.filter((_, n) => n % step === 0), width].map((most) => rowsWithin(sorted, most));
+  const [best] = tries.toSorted((a, b) => screenOf(a) - screenOf(b));
+  return new Map(best?.positions);
+}
+
+/** Between parts. */
+const SPACE = 2 * GAP;
+/** Of how wide rows may be. */
+const TRIES = 40;
+
+function rowsWithin(parts: readonly Part[], most: number): Part {
   const positions = new Map<string, Point>();
-  const corner = { x: 0, y: 0, row: 0 };
-  for (const { width, height, positions: own } of parts.toSorted((a, b) => b.height - a.height)) {
+  const whole = { width: 0, height: 0 };
+  const corner = { x: 0, y: 0 };
+  for (const { width, height, positions: own } of parts) {
     if (corner.x > 0 && corner.x + width > most) {
-      corner.y += corner.row + space;
-      corner.x = corner.row = 0;
+      corner.x = 0;
+      corner.y = whole.height + SPACE;
     }
     for (const [id, { x, y }] of own) positions.set(id, { x: corner.x + x, y: corner.y + y });
-    corner.x += width + space;
-    corner.row = Math.max(corner.row, height);
+    whole.width = Math.max(whole.width, corner.x + width);
+    whole.height = Math.max(whole.height, corner.y + height);
+    corner.x += width + SPACE;
   }
-  return positions;
+  return { ...whole, positions };
 }
 
 function partLayout(
@@ -98,16 +112,16 @@ function partLayout(
   const tries = (["TB", "LR"] as const).map((direction) =>
     partOf(positionsOf(placeBlocks(blocks, lines, direction), blocks), byId),
   );
-  const [best] = tries.toSorted((a, b) => oddness(a) - oddness(b));
+  const [best] = tries.toSorted((a, b) => screenOf(a) - screenOf(b));
   return best ?? { width: 0, height: 0, positions: new Map() };
 }
 
 /** Width to height of what a picture is looked at in. */
 const SCREEN = 1.8;
 
-/** How far a part is from the shape of a screen. */
-function oddness({ width, height }: Size): number {
-  return Math.abs(Math.log(width / height / SCREEN));
+/** How high a screen must be to show it all: the less, the larger it is seen. */
+function screenOf({ width, height }: Size): number {
+  return Math.max(width / SCREEN, height);
 }
 
 function partOf(placed: Positions, boxes: ReadonlyMap<string, Box>): Part {

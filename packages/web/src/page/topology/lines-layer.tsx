@@ -4,8 +4,8 @@ import type { DrawnLine } from "./lines.ts";
 import { openMenu } from "./menu-state.ts";
 
 /**
- * The lines of the picture, below its boxes. Those that nothing can be done with are one path: a thousand of them are then
- * drawn as quickly as one.
+ * The lines of the picture, below its boxes. Those that nothing can be done with are one path for each box that they lead
+ * to: a thousand of them are then drawn as quickly as a few, and where a box is moved only those that it moves.
  */
 export const LinesLayer = memo(function LinesLayer({
   lines,
@@ -18,10 +18,16 @@ export const LinesLayer = memo(function LinesLayer({
   return (
     <ViewportPortal>
       <svg className="lines" aria-hidden="true">
-        {(["attachment", "vlan"] as const).map((kind) => {
-          const own = lines.filter((line) => line.kind === kind);
-          return <path key={kind} className={kind} data-lines={own.length} d={own.map(({ path }) => path).join("")} />;
-        })}
+        {[...Map.groupBy(lines, ({ kind, to }) => (kind === "wire" ? undefined : `${kind} ${to}`))].map(([key, own]) =>
+          key === undefined ? null : (
+            <path
+              key={key}
+              className={own[0]?.kind ?? ""}
+              data-lines={own.length}
+              d={own.map(({ path }) => path).join("")}
+            />
+          ),
+        )}
         {lines
           .filter(({ kind }) => kind === "wire")
           .map(({ id, path }) => {

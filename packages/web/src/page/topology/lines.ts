@@ -7,6 +7,8 @@ import { type Line, NIC_PITCH, type Scene, type Size } from "./scene.ts";
 export interface DrawnLine {
   readonly id: string;
   readonly kind: Line["kind"];
+  /** The box that it leads to. */
+  readonly to: string;
   /** Of an SVG path. */
   readonly path: string;
 }
@@ -41,7 +43,7 @@ export function drawnLines(lines: readonly Line[], boxes: readonly FlowNode[]): 
     const [one, other] = [byId.get(from.box), byId.get(to.box)];
     if (one === undefined || other === undefined) return [];
     const [start, end] = [endAt(one, from.nic, other), endAt(other, to.nic, one)];
-    return [{ id, kind, path: `M${start.x} ${start.y}L${end.x} ${end.y}` }];
+    return [{ id, kind, to: to.box, path: `M${start.x} ${start.y}L${end.x} ${end.y}` }];
   });
 }
 
