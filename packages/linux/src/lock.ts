@@ -1,4 +1,4 @@
-import { constants, openSync } from "node:fs";
+import { constants, openSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { errno, errnoName, LOCK_EX, LOCK_NB, libc, SystemCallError } from "./ffi.ts";
 
 /**
@@ -24,4 +24,23 @@ export function lockFile(path: string): Disposable | undefined {
       held = false;
     },
   };
+}
+
+/** The process that has taken the lock of a file, as far as it can be told: /proc/locks, proc(5). */
+export function lockHolder(path: string): number | undefined {
+  const inode = statSync(path, { throwIfNoEntry: false })?.ino;
+  if (inode === undefined) return undefined;
+  const holders = [...readFileSync("/proc/locks", "utf8").matchAll(/: FLOCK .* (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /g)]
+    .filter(([, , at]) => at === String(inode))
+    .map(([, pid]) => Number(pid));
+  // Another file system may have a file of that number.
+  return holders.find((pid) => hasOpen(pid, path));
+}
+
+function hasOpen(pid: number, path: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === path);
+  } catch {
+    return false;
+  }
 }

@@ -14,7 +14,7 @@ export {
   marksAddresses,
 } from "./kernel.ts";
 export { removeLink, removeLinkNow } from "./link-removal.ts";
-export { lockFile } from "./lock.ts";
+export { lockFile, lockHolder } from "./lock.ts";
 export { openMacvtap } from "./macvtap.ts";
 export { changeMasquerades, listMasquerades, type Masquerade } from "./masquerade.ts";
 export { MountWatch } from "./mount-watch.ts";

@@ -2,7 +2,17 @@ import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { run } from "@switchyard/base";
-import { endProcess, identify, isAlive, isEnding, lockFile, type ProcessId, startTime, watchExit } from "../src/mod.ts";
+import {
+  endProcess,
+  identify,
+  isAlive,
+  isEnding,
+  lockFile,
+  lockHolder,
+  type ProcessId,
+  startTime,
+  watchExit,
+} from "../src/mod.ts";
 
 function started(...argv: [string, ...string[]]): { id: ProcessId; ended: Promise<NodeJS.Signals | null> } {
   const [program, ...args] = argv;
@@ -126,15 +136,18 @@ describe("a lock file", () => {
       const lock = lockFile(path);
       expect(lock).toBeDefined();
       expect(lockFile(path)).toBeUndefined();
+      expect(lockHolder(path)).toBe(process.pid);
       const taker = spawn("flock", ["--nonblock", path, "true"]);
       expect(await new Promise((resolve) => taker.once("exit", resolve))).toBe(1);
       lock?.[Symbol.dispose]();
       const holder = spawn("flock", [path, "sh", "-c", "echo held; read line"], { stdio: ["pipe", "pipe", "inherit"] });
       await new Promise((resolve) => holder.stdout.once("data", resolve));
       expect(lockFile(path)).toBeUndefined();
+      expect(lockHolder(path)).toBe(holder.pid);
       const ended = new Promise((resolve) => holder.once("exit", resolve));
       holder.stdin.end();
       await ended;
+      expect(lockHolder(path)).toBeUndefined();
       using again = lockFile(path);
       expect(again).toBeDefined();
     } finally {

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { backoff, childEnvironment, deadline, delay, YardError } from "@switchyard/base";
-import { isRoot } from "@switchyard/linux";
+import { isRoot, lockHolder } from "@switchyard/linux";
 import { makeFolder } from "./folders.ts";
 import { runDirectory, yardPaths } from "./paths.ts";
 import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
@@ -79,13 +79,21 @@ async function launch(yard: string, options: LaunchOptions): Promise<AgentConnec
   );
   makeFolder(runDirectory(), 0o755);
   makeFolder(paths.run, 0o750);
-  for (const wait of backoff(50, 1_000)) {
-    limit.throwIfAborted();
-    await start(yard, paths.agentLog, options.executable, limit);
-    const connection = await served(paths.agentSocket, wait, limit);
-    if (connection) return connection;
+  try {
+    for (const wait of backoff(50, 1_000)) {
+      limit.throwIfAborted();
+      await start(yard, paths.agentLog, options.executable, limit);
+      const connection = await served(paths.agentSocket, wait, limit);
+      if (connection) return connection;
+    }
+    throw limit.reason;
+  } catch (error) {
+    const holder = error === limit.reason ? lockHolder(paths.lock) : undefined;
+    if (holder === undefined || !(error instanceof YardError)) throw error;
+    throw new YardError(error.code, error.message, {
+      hint: `process ${holder} is its agent but serves nobody: see ${paths.agentLog}, or end it: kill -9 ${holder}`,
+    });
   }
-  throw limit.reason;
 }
 
 /** Spawns the agent in a session of its own and waits for its first line: that it serves, or why it cannot. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { backoff, deadline, delay, unlessAborted, YardError } from "@switchyard/base";
 import { createLogger } from "@switchyard/base/log";
-import { isRoot, lockFile } from "@switchyard/linux";
+import { isRoot, lockFile, lockHolder } from "@switchyard/linux";
 import { removeOwned } from "@switchyard/vswitch";
 import { rowsOf } from "../store/rows.ts";
 import { openStore } from "../store/store.ts";
@@ -135,7 +135,13 @@ async function takeLock({ yard, lock }: YardPaths): Promise<Disposable> {
     if (performance.now() > until) break;
     await delay(wait);
   }
-  throw new YardError("yard.busy", `another command is starting or ending the yard "${yard}"`);
+  const holder = lockHolder(lock);
+  throw new YardError("yard.busy", `another command is starting or ending the yard "${yard}"`, {
+    hint:
+      holder === undefined
+        ? "run this again"
+        : `process ${holder} has its lock; if that is an agent that nothing reaches any more, end it: kill -9 ${holder}`,
+  });
 }
 
 function folders(path: string): string[] {
