@@ -39,7 +39,6 @@ interface Options {
 
 /** A host's worth of yards for one test, with one of them served. */
 export class HttpSite implements AsyncDisposable {
-  readonly yard = `thttp${process.pid}-${count++}`;
   /** Operations that have answered, each as it is described. */
   readonly asked = new Set<string>();
   #server: ChildProcess | undefined;
@@ -47,6 +46,7 @@ export class HttpSite implements AsyncDisposable {
   #said = "";
   #checks: { readonly ajv: Ajv2020; readonly paths: readonly string[] } | undefined;
 
+  readonly yard = `thttp${process.pid}-${count++}`;
   private constructor(
     readonly folder: string,
     readonly env: Readonly<Record<string, string>>,

@@ -187,8 +187,7 @@ nodes:
         return (await yard.settled((await write(store)).cfg)).failures;
       };
       await inGuest("echo kept | dd of=/dev/vda conv=fsync 2>/dev/null");
-      // This guest does not heed its power button.
-      expect(await change((store) => stopNodes(store, ["vm"], 1))).toEqual([]);
+      expect(await change((store) => stopNodes(store, ["vm"], 10))).toEqual([]);
       expect((await yard.up(LAB())).failures).toEqual([]);
       expect(await yard.status("vm")).toMatchObject({ state: "stopped", pid: undefined, failure: undefined });
       expect(await yard.plan(LAB())).toEqual([]);
