@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { YardError } from "@switchyard/base";
-import { endProcess } from "@switchyard/linux";
+import { delay, YardError } from "@switchyard/base";
+import { endProcess, type ProcessId } from "@switchyard/linux";
 import { carries, checkContainerName } from "../names.ts";
 import { Turns } from "../turns.ts";
 import type { ExecStreams } from "../types.ts";
@@ -53,6 +53,9 @@ import { watchMachines } from "./watch.ts";
 
 /** Milliseconds in which QEMU must tell its state for a list; one that does not is told as running. */
 const STATUS_TIMEOUT = 1_000;
+
+/** Milliseconds in which a child that was started has become QEMU. */
+const CHILDHOOD = 500;
 
 /** Milliseconds in which an agent answers that is not busy. */
 const PRESENCE = 750;
@@ -126,7 +129,7 @@ class Qemu implements VmEngine {
     await this.#clear(name, machine);
     const accelerator = await this.#accelerator();
     try {
-      const process = await launch(config, machine, accelerator, this.#access, signal);
+      const process = await this.#launch(config, machine, accelerator, signal);
       // Noted before it runs: whoever finds it unnoted may end it, as it has done nothing yet.
       writeLive(this.#paths, name, { process, accelerator });
       rmSync(`${this.#paths.ended}/${name}`, { force: true });
@@ -137,6 +140,29 @@ class Qemu implements VmEngine {
       throw error;
     }
     return this.#stateOf(name);
+  }
+
+  /**
+   * Launches it. Somebody may have been killed when his child was yet to become QEMU: that one is not known for one of
+   * the machine's before it has, but holds its tap devices.
+   */
+  async #launch(
+    config: VmConfig,
+    machine: MachinePaths,
+    accelerator: Accelerator,
+    signal: AbortSignal | undefined,
+  ): Promise<ProcessId> {
+    try {
+      return await launch(config, machine, accelerator, this.#access, signal);
+    } catch (error) {
+      if (!(error instanceof YardError) || error.code !== "vm.tap-in-use") throw error;
+      for (let left = CHILDHOOD; processesOf(machine).length === 0; left -= 20) {
+        if (left <= 0) throw error;
+        await delay(20, signal);
+      }
+      await this.#clear(config.name, machine);
+      return await launch(config, machine, accelerator, this.#access, signal);
+    }
   }
 
   /** Ends what there is of a machine's processes, from any half-made state. */
