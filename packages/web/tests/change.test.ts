@@ -143,6 +143,21 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       expect(file()).toBe(OFFICE);
     });
 
+    test("a wire is added from the bar, too, and needs two ends", async () => {
+      const { page } = stage;
+      await page.getByRole("button", { name: "+ Wire" }).click();
+      await page.getByRole("combobox", { name: "From" }).selectOption("web:eth0");
+      await page.getByRole("combobox", { name: "To" }).selectOption("web:eth0");
+      await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
+      await page.getByRole("alert").getByText("a wire has two ends").waitFor();
+      await page.getByRole("combobox", { name: "To" }).selectOption("pc:eth0");
+      await page.locator("dialog").getByRole("button", { name: "See the plan" }).click();
+      await make("Join web:eth0 and pc:eth0 by a wire");
+      await page.locator('.lines [data-link="web:eth0--pc:eth0"]').waitFor({ state: "attached" });
+      await undo("Join web:eth0 and pc:eth0 by a wire");
+      expect(file()).toBe(OFFICE);
+    });
+
     test("a change that cannot be had says why, and nothing is changed", async () => {
       const { page } = stage;
       await page.getByRole("button", { name: "+ Node" }).click();

@@ -101,7 +101,7 @@ function OpenDialog() {
     case "attach":
       return <AttachDialog node={open.node} nic={open.nic} />;
     case "wire":
-      return <WireDialog node={open.node} nic={open.nic} />;
+      return <WireDialog own={open.own} />;
     case "impair":
       return (
         <Suspense fallback={null}>

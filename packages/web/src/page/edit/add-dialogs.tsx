@@ -305,27 +305,39 @@ export function AttachDialog({ node, nic }: { node: string; nic: string }) {
   );
 }
 
-export function WireDialog({ node, nic }: { node: string; nic: string }) {
-  const { work, yard } = usePage();
-  const own = `${node}:${nic}`;
-  const nodes = useStore(yard, (view) => view?.nodes) ?? [];
-  const others = nodes.flatMap(({ name, nics }) => nics.map((other) => `${name}:${other.name}`));
+/** @param own `node:nic`, where the wire begins; undefined: that is asked, too */
+export function WireDialog({ own }: { own: string | undefined }) {
+  const { work } = usePage();
   return (
     <AddForm
-      title={`Join ${own} by a wire to`}
+      title={own === undefined ? "Join two nics by a wire" : `Join ${own} by a wire to`}
       submit="See the plan"
-      onSubmit={(form) => work.wire(own, text(form, "to"))}
+      onSubmit={(form) => {
+        const [from, to] = [own ?? text(form, "from"), text(form, "to")];
+        if (from === to) throw new Error("a wire has two ends: choose another nic");
+        work.wire(from, to);
+      }}
     >
-      <label>
-        Nic
-        <select name="to">
-          {others
-            .filter((other) => other !== own)
-            .map((other) => (
-              <option key={other}>{other}</option>
-            ))}
-        </select>
-      </label>
+      {own === undefined ? <NicChoice label="From" name="from" /> : null}
+      <NicChoice label={own === undefined ? "To" : "Nic"} name="to" without={own} />
     </AddForm>
+  );
+}
+
+function NicChoice({ label, name, without }: { label: string; name: string; without?: string | undefined }) {
+  const { yard } = usePage();
+  const nodes = useStore(yard, (view) => view?.nodes) ?? [];
+  const nics = nodes.flatMap((node) => node.nics.map((nic) => `${node.name}:${nic.name}`));
+  return (
+    <label>
+      {label}
+      <select name={name}>
+        {nics
+          .filter((nic) => nic !== without)
+          .map((nic) => (
+            <option key={nic}>{nic}</option>
+          ))}
+      </select>
+    </label>
   );
 }

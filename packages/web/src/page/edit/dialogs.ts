@@ -6,7 +6,8 @@ export type Dialog =
   | { readonly kind: "add-network" }
   | { readonly kind: "add-lab" }
   | { readonly kind: "add-nic"; readonly node: string }
-  | { readonly kind: "wire"; readonly node: string; readonly nic: string }
+  /** From `node:nic`; undefined: from any. */
+  | { readonly kind: "wire"; readonly own: string | undefined }
   | { readonly kind: "attach"; readonly node: string; readonly nic: string }
   | { readonly kind: "impair"; readonly target: Impaired }
   | { readonly kind: "trace"; readonly node: string; readonly nic: string };

@@ -13,6 +13,9 @@ export function PaletteButton() {
       <button type="button" onClick={() => dialog.set({ kind: "add-network" })}>
         + Network
       </button>
+      <button type="button" onClick={() => dialog.set({ kind: "wire", own: undefined })}>
+        + Wire
+      </button>
       <button type="button" className={hasLabs ? "" : "primary"} onClick={() => dialog.set({ kind: "add-lab" })}>
         + Lab
       </button>

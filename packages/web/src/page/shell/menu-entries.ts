@@ -43,6 +43,7 @@ export function entriesOf(page: Page, subject: MenuSubject): MenuEntry[] {
       return [
         { text: "Add a node…", act: () => page.dialog.set({ kind: "add-node" }) },
         { text: "Add a network…", act: () => page.dialog.set({ kind: "add-network" }) },
+        { text: "Join two nics by a wire…", act: () => page.dialog.set({ kind: "wire", own: undefined }) },
         { text: "Lay everything out anew", onlyLooks: true, act: () => page.positions.set(new Map()) },
       ];
   }
@@ -118,7 +119,7 @@ function nicEntries(page: Page, node: NodeView, nic: NodeView["nics"][number]): 
     { text: "Plug into a network…", act: () => page.dialog.set({ kind: "attach", node: node.name, nic: nic.name }) },
     {
       text: "Join to another nic by a wire…",
-      act: () => page.dialog.set({ kind: "wire", node: node.name, nic: nic.name }),
+      act: () => page.dialog.set({ kind: "wire", own: `${node.name}:${nic.name}` }),
     },
     {
       text: "Trace a packet from it…",

@@ -1,0 +1,5 @@
+import { setDefaultTimeout } from "bun:test";
+import { looks } from "./look.ts";
+
+setDefaultTimeout(60_000);
+looks(true);
