@@ -6,6 +6,8 @@ export const codes = {
   "cloonix.not-running": "The net does not run. `cloonix_net NAME` starts it.",
   "cloonix.no-program": "A program that the command hands over to is not installed on the host.",
   "cloonix.not-compiled": "The program runs from its sources, which have one name only. Build it: `make build`.",
+  "output.unwritable":
+    "What a command prints cannot be written where it goes: a full disk, say. What the command did stands.",
   "usage.wrong":
     "The command line is not one that the verb understands. `yard help VERB` shows what it takes, with examples.",
   "yard.two-names": "`-y NAME` and `--system` name two yards, or `-y` was given twice with different names. Give one.",

@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { YardError } from "@switchyard/base";
 import type { CloonixName } from "@switchyard/doors/cloonix";
 import { isUsageError, runProgram } from "./program.ts";
 import { jsonErrors, renderErrors } from "./render/error.ts";
@@ -32,7 +33,7 @@ const personalities: Readonly<Record<string, Personality>> = {
 for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    throw new YardError("output.unwritable", `the output cannot be written: ${error.message}`, { cause: error });
   });
 
 const argv = process.argv.slice(2);
@@ -63,7 +64,9 @@ async function main(): Promise<void> {
     process.exitCode = report(error);
   }
   // Sockets that are still closing must not hold the process; what was written is flushed first.
-  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+  await flushed(process.stdout);
+  // Last: what keeps the other from being written is told there.
+  await flushed(process.stderr);
   process.exit();
 }
 

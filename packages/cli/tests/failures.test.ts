@@ -57,6 +57,12 @@ describe("wrong usage and bad files", () => {
     expect(await site.yard(yard, ["down"])).toMatchObject({ code: 0 });
   });
 
+  test("output that has no room is told, and is a failure", async () => {
+    const [program, ...args] = YARD_COMMAND;
+    const help = await tryRun(["bash", "-c", '"$@" >/dev/full', "bash", program, ...args, "help"]);
+    expect(help).toMatchObject({ code: 1, stderr: expect.stringContaining("[output.unwritable]") });
+  });
+
   test("a reader that has seen enough is no failure", async () => {
     const [program, ...args] = YARD_COMMAND;
     const first = await tryRun(["bash", "-o", "pipefail", "-c", '"$@" | head -1', "bash", program, ...args, "help"]);
