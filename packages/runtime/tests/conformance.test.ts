@@ -284,6 +284,49 @@ for (const kind of kinds) {
       expect(await world.engine.list(LABELS)).toEqual([]);
     });
 
+    if (kind === "docker")
+      test("tells its events over a lost connection, and none is lost with it", async () => {
+        const engineSocket = world.address?.replace("unix://", "") ?? "";
+        const open = new Set<Socket>();
+        let connections = 0;
+        const connected = [eventually<void>(), eventually<void>()];
+        const relay = createServer((client) => {
+          const upstream = connect(engineSocket);
+          for (const socket of [client, upstream]) {
+            open.add(socket);
+            socket.on("error", () => undefined);
+            socket.on("close", () => open.delete(socket));
+          }
+          client.pipe(upstream).pipe(client);
+          client.once("data", () => connected[connections++]?.resolve());
+        });
+        await new Promise<void>((resolve) => relay.listen(`${world.folder}/relay.sock`, resolve));
+        const options = { stateDir: "", runDir: "", imageDir: "", log: createLogger("test", "silent") };
+        const engine = await openEngine("docker", { ...options, address: `unix://${world.folder}/relay.sock` });
+        const stop = new AbortController();
+        const events: ContainerEvent[] = [];
+        const removed = eventually<void>();
+        engine.watch(
+          LABELS,
+          (event) => {
+            events.push(event);
+            if (event.what === "removed") removed.resolve();
+          },
+          stop.signal,
+        );
+        await connected[0]?.promise;
+        await world.engine.create(world.config());
+        await world.engine.start(name);
+        for (const socket of open) socket.destroy();
+        await world.engine.remove(name, 0);
+        await connected[1]?.promise;
+        await removed.promise;
+        stop.abort();
+        relay.close();
+        for (const socket of open) socket.destroy();
+        expect(events.map(({ what }) => what)).toEqual(["started", "exited", "removed"]);
+      }, 60_000);
+
     test("knows no container that was never made", async () => {
       const streams = new Captured();
       expect(await codeOf(world.engine.start("truntime_nosuch"))).toBe("runtime.no-such-container");
@@ -297,52 +340,6 @@ for (const kind of kinds) {
     });
   });
 }
-
-describe.skipIf(!requires("root", "docker-engine"))("events of a Docker engine", () => {
-  test("are followed over a lost connection, and none is lost with it", async () => {
-    await using world = await openWorld("docker");
-    const engineSocket = world.address?.replace("unix://", "") ?? "";
-    const open = new Set<Socket>();
-    let connections = 0;
-    const connected = [eventually<void>(), eventually<void>()];
-    const relay = createServer((client) => {
-      const upstream = connect(engineSocket);
-      for (const socket of [client, upstream]) {
-        open.add(socket);
-        socket.on("error", () => undefined);
-        socket.on("close", () => open.delete(socket));
-      }
-      client.pipe(upstream).pipe(client);
-      client.once("data", () => connected[connections++]?.resolve());
-    });
-    await new Promise<void>((resolve) => relay.listen(`${world.folder}/relay.sock`, resolve));
-    const options = { stateDir: "", runDir: "", imageDir: "", log: createLogger("test", "silent") };
-    const engine = await openEngine("docker", { ...options, address: `unix://${world.folder}/relay.sock` });
-    const stop = new AbortController();
-    const events: ContainerEvent[] = [];
-    const removed = eventually<void>();
-    engine.watch(
-      LABELS,
-      (event) => {
-        events.push(event);
-        if (event.what === "removed") removed.resolve();
-      },
-      stop.signal,
-    );
-    await connected[0]?.promise;
-    const { name } = world.config();
-    await world.engine.create(world.config());
-    await world.engine.start(name);
-    for (const socket of open) socket.destroy();
-    await world.engine.remove(name, 0);
-    await connected[1]?.promise;
-    await removed.promise;
-    stop.abort();
-    relay.close();
-    for (const socket of open) socket.destroy();
-    expect(events.map(({ what }) => what)).toEqual(["started", "exited", "removed"]);
-  }, 60_000);
-});
 
 test("a Docker engine that does not run is named with its address and the remedy", async () => {
   const engine = await openEngine("docker", {
