@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { lockFile } from "@switchyard/linux";
 import { expectSameMachine, type Machine, requires, snapshotMachine } from "@switchyard/testing";
 import { Events, HttpSite, type Json } from "./http-site.ts";
 
@@ -172,6 +173,22 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2"))("the history of a 
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 412]);
     const taken = texts[answers.findIndex(({ status }) => status === 200)];
     expect((await site.done("GET", "/labs/office")).text).toBe(taken);
+  });
+
+  test("a change waits for one that another server of the yard is at", async () => {
+    let answered = false;
+    let put: Promise<unknown>;
+    {
+      using other = lockFile(join(site.folder, "run", site.yard, "http.lock"));
+      expect(other).toBeDefined();
+      put = site.done("PUT", "/nodes/b/nics/eth0/spy", { on: true }).then(() => {
+        answered = true;
+      });
+      await Bun.sleep(500);
+      expect(answered).toBe(false);
+    }
+    await put;
+    expect((await site.done("GET", "/nodes/b/nics/eth0")).spy).not.toBeNull();
   });
 
   test("goes with the yard", async () => {

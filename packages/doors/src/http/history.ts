@@ -1,7 +1,8 @@
 /** What was changed over this interface, step by step, so that it can be undone and done again. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { YardError } from "@switchyard/base";
+import { backoff, delay, YardError } from "@switchyard/base";
+import { lockFile } from "@switchyard/linux";
 import type { YardPaths } from "@switchyard/yard/paths";
 import { type Edit, edit, Snapshot, type Store, thingText } from "@switchyard/yard/store";
 import { z } from "zod";
@@ -58,22 +59,35 @@ export interface Noted<R> {
  */
 export class History {
   readonly #folder: string;
+  readonly #lock: string;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** @param onChange told when another step is the one to be undone, or done again */
   constructor(
-    { state }: Pick<YardPaths, "state">,
+    { state, run }: Pick<YardPaths, "state" | "run">,
     private readonly store: Store,
+    private readonly signal: AbortSignal,
     private readonly onChange: () => void,
   ) {
+    this.#lock = join(run, "http.lock");
     this.#folder = join(state, "history");
   }
 
-  /** Does one thing after the other. */
+  /** Does one thing after the other, whichever server of the yard is asked. The yard runs. */
   alone<R>(work: () => Promise<R>): Promise<R> {
-    const result = this.#turn.then(work);
+    const result = this.#turn.then(() => this.#locked(work));
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  /** There is no event of a lock that is given up. */
+  async #locked<R>(work: () => Promise<R>): Promise<R> {
+    for (const wait of backoff(5, 200)) {
+      using lock = lockFile(this.#lock);
+      if (lock !== undefined) return await work();
+      await delay(wait, this.signal);
+    }
+    throw new YardError("internal.unexpected", "the wait for another server ended by itself");
   }
 
   /**

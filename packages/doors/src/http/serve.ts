@@ -183,7 +183,7 @@ function openHouse(ground: Ground, { audit, rate }: HttpOptions, stack: AsyncDis
     ),
   );
   const feed = stack.use(new Feed(present, store, (listener) => traffic.listen(listener)));
-  const history = new History(paths, store, () => feed.tellHistory(nextSteps(history)));
+  const history = new History(paths, store, ground.signal, () => feed.tellHistory(nextSteps(history)));
   const agent = stack.use(
     new AgentLink(
       ground,
