@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { type DockerSite, dockerReady, SERVER, testSite } from "./docker-site.ts";
 
@@ -46,6 +47,7 @@ describe.concurrent.skipIf(!dockerReady)("Docker networks", () => {
   const stopping = testSite();
   const going = testSite({ liveRestore: true });
   const waiting = testSite();
+  const forgetting = testSite();
 
   test(
     "are whole again when an engine is restarted that stops its containers, and when the host was rebooted",
@@ -115,6 +117,41 @@ describe.concurrent.skipIf(!dockerReady)("Docker networks", () => {
       expect(await site.docker("inspect", "-f", "{{.State.Running}}", "other")).toBe("false");
       await site.docker("rm", "-f", "web", "other");
       await site.docker("network", "rm", "boot");
+    },
+    LIMIT,
+  );
+
+  test(
+    "that were removed while the driver was away are gone when it is back, and so are containers; the others stay",
+    async () => {
+      const site = forgetting();
+      const create = (name: string, subnet: string) =>
+        site.docker("network", "create", "-d", site.driver, "--subnet", subnet, name);
+      await create("gone", "10.77.11.0/24");
+      await create("kept", "10.77.12.0/24");
+      for (const [name, network] of [
+        ["one", "gone"],
+        ["two", "kept"],
+        ["three", "kept"],
+      ] as const)
+        await site.docker("run", "-d", "--network", network, "--name", name, ...SERVER);
+      await site.stopDriver("SIGKILL");
+      // Somebody who refuses all, as the engine tries each call for 15 s where nobody is.
+      const socket = `/run/docker/plugins/${site.driver}.sock`;
+      rmSync(socket, { force: true });
+      const refusing = Bun.serve({ unix: socket, fetch: () => Response.json({ Err: "no" }, { status: 500 }) });
+      await site.docker("rm", "-f", "one", "three");
+      await site.docker("network", "rm", "gone");
+      await refusing.stop(true);
+      expect(await site.nodes()).toHaveLength(3);
+      await site.startDriver();
+      while ((await site.nodes()).length > 1) await Bun.sleep(50);
+      expect((await site.nodes()).map(({ name }) => name)).toEqual(["two"]);
+      expect((await site.networks()).map(({ name }) => name)).toEqual(["kept"]);
+      await create("gone", "10.77.11.0/24");
+      await site.docker("rm", "-f", "two");
+      await site.docker("network", "rm", "gone", "kept");
+      expect([await site.nodes(), await site.networks()]).toEqual([[], []]);
     },
     LIMIT,
   );

@@ -25,6 +25,7 @@ const PREFIX = "eth";
 
 /** `NetworkDriver.CreateEndpoint`. @returns what of the interface the engine has not chosen itself */
 export async function createEndpoint(live: LiveYard, request: CreateEndpoint) {
+  live.made.add(request.EndpointID);
   const store = await live.store();
   const { row, entry, habits } = networkOf(store, request.NetworkID);
   const asked = endpointOptions(request.Options);
@@ -59,6 +60,7 @@ export async function createEndpoint(live: LiveYard, request: CreateEndpoint) {
 
 /** `NetworkDriver.DeleteEndpoint`; one that is gone is no error. */
 export async function deleteEndpoint(live: LiveYard, request: Endpoint): Promise<void> {
+  live.made.delete(request.EndpointID);
   const store = await live.store();
   const row = foreignNode(store, ENDPOINT_ID, request.EndpointID);
   if (row !== undefined) await removeForeignNode(store, row);

@@ -8,6 +8,7 @@ import { backoff, delay, type Logger } from "@switchyard/base";
 import { changeForeignNode, foreignNetwork, foreignNode, renameForeignNetwork, rowsOf } from "@switchyard/yard/store";
 import Docker from "dockerode";
 import { z } from "zod";
+import { removeForgotten } from "./forgotten.ts";
 import type { LiveYard } from "./live.ts";
 import { ENDPOINT_ID, NETWORK_ID } from "./networks.ts";
 
@@ -77,6 +78,7 @@ async function take(at: Following, { Action, Actor }: Event): Promise<void> {
 async function lookAtAll(at: Following, { name, log }: EngineFollowing): Promise<void> {
   const { live, docker } = at;
   const networks = await docker.listNetworks({ filters: { driver: [name] } });
+  if (networks.length > 0 || live.runs) await removeForgotten(live, docker, log);
   if (networks.length === 0) return;
   for (const { Id, Name } of networks) await nameNetwork(live, Id, Name);
   const ours = new Set(networks.map(({ Name }) => Name));

@@ -12,6 +12,13 @@ const PREFIX = "docker-call ";
 /** Milliseconds after which the engine no longer repeats a call. */
 const LIFE = 60_000;
 
+/** Whether a call is under way, or was when the driver died, that names this id. */
+export function isAtIt(store: Store, id: string): boolean {
+  return [...(store.db.table("Yard").single()?.external_ids ?? [])].some(
+    ([key, value]) => key.startsWith(PREFIX) && value.includes(id) && Number.parseInt(value, 10) > Date.now() - LIFE,
+  );
+}
+
 export class Journal {
   /** Calls that were begun before belong to a predecessor that has died. */
   readonly #began = Date.now();

@@ -1,4 +1,5 @@
 /** The yard behind the driver: its agent, started when none runs, and its database, opened again when it was away. */
+import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { YardError } from "@switchyard/base";
 
@@ -24,6 +25,8 @@ interface Open {
 }
 
 export class LiveYard implements AsyncDisposable {
+  /** Docker's ids of what this driver has been told to make, which the engine may not list yet. */
+  readonly made = new Set<string>();
   readonly #options: LiveOptions;
   #open: Promise<Open> | undefined;
 
@@ -33,6 +36,11 @@ export class LiveYard implements AsyncDisposable {
 
   get place() {
     return { yard: this.#options.yard, host: hostname() };
+  }
+
+  /** Whether the yard runs by now, without starting it. */
+  get runs(): boolean {
+    return existsSync(yardPaths(this.#options.yard).agentSocket);
   }
 
   /** The yard's database, with its agent running. @throws YardError what keeps the agent from starting */

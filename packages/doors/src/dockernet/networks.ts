@@ -32,6 +32,7 @@ function provisionalName(id: string): string {
 
 /** `NetworkDriver.CreateNetwork`; repeated, it is the same. @throws YardError what keeps it from being made */
 export async function createNetwork(live: LiveYard, request: CreateNetwork): Promise<void> {
+  live.made.add(request.NetworkID);
   const options = networkOptions(request.Options);
   const store = await live.store();
   if (foreignNetwork(store, NETWORK_ID, request.NetworkID) !== undefined) return;
@@ -51,6 +52,7 @@ export async function createNetwork(live: LiveYard, request: CreateNetwork): Pro
 
 /** `NetworkDriver.DeleteNetwork`; one that is gone is no error. @throws YardError `network.in-use` */
 export async function deleteNetwork(live: LiveYard, id: string): Promise<void> {
+  live.made.delete(id);
   const store = await live.store();
   const row = foreignNetwork(store, NETWORK_ID, id);
   if (row === undefined) return;
