@@ -4,6 +4,19 @@ import type { Failure } from "./blame.ts";
 import { linkMaking } from "./desire-links.ts";
 import type { HostFacts } from "./host-facts.ts";
 
+/**
+ * Whether a network rests on a bridge of somebody else's that the replica does not show. It may be there all the same:
+ * made just before the network was declared, by a command that told the switch's database, which is another one.
+ */
+export function lacksBridge({ networks }: Rows, has: (bridge: string) => boolean): boolean {
+  const declared = new Set(networks.map(({ name }) => name));
+  return networks.some((network) => {
+    if (network.type === "bridge") return !has(network.bridge);
+    const master = network.type === "vlan" || network.type === "vxlan" ? network.master : undefined;
+    return master !== undefined && !declared.has(master) && !has(master);
+  });
+}
+
 /** The networks whose bridge neither the switch nor the host has got. */
 export function absentBridges(
   rows: Rows,

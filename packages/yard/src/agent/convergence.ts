@@ -7,7 +7,7 @@ import { writeStatus } from "../store/status.ts";
 import type { Store } from "../store/store.ts";
 import { apply } from "./apply.ts";
 import type { Failure } from "./blame.ts";
-import { absentBridges } from "./bridge-check.ts";
+import { absentBridges, lacksBridge } from "./bridge-check.ts";
 import { desire } from "./desire.ts";
 import { bridgeFailures } from "./desire-bridges.ts";
 import { unleased } from "./desire-dhcp.ts";
@@ -74,6 +74,8 @@ export class Convergence implements Disposable {
     await switchHost.ready();
     const rows = rowsOf(store.db);
     const onSwitch = (name: string) => site.vswitch.table("Bridge").find({ name }) !== undefined;
+    // A server sends what others have changed before it answers, be it nothing that it is asked.
+    if (lacksBridge(rows, onSwitch)) await site.vswitch.execute([], { signal: site.signal });
     const facts = {
       ...this.at.facts,
       offloads,
