@@ -110,7 +110,8 @@ describe.skipIf(!requires("root", "openvswitch", "iproute2", "ping", "chromium")
       expect(file()).toContain("impair: { forward: { loss: 100% } }");
       await undo("Impair left:wire0--right:wire0");
       await page.locator(".lines .wire:not(.impaired)").waitFor({ state: "attached" });
-      await yard("exec", "left", "--", "ping", "-c", "1", "-W", "2", "10.61.9.2");
+      // The kernel takes the neighbour for lost a moment longer.
+      await yard("exec", "left", "--", "ping", "-c", "8", "-i", "0.5", "10.61.9.2");
       expect(file()).toBe(OFFICE);
     });
 

@@ -122,17 +122,17 @@ function HistoryButtons() {
 
 function HistoryButton({ way, name, step }: { way: "undo" | "redo"; name: string; step: HistoryStep | null }) {
   const { history } = usePage().work;
-  const text = step === null ? "" : history.title(step);
+  // What it is stands beside it, not on it: the bar would else be another one after each change.
+  const text = step === null ? name : `${name}: ${history.title(step)}`;
   return (
     <button
       type="button"
-      className="history"
       disabled={step === null}
       onClick={() => void history.move(way)}
+      aria-label={text}
       title={text}
     >
       {name}
-      {text === "" ? "" : `: ${text}`}
     </button>
   );
 }
