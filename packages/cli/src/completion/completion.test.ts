@@ -37,6 +37,8 @@ describe("completion", () => {
   test("offers what an argument is", async () => {
     expect(await values("inspect", "")).toEqual(["web", "router"]);
     expect(await values("inspect", "web", "r")).toEqual(["router"]);
+    expect(await values("stop", "web", "--grace", "5", "r")).toEqual(["router"]);
+    expect(await values("start", "w")).toEqual(["web"]);
     expect(await values("exec", "-it", "w")).toEqual(["web"]);
     expect(await values("detach", "")).toEqual(["web:eth0"]);
     expect(await values("attach", "web", "")).toEqual(["lan01", "default"]);
