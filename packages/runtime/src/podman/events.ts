@@ -23,8 +23,11 @@ export async function followPodmanEvents(
   for (const wait of backoff(...RETRY)) {
     if (signal.aborted) return;
     const args = ["events", "--format", "json", "--since", since, ...filters.flatMap((each) => ["--filter", each])];
-    const [program, ...rest] = podman.argv(...args);
-    const child = spawn(program, rest, { env: { ...podman.env }, stdio: ["ignore", "pipe", "ignore"] });
+    // It would wait for events for ever after whoever listens was killed.
+    const child = spawn("setpriv", ["--pdeathsig", "KILL", ...podman.argv(...args)], {
+      env: { ...podman.env },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     child.on("error", (error) => log.warn({ err: error }, "podman events cannot be run"));
     const stop = () => child.kill("SIGKILL");
     signal.addEventListener("abort", stop, { once: true });
