@@ -9,8 +9,8 @@ import { runDirectory, yardPaths } from "./paths.ts";
 import { type AgentConnection, connectSocket, errorFrom } from "./socket.ts";
 import { requireSystemSwitch } from "./system-switch.ts";
 
-/** How long an agent may take to start its switch and serve, in milliseconds. */
-const START_LIMIT = 20_000;
+/** How long an agent may take to start its switch and serve, in milliseconds; one that has ended is not waited for. */
+const START_LIMIT = 60_000;
 
 /** How to start an agent. */
 export interface LaunchOptions {
