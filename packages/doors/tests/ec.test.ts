@@ -99,8 +99,13 @@ describe.skipIf(!ready)("ec", () => {
       expect(nics).toContain("10.0.0.100/24");
       expect(nics).toContain("10.9.0.100/16");
       // What is flooded, as the question for its MAC, does not come to it: it has to speak first.
-      await site.docker("exec", "ovs0-s03", "ping", "-c1", "-W2", "10.0.0.100");
-      await site.docker("exec", "ovs0-s100", "ping", "-c1", "-W2", "10.9.0.1");
+      for (const [from, to] of [
+        ["ovs0-s03", "10.0.0.100"],
+        ["ovs0-s100", "10.9.0.1"],
+      ] as const) {
+        const reached = `until ping -c1 -W1 ${to}; do sleep 0.1; done`;
+        await site.docker("exec", from, "timeout", `${patience(10)}`, "sh", "-c", reached);
+      }
       expect(await site.ec("restart", "3", "busybox", "sleep", "601")).toMatchObject({ code: 0, err: "" });
       expect(await site.docker("exec", "ovs0-s03", "ip", "address", "show", "eth0")).toContain("10.0.0.3/24");
       await site.ec("stop", "3", "--no-rm");
