@@ -182,6 +182,7 @@ describe.skipIf(!ready)("ovs-vswitchd", () => {
       process.kill(pid, "SIGSTOP");
       await stopVswitchd(sw.runDir);
       expect((await run(["ls", sw.runDir])).split("\n").filter((name) => /vswitchd\.|mgmt|snoop/.test(name))).toEqual([
+        "ovs-vswitchd.lock",
         "ovs-vswitchd.log",
         "ovs-vswitchd.sock",
       ]);
