@@ -110,6 +110,20 @@ describe.skipIf(
     await page.getByRole("button", { name: "Close" }).click();
   });
 
+  test("a packet's way goes on behind the pipe of what is impaired", async () => {
+    const { page, yard } = stage;
+    await yard("impair", "pc:eth0", "delay=1ms");
+    await page.locator('[data-nic="pc:eth0"]').click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Trace a packet" }).click();
+    await page.locator('select[name="to"]').selectOption("web:eth0");
+    await page.getByRole("button", { name: "Trace" }).click();
+    const hops = page.getByLabel("Way of the packet");
+    await hops.getByText("out of a pipe by _").waitFor();
+    await hops.getByText("leaves by web:eth0").waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
+    await yard("impair", "pc:eth0", "off");
+  });
+
   test("is shown with nothing to complain of", () => {
     expect(stage.complaints).toEqual([]);
   });

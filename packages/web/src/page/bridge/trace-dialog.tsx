@@ -10,6 +10,8 @@ import { usePortText } from "./bridge-panel.tsx";
 interface Trace {
   readonly hops: readonly {
     readonly bridge: string;
+    /** The port that it comes in by where it has passed a pipe. */
+    readonly by: string | null;
     readonly steps: readonly { readonly table: number; readonly rule: string; readonly does: readonly string[] }[];
   }[];
   readonly actions: string;
@@ -91,10 +93,11 @@ function Hops({ from, trace }: { from: string; trace: Trace }) {
   return (
     <ol className="hops" aria-label="Way of the packet">
       <li>{from} sends it</li>
-      {trace.hops.map(({ bridge, steps }, at) => (
+      {trace.hops.map(({ bridge, by, steps }, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: hops are what they are by their order
         <li key={at}>
           <strong>{bridge}</strong>
+          {by === null ? null : `, out of a pipe by ${by}`}
           {steps.map(({ table, rule, does }, n) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: so are steps
             <div key={n} className="mono">
