@@ -45,6 +45,17 @@ export interface PortState {
   readonly purpose: string;
 }
 
+/** What a port is that is a system device and carries every VLAN. */
+export const PLAIN_PORT = {
+  type: "",
+  tag: undefined,
+  trunks: [],
+  vlanMode: undefined,
+  protected: false,
+  keepsQueue: false,
+  options: {},
+};
+
 /**
  * A spy: a port, on a device of its name, that gets a copy of all that enters and leaves another port of its bridge. With
  * the VLAN settings of that port the copies bear the tags that the frames have there.

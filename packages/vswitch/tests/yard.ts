@@ -4,6 +4,7 @@ import { applyLinks, createNamespaces, deleteNamespaces, type LinkOp } from "@sw
 import { temporaryFolder } from "@switchyard/testing";
 import {
   openSwitch,
+  PLAIN_PORT,
   type PortState,
   SWITCH_SCHEMA,
   type Switch,
@@ -74,16 +75,7 @@ export async function testSwitch(options: { readonly vswitchd?: boolean } = {}):
 }
 
 export function port(bridge: string, more: Partial<PortState> = {}): PortState {
-  const plain = {
-    type: "",
-    tag: undefined,
-    trunks: [],
-    vlanMode: undefined,
-    protected: false,
-    keepsQueue: false,
-    options: {},
-  };
-  return { ...plain, bridge, purpose: "nic", ...more };
+  return { ...PLAIN_PORT, bridge, purpose: "nic", ...more };
 }
 
 /** As a yard would choose: the kernel's, where it is loaded. */

@@ -1,6 +1,7 @@
 /** Arbitrary states of a host for property tests: small worlds, in which names meet often. */
 import { parseMac } from "@switchyard/base";
 import type { VmNic } from "@switchyard/runtime";
+import { PLAIN_PORT } from "@switchyard/vswitch";
 import fc from "fast-check";
 import { sameMaking } from "../src/agent/compare.ts";
 import {
@@ -48,16 +49,6 @@ export const actualState: fc.Arbitrary<State> = fc
   .tuple(seed.map(grow), fc.infiniteStream(fc.nat({ max: 9 })))
   .map(([state, dice]) => damage(state, () => (dice.next().value ?? 0) === 0));
 
-const PLAIN = {
-  type: "",
-  tag: undefined,
-  trunks: [],
-  vlanMode: undefined,
-  protected: false,
-  keepsQueue: false,
-  options: {},
-};
-
 function grow(from: Seed): State {
   const bridges = new Map<string, BridgeState>();
   const ports = new Map<string, PortState>();
@@ -79,7 +70,7 @@ function grow(from: Seed): State {
     const { offloads } = from;
     const link = { namespace: HOST, name, mac: "", mtu: 1500, up: true, offloads, addresses: ["10.0.0.9/24"], purpose };
     veths.set(port, link);
-    ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
+    ports.set(port, { ...PLAIN_PORT, bridge: `_b_${lan}`, purpose });
     nats.set(name, { subnets: [subnet], forwarding: true, apart: false, purpose });
   }
   const vteps = new Map<string, VtepState>();
@@ -89,7 +80,7 @@ function grow(from: Seed): State {
     const [vtep, lower, purpose] = [`vtep${lan}`, `_b_${lan}`, `network ${lan}`];
     vteps.set(vtep, { lower, remote: "", id, port: 8472, mtu: 1450, up: true, purpose });
     underlays.set(lower, { addresses: [`10.6.0.${id}/24`], up: true, purpose });
-    ports.set(vtep, { ...PLAIN, bridge: `_b_${lan}`, purpose });
+    ports.set(vtep, { ...PLAIN_PORT, bridge: `_b_${lan}`, purpose });
   }
   const hostBridges = new Map<string, HostBridgeState>();
   const members = new Map<string, MemberState>();
@@ -106,7 +97,7 @@ function grow(from: Seed): State {
     const [near, far, purpose] = [`_x_${lan}`, `_y_${lan}`, `network ${lan}`];
     const by = mtu === 9000 ? "netem" : "relay";
     pipes.set(near, { far, by, mtu, up: true, forward: by === "netem" ? "delay 10ms" : "", backward: "", purpose });
-    for (const port of [near, far]) ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
+    for (const port of [near, far]) ports.set(port, { ...PLAIN_PORT, bridge: `_b_${lan}`, purpose });
   }
   for (const [lan, making] of Object.entries(from.absorbed)) {
     if (!from.lans.includes(lan) || (making.kind === "passthrough" && !isFree(making, links))) continue;
@@ -115,7 +106,7 @@ function grow(from: Seed): State {
     const namespace = making.kind === "passthrough" && making.parent === "nic5" ? HOST : SWITCH;
     const mac = making.kind === "macvlan" ? "02:00:00:00:00:07" : "";
     links.set(port, { making, namespace, name: port, mac, mtu: 0, up: true, addresses: [], purpose });
-    ports.set(port, { ...PLAIN, bridge: `_b_${lan}`, purpose });
+    ports.set(port, { ...PLAIN_PORT, bridge: `_b_${lan}`, purpose });
   }
   for (const node of from.nodes) {
     const namespace = `yard_t_${node.name}`;

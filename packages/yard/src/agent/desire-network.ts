@@ -1,5 +1,6 @@
 /** What a network needs of its host: its bridge, what joins that to others, and the host's own end. */
 import { contains, prefixOf } from "@switchyard/base";
+import { PLAIN_PORT } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import { natState, obstacle } from "./desire-nat.ts";
 import { addVxlan } from "./desire-vxlan.ts";
@@ -10,7 +11,6 @@ import {
   type BridgeState,
   HOST,
   type NatState,
-  PLAIN_PORT,
   type PortState,
   type UnderlayState,
   type VethState,

@@ -1,20 +1,12 @@
 /** What impairs the frames of nics and links: bridges, pipes between them, and the relay where netem is not. */
-import { hubName, pipeNames, wireName } from "@switchyard/vswitch";
+import { hubName, PLAIN_PORT, pipeNames, wireName } from "@switchyard/vswitch";
 import { netemWords } from "../impair/netem.ts";
 import type { Pipe, PipesConfig } from "../impair/relay.ts";
 import type { Impairment, ImpairSpec } from "../model/types.ts";
 import type { LinkEntry, NicEntry, NodeEntry } from "../store/rows.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { pipesFile, switchNamespace } from "./names.ts";
-import {
-  type BridgeState,
-  type FileState,
-  HOST,
-  type PipeState,
-  PLAIN_PORT,
-  type PortState,
-  type ServiceState,
-} from "./state.ts";
+import { type BridgeState, type FileState, HOST, type PipeState, type PortState, type ServiceState } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 /** The id of the service that relays impaired frames. */

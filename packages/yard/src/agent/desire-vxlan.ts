@@ -1,11 +1,10 @@
 /** How a network of type vxlan reaches other hosts: the switch's own tunnels, or a device of the kernel's over a group. */
 import type { Ip } from "@switchyard/base";
-import { tunnelName, vtepName } from "@switchyard/vswitch";
+import { PLAIN_PORT, tunnelName, vtepName } from "@switchyard/vswitch";
 import type { NetworkEntry } from "../store/rows.ts";
 import type { Switch } from "./desire-network.ts";
 import { gatewayMac, networkBridge } from "./names.ts";
 import { masterOf, type Networks, networkMtu } from "./network-path.ts";
-import { PLAIN_PORT } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 
 export function addVxlan(network: Extract<NetworkEntry, { type: "vxlan" }>, networks: Networks, into: Switch): void {

@@ -1,5 +1,6 @@
 /** What a host shall be like, by what the store says. Pure. */
 
+import { PLAIN_PORT } from "@switchyard/vswitch";
 import { isJoint } from "../model/joints.ts";
 import type { NetworkEntry, NicEntry, NodeEntry, Rows } from "../store/rows.ts";
 import { ownsNamespace } from "./action.ts";
@@ -27,22 +28,21 @@ import { zerotier } from "./desire-zerotier.ts";
 import type { HostFacts } from "./host-facts.ts";
 import { gatewayDevice, networkBridge, nicPort, nodeNamespace } from "./names.ts";
 import { networkMtu, networkOffloads } from "./network-path.ts";
-import {
-  type BridgeState,
-  type FileState,
-  type HostBridgeState,
-  type LinkState,
-  type MemberState,
-  type NamespaceState,
-  type NatState,
-  type PipeState,
-  PLAIN_PORT,
-  type PortState,
-  type ServiceState,
-  type State,
-  type UnderlayState,
-  type VethState,
-  type VtepState,
+import type {
+  BridgeState,
+  FileState,
+  HostBridgeState,
+  LinkState,
+  MemberState,
+  NamespaceState,
+  NatState,
+  PipeState,
+  PortState,
+  ServiceState,
+  State,
+  UnderlayState,
+  VethState,
+  VtepState,
 } from "./state.ts";
 import { purposeOf } from "./subject.ts";
 

@@ -1,4 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { PLAIN_PORT } from "@switchyard/vswitch";
 import fc from "fast-check";
 import { actualState, desiredState } from "../../tests/arbitrary.ts";
 import { applyToModel } from "../../tests/host-model.ts";
@@ -359,22 +360,7 @@ function small(): State {
         },
       ],
     ]),
-    ports: new Map([
-      [
-        "_k_1_0",
-        {
-          bridge: "_b_a",
-          type: "",
-          tag: undefined,
-          trunks: [],
-          vlanMode: undefined,
-          protected: false,
-          keepsQueue: false,
-          options: {},
-          purpose,
-        },
-      ],
-    ]),
+    ports: new Map([["_k_1_0", { ...PLAIN_PORT, bridge: "_b_a", purpose }]]),
     exec: new Map([["n1", { hash: "h", failed: false, commands: [["true"]], env: {}, namespace: "yard_t_n1" }]]),
   };
 }

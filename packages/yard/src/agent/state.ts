@@ -322,17 +322,6 @@ export interface ExecState {
   readonly namespace: string;
 }
 
-/** A port of a device of ours that carries every VLAN. */
-export const PLAIN_PORT = {
-  type: "",
-  tag: undefined,
-  trunks: [],
-  vlanMode: undefined,
-  protected: false,
-  keepsQueue: false,
-  options: {},
-};
-
 /** A host on which we have made nothing. */
 export const EMPTY: State = {
   bridges: new Map(),
