@@ -72,3 +72,10 @@ test("no value of env is left in a text, however it is written", () => {
     { numRuns: 500 },
   );
 });
+
+test("values are not shown where a key stands twice, or where env is no mapping", () => {
+  const twice = "name: a\nnodes:\n  x:\n    kind: netns\n    env: { A: one }\n    env: { A: hunter2 }\n";
+  expect(withoutSecrets(twice)).toBeUndefined();
+  for (const env of ["hunter2", "[A=hunter2]"])
+    expect(withoutSecrets(`name: a\nnodes:\n  x: { kind: netns, env: ${env} }\n`)).not.toContain("hunter2");
+});

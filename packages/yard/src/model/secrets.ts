@@ -9,16 +9,18 @@ export const HIDDEN = '"(hidden)"';
  * A lab's text with what may be secret hidden: the values of `env`, and the user data of cloud-init. All else is as it was
  * written, comments too.
  *
- * @returns undefined where the text cannot be read, or says a value by a name (`*name`) that may stand elsewhere too: it must
+ * @returns undefined where the text cannot be read without a problem, or says a value by a name (`*name`) that may stand elsewhere too: it must
  *   not be shown at all then
  */
 export function withoutSecrets(text: string): string | undefined {
-  const root = readSource(text, new Problems(text, "lab"));
-  if (root === undefined) return undefined;
+  const problems = new Problems(text, "lab");
+  const root = readSource(text, problems);
+  // Of a key that stands there twice, only the first is read.
+  if (root === undefined || problems.some) return undefined;
   const entry = (node: SourceNode | undefined, name: string) => node?.entries?.get(name)?.node;
   const valuesOf = (node: SourceNode | undefined) => [...(node?.entries?.values() ?? [])].map((it) => it.node);
   const secrets = [entry(root, "defaults"), ...valuesOf(entry(root, "nodes"))].flatMap((node) => [
-    ...valuesOf(entry(node, "env")),
+    ...[entry(node, "env")].flatMap((env) => (env === undefined ? [] : env.entries ? valuesOf(env) : [env])),
     ...[entry(entry(node, "cloud_init"), "user_data")].flatMap((it) => it ?? []),
   ]);
   const places = new Map(secrets.map(({ start, end }) => [start, end]));
