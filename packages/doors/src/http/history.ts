@@ -117,8 +117,12 @@ export class History {
   next(way: Way): HistoryStep | undefined {
     const done = this.#done();
     const ids = this.#ids();
-    const id = way === "undo" ? ids.findLast((it) => it <= done) : ids.find((it) => it > done);
-    return id === undefined ? undefined : this.#read(id);
+    const inOrder = way === "undo" ? ids.filter((it) => it <= done).toReversed() : ids.filter((it) => it > done);
+    for (const id of inOrder) {
+      const step = this.#read(id);
+      if (step !== undefined) return step;
+    }
+    return undefined;
   }
 
   /**
@@ -232,7 +236,9 @@ export class History {
     try {
       return position.parse(JSON.parse(readFileSync(join(this.#folder, "position"), "utf8")));
     } catch {
-      return { done: 0, last: this.#ids().at(-1) ?? 0 };
+      // Were it none that is done, the next change would remove all as undone.
+      const last = this.#ids().at(-1) ?? 0;
+      return { done: last, last };
     }
   }
 
