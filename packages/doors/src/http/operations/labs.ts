@@ -126,7 +126,7 @@ export const labs: readonly Operation[] = [
       const now = readText(file);
       if (now === undefined)
         throw new YardError("http.no-text", `the file of lab ${lab} cannot be read`, { where: file });
-      return put(call, lab, now, null);
+      return put(call, lab, now, etagOf(now));
     },
   }),
   json({
