@@ -58,7 +58,9 @@ export async function apply(
     ...only(actions, "mirror-delete"),
     ...only(actions, "bridge-delete"),
   ];
-  if (site.bounce && worthBouncing(doomed.length, site)) {
+  // Without a switch, nobody is kept waiting for as long as a container or machine may take to end.
+  const awaits = [...only(actions, "container-stop"), ...only(actions, "machine-stop")].some(({ grace }) => grace > 0);
+  if (site.bounce && !awaits && worthBouncing(doomed.length, site)) {
     const deletions: readonly Phase[] = [
       "stop services",
       "stop and remove containers",

@@ -1,4 +1,4 @@
-import { YardError } from "@switchyard/base";
+import { unlessAborted, YardError } from "@switchyard/base";
 import { adoptNamespace, createNamespacesInSlices, deleteNamespacesInSlices } from "@switchyard/linux";
 import type { ContainerState, VmState } from "@switchyard/runtime";
 import { type Action, type ActionOf, only, type Phase } from "./action.ts";
@@ -193,7 +193,8 @@ export class Work {
 
   private async stop({ node, container, grace }: ActionOf<"container-stop">): Promise<void> {
     const engine = await this.site.engines.get(container);
-    await engine.stop(this.containerName(node), this.heeds(node) ? grace : 0, this.site.signal);
+    const stopped = engine.stop(this.containerName(node), this.heeds(node) ? grace : 0, this.site.signal);
+    await unlessAborted(stopped, this.site.signal);
     this.stopped.add(node);
   }
 
