@@ -69,7 +69,9 @@ class RequestThread {
     };
     // Who waits is told that the kernel could not be asked, and who comes next gets another thread.
     this.#worker.onerror = () => {
-      threads.splice(threads.indexOf(this), 1);
+      const at = threads.indexOf(this);
+      if (at !== -1) threads.splice(at, 1);
+      this.#worker.terminate();
       for (const answer of this.#waiting.values()) answer(new Uint8Array());
       this.#waiting.clear();
     };
