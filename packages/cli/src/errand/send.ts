@@ -12,9 +12,11 @@ import { begunSchema, ERRANDS, type Errand, type ErrandSignal, endSchema, KEPT }
  */
 export async function sendErrand(session: Session, yard: string, argv: readonly string[]): Promise<boolean> {
   const verb = verbOf(argv);
-  if (verb === undefined || !ERRANDS.has(verb) || argv.some((word) => word.startsWith("--junit"))) return false;
+  if (verb === undefined || !ERRANDS.has(verb) || (verb === "check" && argv.some((word) => word.startsWith("--junit"))))
+    return false;
   await using agent = await connectAgent(yardPaths(yard, session.env)).catch(() => undefined);
   if (agent === undefined) return false;
+  session.signal.throwIfAborted();
   let id: number | undefined;
   const pending: ErrandSignal[] = [];
   const pass = (signal: ErrandSignal) => {
