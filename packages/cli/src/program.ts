@@ -80,6 +80,9 @@ async function showHelp(session: Session, argv: readonly string[]): Promise<void
   const words = argv.filter((word) => !word.startsWith("-"));
   const [verb] = words;
   if (verb === undefined || verb === "help") return (await createProgram(session, [])).outputHelp();
+  // Parsed, and thus told to be none, like any unknown verb; those that are hidden would run.
+  if (hiddenVerbs.some(({ name }) => name === verb))
+    throw new YardError("usage.wrong", `unknown command '${verb}'`, { hint: "`yard help` lists the verbs" });
   if (!verbs.some(({ name }) => name === verb)) return runProgram(session, [verb]);
   let command = await createProgram(session, [verb]);
   for (const word of words) {

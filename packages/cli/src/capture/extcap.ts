@@ -63,7 +63,7 @@ export async function runExtcap(session: Session, argv: readonly string[]): Prom
     await capture(agent, { view, ...findNicPath(view, path) }, unlimited, write);
   } catch (error) {
     if (isReaderGone(error)) return;
-    if (!opened) await release(fifo, session.signal);
+    if (!opened && !session.signal.aborted) await release(fifo, session.signal);
     throw error;
   }
 }
